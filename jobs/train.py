@@ -1,0 +1,8 @@
+"""`mmkd train` as a script, for `ray job submit`: `python jobs/train.py CONFIG [key.path=value ...]`."""
+
+import sys
+
+from mmkd_ray.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["train", *sys.argv[1:]]))

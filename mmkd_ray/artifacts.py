@@ -1,0 +1,160 @@
+"""Artifacts on storage: folders that any node can reach, fingerprints, and completion records that are written last.
+
+Every path goes through `pyarrow.fs`, so a run can live on a local disk, S3 or GCS alike.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import fs
+
+from mmkd_ray.errors import ArtifactError
+
+RECORD = "record.json"
+
+
+def fingerprint(**identity: Any) -> str:
+    """A short stable hash of what decides an artifact's numbers: plain values only, never a path or a device."""
+    canonical = json.dumps(identity, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder on storage, by URI (`s3://bucket/key`) or absolute local path."""
+
+    uri: str
+
+    @cached_property
+    def _resolved(self) -> tuple[fs.FileSystem, str]:
+        try:
+            return fs.FileSystem.from_uri(self.uri)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise ArtifactError(
+                f"'{self.uri}' is no place that can be reached ({error}); "
+                "give a local folder, s3://bucket/key or gs://bucket/key"
+            ) from error
+
+    @property
+    def filesystem(self) -> fs.FileSystem:
+        """The pyarrow file system the folder is on."""
+        return self._resolved[0]
+
+    @property
+    def path(self) -> str:
+        """The folder's path within its file system."""
+        return self._resolved[1]
+
+    def child(self, *parts: str) -> Folder:
+        """A folder inside this one (nothing is created)."""
+        return Folder("/".join([self.uri.rstrip("/"), *parts]))
+
+    def exists(self, name: str) -> bool:
+        """Whether a file or folder of this name is there."""
+        return self.filesystem.get_file_info(f"{self.path}/{name}").type != fs.FileType.NotFound
+
+    def names(self) -> list[str]:
+        """Sorted names of what the folder holds; empty if it does not exist."""
+        selector = fs.FileSelector(self.path, allow_not_found=True)
+        return sorted(info.base_name for info in self.filesystem.get_file_info(selector))
+
+    def delete(self) -> None:
+        """Delete the folder with all it holds, if it exists."""
+        if self.filesystem.get_file_info(self.path).type == fs.FileType.Directory:
+            self.filesystem.delete_dir(self.path)
+
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Write a file whole: under a temporary name first, so that no reader ever sees half of it."""
+        self.filesystem.create_dir(self.path)
+        final, temporary = f"{self.path}/{name}", f"{self.path}/{name}.part"
+        with self.filesystem.open_output_stream(temporary) as stream:
+            stream.write(content)
+        self.filesystem.move(temporary, final)
+
+    def read_bytes(self, name: str) -> bytes:
+        """The content of a file."""
+        with self.filesystem.open_input_stream(f"{self.path}/{name}") as stream:
+            return stream.read()
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write a JSON file, indented, keys in the order given."""
+        self.write_bytes(name, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+    def read_json(self, name: str) -> Any:
+        """The value in a JSON file."""
+        return json.loads(self.read_bytes(name))
+
+    def write_table(self, name: str, table: pa.Table) -> None:
+        """Write one Parquet file."""
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd")
+        self.write_bytes(name, sink.getvalue().to_pybytes())
+
+    def read_table(self, name: str = "", columns: list[str] | None = None) -> pa.Table:
+        """One Parquet file, or all of a folder's, as a table."""
+        path = f"{self.path}/{name}" if name else self.path
+        return pq.read_table(path, filesystem=self.filesystem, columns=columns)
+
+    def finish(self, identity: str, **facts: Any) -> None:
+        """Write the completion record: always the last act of the stage that made the folder."""
+        self.write_json(RECORD, {"fingerprint": identity, **facts})
+
+    def record(self) -> dict[str, Any] | None:
+        """The completion record, or None where the stage did not finish."""
+        return self.read_json(RECORD) if self.exists(RECORD) else None
+
+    def finished(self, identity: str) -> dict[str, Any] | None:
+        """The completion record if it is of this identity, else None."""
+        record = self.record()
+        return record if record and record["fingerprint"] == identity else None
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folders of one run."""
+
+    folder: Folder
+
+    @property
+    def images(self) -> Folder:
+        """The image table: `table/*.parquet`, `quarantine.parquet`, the record."""
+        return self.folder.child("images")
+
+    @property
+    def teacher(self) -> Folder:
+        """The teacher table: `table/*.parquet`, `aspects.json`, the record."""
+        return self.folder.child("teacher")
+
+    @property
+    def study(self) -> Folder:
+        """One folder for each cell (an arm with a seed), and Ray Train's checkpoints."""
+        return self.folder.child("study")
+
+    def cell(self, arm: str, seed: int) -> Folder:
+        """The folder of one trained student."""
+        return self.study.child(f"{arm}-seed{seed}")
+
+    def require(self, folder: Folder, command: str) -> dict[str, Any]:
+        """The record of a finished stage.
+
+        Raises:
+            ArtifactError: the stage has not been run; the message names the command that does.
+        """
+        record = folder.record()
+        if record is None:
+            raise ArtifactError(f"{folder.uri} is not finished: run `mmkd {command} CONFIG` first")
+        return record
+
+
+def open_run(storage_path: str, name: str) -> Run:
+    """The run `name` under `storage_path`; a relative path is taken from the current folder."""
+    root = storage_path if "://" in storage_path else str(Path(storage_path).expanduser().absolute())
+    return Run(Folder(f"{root.rstrip('/')}/{name}"))

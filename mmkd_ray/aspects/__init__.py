@@ -1,0 +1,1 @@
+"""Aspects: the yes/no questions that the teacher is asked."""

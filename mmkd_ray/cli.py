@@ -1,0 +1,176 @@
+"""The `mmkd` command: `mmkd STAGE CONFIG [key.path=value ...]`."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from mmkd_ray import __version__
+from mmkd_ray.artifacts import Run, open_run
+from mmkd_ray.config import Config, load, to_yaml
+from mmkd_ray.console import Console, last_lines, quiet_output
+from mmkd_ray.errors import ArtifactError, mmkd_cause
+
+_STAGES = {
+    "run": "everything, from images to the report",
+    "images": "make the image table",
+    "extract": "ask the teacher every question about every image",
+    "train": "train the students of the study",
+    "evaluate": "measure and compare the students",
+    "report": "write summary.json and the HTML report",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status is 0, 2 for a mistake that is explained in one line, 1 for a failure of ours."""
+    arguments = _parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, _leave)
+    try:
+        return arguments.call(arguments)
+    except KeyboardInterrupt:
+        print("mmkd: stopped; the same command continues", file=sys.stderr)  # noqa: T201
+        return 130
+    except BaseException as error:
+        if isinstance(error, SystemExit):
+            raise
+        return _fail(error, log=None)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="mmkd", description="Distil a multimodal LLM into a small vision model.")
+    parser.add_argument("--version", action="version", version=f"mmkd_ray {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for stage, what in _STAGES.items():
+        command = commands.add_parser(stage, help=what, description=what)
+        _add_config(command)
+        command.set_defaults(call=_run_stage, stage=stage)
+    command = commands.add_parser("config", help="print a configuration with every default filled in")
+    _add_config(command)
+    command.set_defaults(call=_print_config)
+    guide = commands.add_parser("fieldguide", help="look at the embedded data set").add_subparsers(required=True)
+    sheet = guide.add_parser("sheet", help="write a contact sheet of its pictures (PNG)")
+    sheet.add_argument("path", help="file to write")
+    sheet.add_argument("--species-seed", type=int, default=0)
+    sheet.add_argument("--seed", type=int, default=0)
+    sheet.set_defaults(call=_write_sheet)
+    return parser
+
+
+def _add_config(command: argparse.ArgumentParser) -> None:
+    command.add_argument("config", metavar="CONFIG", help="YAML file, e.g. configs/quickstart.yaml")
+    command.add_argument("overrides", nargs="*", metavar="key.path=value", help="e.g. train.epochs=10")
+
+
+def _print_config(arguments: argparse.Namespace) -> int:
+    print(to_yaml(load(arguments.config, arguments.overrides)), end="")  # noqa: T201
+    return 0
+
+
+def _write_sheet(arguments: argparse.Namespace) -> int:
+    from mmkd_ray import fieldguide  # noqa: PLC0415 (other commands do not need it)
+
+    fieldguide.write_sheet(arguments.path, species_seed=arguments.species_seed, seed=arguments.seed)
+    print(arguments.path)  # noqa: T201
+    return 0
+
+
+def _run_stage(arguments: argparse.Namespace) -> int:
+    config = load(arguments.config, arguments.overrides)
+    run = open_run(_storage(config), config.name)
+    log = _log_file(run, arguments.stage)
+    with quiet_output(log) as console:
+        console.say(f"mmkd_ray {__version__}  {arguments.stage} {arguments.config}")
+        console.say(f"run       {run.folder.uri}\nlogs      {log}")
+        try:
+            _stage_function(arguments.stage, config)(config, run, console)
+        except KeyboardInterrupt:
+            raise
+        except Exception as error:
+            traceback.print_exc()
+            sys.stderr.flush()
+            status = _fail(error, log=log, console=console)
+            return status
+        if arguments.stage == "run":
+            console.say(_WHAT_NEXT)
+    return 0
+
+
+def _stage_function(stage: str, config: Config) -> Callable[[Config, Run, Console], None]:
+    """The stage's function, with the environment set before anything heavy is imported."""
+    from mmkd_ray.cluster.environment import prepare_process  # noqa: PLC0415
+    from mmkd_ray.extract.checkpoint import is_local  # noqa: PLC0415
+
+    prepare_process(offline=is_local(config.teacher) and not config.student.pretrained)
+    from mmkd_ray import pipeline  # noqa: PLC0415 (imports ray and torch: seconds)
+
+    return pipeline.STAGES[stage]
+
+
+def _storage(config: Config) -> str:
+    """A job's own folder is Ray's, and temporary: there a relative storage.path is taken from the home folder."""
+    from mmkd_ray.cluster.environment import in_ray_job  # noqa: PLC0415
+
+    path = config.storage.path
+    if in_ray_job() and "://" not in path and not path.startswith(("/", "~")):
+        return f"~/{path}"
+    return path
+
+
+def _log_file(run: Run, stage: str) -> Path:
+    name = f"{stage}-{datetime.now(UTC):%Y%m%d-%H%M%S}.log"
+    if "://" in run.folder.uri:
+        return Path(tempfile.gettempdir()) / "mmkd-logs" / name
+    return Path(run.folder.uri) / "logs" / name
+
+
+def _fail(error: BaseException, *, log: Path | None, console: Console | None = None) -> int:
+    """Explain a failure: one line for what a user can mend, else the log's last lines as well."""
+    known = mmkd_cause(error) or _storage_error(error)
+    if known is not None:
+        lines = [f"mmkd: error: {known}"]
+    else:
+        lines = [f"mmkd: failed: {type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"]
+        if log:
+            lines += [f"--- last lines of {log}", last_lines(log)]
+        else:
+            traceback.print_exception(error)
+    print("\n".join(lines), file=sys.stderr if console is None else console.stream, flush=True)
+    return 2 if known is not None else 1
+
+
+def _storage_error(error: BaseException) -> ArtifactError | None:
+    """A full or read-only disk, found among the causes."""
+    explained = {errno.ENOSPC: "no space left", errno.EACCES: "permission denied", errno.EROFS: "read-only"}
+    current: BaseException | None = error
+    while current is not None:
+        if isinstance(current, OSError) and current.errno in explained:
+            place = f" ({current.filename})" if current.filename else ""
+            return ArtifactError(f"storage: {explained[current.errno]}{place}; free some or set storage.path elsewhere")
+        current = getattr(current, "cause", None) or current.__cause__ or current.__context__
+    return None
+
+
+def _leave(signum: int, _frame: FrameType | None) -> NoReturn:
+    """Leave by an exception, so that what was started is stopped."""
+    raise SystemExit(128 + signum)
+
+
+_WHAT_NEXT = """
+What to try next:
+  own images     mmkd run configs/own_images.yaml data.path=FOLDER   (a folder of images for each class)
+  a real MLLM    set teacher.model, e.g. OpenGVLab/InternVL3-1B-hf: configs/teachers/ has examples
+  a cluster      ray job submit --working-dir . -- python jobs/run.py configs/quickstart.yaml
+README.md and docs/ say more."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

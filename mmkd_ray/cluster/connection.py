@@ -1,0 +1,105 @@
+"""Connecting to Ray: a cluster that is named, or a private one that ends with us."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import ray
+
+import mmkd_ray
+from mmkd_ray.cluster.environment import in_ray_job
+from mmkd_ray.config import ClusterConfig
+from mmkd_ray.errors import ClusterError
+
+
+@contextmanager
+def connect(config: ClusterConfig) -> Iterator[str]:
+    """Connect to the cluster of the configuration, of RAY_ADDRESS, or to a private one; disconnect at the end.
+
+    Yields:
+        A line that says which cluster it is and what it holds.
+
+    Raises:
+        ClusterError: the cluster does not answer, or it refuses.
+    """
+    address = config.address or os.environ.get("RAY_ADDRESS") or "local"
+    _check_reachable(address, config.connect_timeout_s)
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **_init_args(address))
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        raise ClusterError(f"the Ray cluster at '{address}' cannot be used: {_first_line(error)}") from error
+    try:
+        yield _describe(address)
+    finally:
+        ray.shutdown()
+
+
+def capacity() -> tuple[float, float]:
+    """CPUs and GPUs of the connected cluster."""
+    resources = ray.cluster_resources()
+    return resources.get("CPU", 0.0), resources.get("GPU", 0.0)
+
+
+def check_fits(what: str, *, count: int, cpus: float, gpus: float) -> None:
+    """Refuse what the cluster can never hold, where Ray would wait for ever for an autoscaler.
+
+    Raises:
+        ClusterError: `count` times `cpus` and `gpus` are more than the whole cluster has.
+    """
+    have_cpus, have_gpus = capacity()
+    if count * cpus > have_cpus or count * gpus > have_gpus:
+        raise ClusterError(
+            f"{what} needs {count} x ({cpus:g} CPU, {gpus:g} GPU), but the cluster has {have_cpus:g} CPU and "
+            f"{have_gpus:g} GPU; ask for less in the sections extract: and cluster:, or use a larger cluster"
+        )
+
+
+def how_many(*, cpus: float, gpus: float) -> int:
+    """How many workers of this size the cluster holds, at least one."""
+    have_cpus, have_gpus = capacity()
+    fits = [have_cpus // cpus if cpus else float("inf"), have_gpus // gpus if gpus else float("inf")]
+    return max(1, int(min(fits)))
+
+
+def _init_args(address: str) -> dict[str, Any]:
+    if address == "local":
+        return {"include_dashboard": False}
+    if in_ray_job():
+        return {}  # the job's working_dir brings the code
+    return {"runtime_env": {"py_modules": [str(Path(mmkd_ray.__file__).parent)]}}
+
+
+def _check_reachable(address: str, timeout_s: float) -> None:
+    """Ray itself tries for a minute and then ends the process; a socket says so at once."""
+    host, _, port = address.removeprefix("ray://").partition(":")
+    if address in ("local", "auto") or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=timeout_s).close()
+    except OSError as error:
+        raise ClusterError(
+            f"no Ray cluster answers at '{address}' ({error}); start one with `ray start --head`, "
+            "or unset cluster.address and RAY_ADDRESS for a private one"
+        ) from error
+
+
+def _describe(address: str) -> str:
+    cpus, gpus = capacity()
+    kind = "private Ray cluster" if address == "local" else f"Ray cluster at {address}"
+    nodes = sum(1 for node in ray.nodes() if node["Alive"])
+    return f"{kind}: {nodes} node{'s' if nodes > 1 else ''}, {cpus:g} CPU, {gpus:g} GPU"
+
+
+def session_logs() -> str:
+    """Folder of Ray's logs on the node of this driver."""
+    return f"{ray._private.worker._global_node.get_session_dir_path()}/logs"  # noqa: SLF001 (Ray has no public way)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,32 @@
+"""The environment of our processes, set before ray, transformers or vllm are imported."""
+
+from __future__ import annotations
+
+import os
+
+_QUIET_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "VLLM_NO_USAGE_STATS": "1",
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    # Ray would start every worker with `uv run`, each with an environment of its own.
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_TRAIN_V2_ENABLED": "1",
+}
+
+
+def prepare_process(*, offline: bool = False) -> None:
+    """Switch off telemetry, and look-ups on the hub where nothing needs them; what the user has set stays.
+
+    To be called before ray, transformers or vllm are used, in the driver and in every worker.
+    """
+    settings = _QUIET_ENVIRONMENT | ({"HF_HUB_OFFLINE": "1"} if offline else {})
+    for key, value in settings.items():
+        os.environ.setdefault(key, value)
+
+
+def in_ray_job() -> bool:
+    """Whether this driver was started by `ray job submit`."""
+    return "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ

@@ -1,0 +1,113 @@
+"""From a YAML file and overrides to a checked configuration, and back."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from mmkd_ray.config.messages import describe, show
+from mmkd_ray.config.sections import Config
+from mmkd_ray.errors import ConfigError
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader that reads words and numbers as YAML 1.2 does and refuses a key that stands twice."""
+
+
+# YAML 1.2: of the words, only true and false are booleans ("yes" and "no" are texts here, and often answers).
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
+def _mapping_without_repeats(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    keys = [loader.construct_object(key) for key, _ in node.value]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise yaml.constructor.ConstructorError(None, None, f"key '{key}' stands twice", node.start_mark)
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping_without_repeats)
+
+
+def load_yaml(path: str | Path) -> Any:
+    """The content of a YAML file.
+
+    Raises:
+        ConfigError: the file is missing, is not text or is not YAML; the message names line and column.
+    """
+    file = Path(path)
+    if not file.is_file():
+        nearby = sorted(str(other) for other in file.parent.glob("*.yaml")) if file.parent.is_dir() else []
+        hint = f"; there are: {', '.join(nearby)}" if nearby else ""
+        raise ConfigError(f"{path}: no such file{hint}")
+    try:
+        return yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a subclass of SafeLoader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1}, column {mark.column + 1}:" if mark else ""
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise ConfigError(f"{path}:{where} not valid YAML: {problem}") from error
+
+
+def load(path: str | Path, overrides: list[str] | None = None) -> Config:
+    """Read a configuration file and apply `key.path=value` overrides (values are YAML).
+
+    Raises:
+        ConfigError: one line with the key's path, what was got, and a suggestion where there is one.
+    """
+    tree = load_yaml(path)
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path}: expected a mapping of sections such as 'data:' and 'train:', got {show(tree)}")
+    for override in overrides or []:
+        _apply(tree, override)
+    return validate(tree)
+
+
+def validate(tree: dict[str, Any]) -> Config:
+    """Check a tree of plain values (as read from YAML) and make the configuration of it.
+
+    Raises:
+        ConfigError: as for `load`.
+    """
+    try:
+        # By way of JSON, because there pydantic's strict mode takes a list for a tuple.
+        return Config.model_validate_json(json.dumps(tree))
+    except TypeError as error:
+        raise ConfigError(f"a value of the configuration is of no accepted type: {error}") from error
+    except ValidationError as error:
+        raise ConfigError("; ".join(dict.fromkeys(describe(item) for item in error.errors()))) from error
+
+
+def to_yaml(config: Config) -> str:
+    """The resolved configuration, every default filled in, as YAML that `load` accepts."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100)
+
+
+def _apply(tree: dict[str, Any], override: str) -> None:
+    key_path, equals, text = override.partition("=")
+    if not equals or not key_path:
+        raise ConfigError(f"override '{override}': expected key.path=value, e.g. train.epochs=10")
+    *parents, last = key_path.strip().split(".")
+    node: Any = tree
+    for parent in parents:
+        node = node.setdefault(parent, {})
+        if not isinstance(node, dict):
+            raise ConfigError(f"override '{override}': '{parent}' is a value, not a section")
+    try:
+        node[last] = yaml.load(text, Loader=_Loader)  # noqa: S506 (a subclass of SafeLoader)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"override '{override}': the value is not valid YAML") from error

@@ -1,0 +1,70 @@
+"""Pydantic's errors as sentences that name the key's path, what was got, and what was meant."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from typing import Any, get_args
+
+from mmkd_ray.config.sections import Config, FieldGuideAspects, FieldGuideData, FileAspects, FolderData, Section
+
+
+def describe(error: Any) -> str:
+    """One line for one of pydantic's errors, with the key's path."""
+    # A discriminated union puts its tag into the path: data.folder.path is data.path to the user.
+    path = [str(part) for part in error["loc"]]
+    if len(path) > 1 and path[0] in ("data", "aspects"):
+        path = [path[0], *path[2:]]
+    key = ".".join(path) or "configuration"
+    kind, message = error["type"], error["msg"].removeprefix("Value error, ")
+    if kind == "extra_forbidden":
+        return f"unknown key '{key}'{_suggest(path)}"
+    if kind == "missing":
+        return f"missing key '{key}'"
+    if kind == "union_tag_not_found":
+        return f"missing key '{key}.source': accepted are {error['ctx']['discriminator']} = {_tags(path[0])}"
+    if kind == "union_tag_invalid":
+        return f"{key}.source: got '{error['ctx']['tag']}'; accepted are {_tags(path[0])}"
+    if not path or (path == [error["loc"][0]] and isinstance(error["input"], dict)):
+        return message  # a check of several keys: its message names them
+    return f"{key}: got {show(error['input'])}; {message[0].lower()}{message[1:]}"
+
+
+def show(value: Any) -> str:
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _sections() -> dict[str, tuple[type[Section], ...]]:
+    variants: dict[str, tuple[type[Section], ...]] = {
+        "data": (FieldGuideData, FolderData),
+        "aspects": (FieldGuideAspects, FileAspects),
+    }
+    for name, field in Config.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            variants[name] = (field.annotation,)
+    return variants
+
+
+def _tags(section: str) -> str:
+    sources = [get_args(variant.model_fields["source"].annotation)[0] for variant in _sections()[section]]
+    return ", ".join(f"'{source}'" for source in sources)
+
+
+def _suggest(path: list[str]) -> str:
+    """`; did you mean 'train.lr'?`, or the keys that are accepted there."""
+    sections = _sections()
+    if len(path) == 1:
+        accepted = list(Config.model_fields)
+    else:
+        accepted = list(dict.fromkeys(key for variant in sections.get(path[0], ()) for key in variant.model_fields))
+    near = difflib.get_close_matches(path[-1], accepted, n=1)
+    everywhere = {
+        f"{section}.{key}" for section, variants in sections.items() for v in variants for key in v.model_fields
+    }
+    elsewhere = sorted(name for name in everywhere if name.endswith(f".{path[-1]}"))
+    if near:
+        return f"; did you mean '{'.'.join([*path[:-1], near[0]])}'?"
+    if elsewhere:
+        return f"; did you mean '{elsewhere[0]}'?"
+    return f"; accepted here: {', '.join(accepted)}"

@@ -1,0 +1,110 @@
+"""What a person sees: our own lines on the terminal, everybody else's in a log file."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+TERMINAL_INTERVAL_S = 0.2
+LOG_INTERVAL_S = 5.0
+"""Least time between two progress lines where the output is no terminal, so that a log file stays readable."""
+
+
+class Console:
+    """Lines and progress for a person, on one stream."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self._is_terminal = stream.isatty()
+
+    def say(self, text: str = "") -> None:
+        """Print a line, or several."""
+        print(text, file=self.stream, flush=True)
+
+    def progress(self, stage: str, unit: str) -> Progress:
+        """Progress of one stage, counted in `unit` (plural)."""
+        return Progress(self.stream, stage, unit, in_place=self._is_terminal)
+
+
+class Progress:
+    """One line a stage: `extract    480 / 960 images  50 %  15.2 images/s  ETA 0:32`."""
+
+    def __init__(self, stream: TextIO, stage: str, unit: str, *, in_place: bool) -> None:
+        self._stream, self._stage, self._unit, self._in_place = stream, stage, unit, in_place
+        self._started = time.monotonic()
+        self._first: tuple[float, int] | None = None
+        self._shown = float("-inf")
+        self._last = (0, 0)
+
+    def __call__(self, done: int, total: int) -> None:
+        """Say that `done` of `total` are done; shows a line now and then."""
+        now = time.monotonic()
+        if self._first is None and done:
+            self._first = (now, done)
+        self._last = (done, total)
+        if now - self._shown >= (TERMINAL_INTERVAL_S if self._in_place else LOG_INTERVAL_S):
+            self._shown = now
+            self._write(self._line(now, done, total), last=False)
+
+    def close(self, remark: str = "") -> None:
+        """Show the stage's last line, with its seconds and a remark."""
+        done, total = self._last
+        seconds = time.monotonic() - self._started
+        count = f"{done:,} / {total:,} {self._unit}  " if total else ""
+        self._write(f"{self._stage:<9} {count}{seconds:.1f} s{'  ' + remark if remark else ''}", last=True)
+
+    def _line(self, now: float, done: int, total: int) -> str:
+        share = f"{100 * done / total:3.0f} %" if total else ""
+        return f"{self._stage:<9} {done:,} / {total:,} {self._unit}  {share}{self._speed(now, done, total)}"
+
+    def _speed(self, now: float, done: int, total: int) -> str:
+        # The rate is counted from the first result on: start-up (loading a model) would spoil the estimate.
+        if self._first is None or now - self._first[0] < 1 or done == self._first[1]:
+            return f"  starting, {now - self._started:.0f} s" if not done else ""
+        rate = (done - self._first[1]) / (now - self._first[0])
+        left = round((total - done) / rate)
+        return f"  {rate:,.1f} {self._unit}/s  ETA {left // 60}:{left % 60:02d}"
+
+    def _write(self, line: str, *, last: bool) -> None:
+        if self._in_place:
+            self._stream.write(f"\r\x1b[2K{line}" + ("\n" if last else ""))
+        else:
+            self._stream.write(line + "\n")
+        self._stream.flush()
+
+
+@contextmanager
+def quiet_output(log_file: Path) -> Iterator[Console]:
+    """Send this process's standard output and error to `log_file`, and give a console on the real output.
+
+    On the level of file descriptors, so that C++ libraries and child processes (Ray's) are quiet too.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    saved = os.dup(1), os.dup(2)
+    with log_file.open("ab") as log, os.fdopen(os.dup(saved[0]), "w", encoding="utf-8") as terminal:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        try:
+            yield Console(terminal)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os.dup2(saved[0], 1)
+            os.dup2(saved[1], 2)
+            for descriptor in saved:
+                os.close(descriptor)
+
+
+def last_lines(log_file: Path, count: int = 15) -> str:
+    """The end of a log file, for a person to whom something failed."""
+    if not log_file.is_file():
+        return ""
+    lines = log_file.read_text(encoding="utf-8", errors="replace").splitlines()
+    return "\n".join(lines[-count:])

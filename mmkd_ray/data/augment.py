@@ -1,0 +1,59 @@
+"""Random crop, flip and brightness of a batch of images, as one resampling on whatever device the batch is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, UInt8
+from torch import Tensor
+from torch.nn.functional import affine_grid, grid_sample
+
+
+@dataclass(frozen=True)
+class Views:
+    """How each of B images is to be seen: drawn for a whole global batch, so that no worker count changes it."""
+
+    scale_B2: Float[Tensor, "B 2"]
+    """Width and height of the crop, as a share of the image's."""
+    centre_B2: Float[Tensor, "B 2"]
+    """Centre of the crop, in [-1, 1] from left to right and from top to bottom."""
+    flipped_B: Bool[Tensor, " B"]
+    brightness_B: Float[Tensor, " B"]
+
+    def __getitem__(self, rows: slice) -> Views:
+        """The views of some of the images."""
+        return Views(self.scale_B2[rows], self.centre_B2[rows], self.flipped_B[rows], self.brightness_B[rows])
+
+
+def draw_views(
+    count: int, *, crop_scale: tuple[float, float], flip: float, brightness: float, generator: torch.Generator
+) -> Views:
+    """Draw the views of a batch, as torchvision's RandomResizedCrop does (aspect ratio 3/4 to 4/3).
+
+    Args:
+        count: B.
+        crop_scale: range of the crop's area as a share of the image's.
+        flip: probability of a horizontal flip.
+        brightness: the factor lies in 1 +- this.
+        generator: the only source of randomness.
+    """
+    uniform = torch.rand(6, count, generator=generator)
+    area = crop_scale[0] + (crop_scale[1] - crop_scale[0]) * uniform[0]
+    ratio = torch.exp(torch.log(torch.tensor(4 / 3)) * (2 * uniform[1] - 1))
+    scale_B2 = torch.stack([torch.sqrt(area * ratio), torch.sqrt(area / ratio)], dim=1).clamp(max=1.0)
+    centre_B2 = (1 - scale_B2) * (2 * uniform[2:4].T - 1)
+    return Views(scale_B2, centre_B2, uniform[4] < flip, 1 + brightness * (2 * uniform[5] - 1))
+
+
+def apply_views(images_BCHW: UInt8[Tensor, "B 3 H W"], views: Views, *, size: int) -> Float[Tensor, "B 3 S S"]:
+    """Crop, flip and light the images; values in [0, 1], S = `size` pixels, bilinear."""
+    device = images_BCHW.device
+    sign_B = torch.where(views.flipped_B, -1.0, 1.0)
+    theta_B23 = torch.zeros(len(images_BCHW), 2, 3)
+    theta_B23[:, 0, 0] = views.scale_B2[:, 0] * sign_B
+    theta_B23[:, 1, 1] = views.scale_B2[:, 1]
+    theta_B23[:, :, 2] = views.centre_B2
+    grid = affine_grid(theta_B23.to(device), [len(images_BCHW), 3, size, size], align_corners=False)
+    seen = grid_sample(images_BCHW.float(), grid, padding_mode="reflection", align_corners=False)
+    return (seen * (views.brightness_B.to(device).view(-1, 1, 1, 1) / 255)).clamp_(0, 1)

@@ -1,0 +1,71 @@
+"""Rows of the image table as pixels in memory, ready for a student."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Int64, UInt8
+from PIL import Image
+from torch import Tensor
+
+from mmkd_ray.artifacts import Run
+from mmkd_ray.data.decode import decode_rgb
+from mmkd_ray.data.table import labels_of, read_splits
+from mmkd_ray.errors import DataError
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """N decoded images of some splits."""
+
+    image_ids: list[str]
+    splits: list[str]
+    labels_N: Int64[Tensor, " N"]
+    images_N3SS: UInt8[Tensor, "N 3 S S"]
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.image_ids)
+
+
+def load_pixels(run: Run, splits: Iterable[str], *, size: int) -> Pixels:
+    """Decode all images of some splits once: shorter side to `size` pixels (bicubic), centre cut to a square.
+
+    Raises:
+        DataError: they would take more than half of this machine's memory.
+    """
+    table = read_splits(run, splits)
+    _check_memory(table.num_rows, size)
+    images = np.empty((table.num_rows, 3, size, size), dtype=np.uint8)
+    for row, encoded in enumerate(table["image"]):
+        images[row] = _square(decode_rgb(encoded.as_py()), size).transpose(2, 0, 1)
+    return Pixels(
+        image_ids=table["image_id"].to_pylist(),
+        splits=table["split"].to_pylist(),
+        labels_N=torch.from_numpy(labels_of(table)),
+        images_N3SS=torch.from_numpy(images),
+    )
+
+
+def _square(image: Image.Image, size: int) -> UInt8[np.ndarray, "S S 3"]:
+    side = min(image.size)
+    if image.size != (size, size):
+        left, top = (image.width - side) / 2, (image.height - side) / 2
+        image = image.resize(
+            (size, size), Image.Resampling.BICUBIC, box=(left, top, left + side, top + side), reducing_gap=3.0
+        )
+    return np.asarray(image)
+
+
+def _check_memory(count: int, size: int) -> None:
+    needed = count * 3 * size * size
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > memory / 2:
+        raise DataError(
+            f"{count:,} images of {size} x {size} px take {needed / 2**30:.1f} GiB decoded, more than half of this "
+            f"machine's {memory / 2**30:.1f} GiB; use a smaller student.image_size or fewer images"
+        )

@@ -1,0 +1,132 @@
+"""Any image source -> the image table of a run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from mmkd_ray import schema
+from mmkd_ray.artifacts import Folder, Run, fingerprint
+from mmkd_ray.config import Config, FieldGuideData
+from mmkd_ray.data.fieldguide import FieldGuideSource
+from mmkd_ray.data.folder import FolderSource
+from mmkd_ray.data.sources import BadImage, ImageRow, Source
+from mmkd_ray.errors import DataError
+
+MAX_FILE_BYTES = 64 * 2**20
+"""A Parquet file is closed when it holds so much or `MAX_FILE_ROWS`: files are what Ray Data spreads over nodes."""
+MAX_FILE_ROWS = 256
+
+
+def open_source(config: Config) -> Source:
+    """The image source that `data:` describes."""
+    data = config.data
+    return FieldGuideSource(data) if isinstance(data, FieldGuideData) else FolderSource(data)
+
+
+def build_image_table(config: Config, run: Run, progress: Callable[[int, int], None]) -> dict[str, Any]:
+    """Read every image of the source once and write the image table; free if it is already there.
+
+    Args:
+        config: the run's configuration.
+        run: where the table goes.
+        progress: called with (images done, images in all).
+
+    Returns:
+        The record: `images` by split, `class_names`, `quarantined`, `digest` (of ids, content and splits).
+
+    Raises:
+        DataError: too many images cannot be read, or a class has none left to train on.
+    """
+    source = open_source(config)
+    identity = fingerprint(source=source.identity(), data=config.data.model_dump(exclude={"path"}))
+    if record := run.images.finished(identity):
+        return record
+    run.images.delete()
+    writer = _Writer(run.images.child("table"))
+    bad: list[BadImage] = []
+    for done, row in enumerate(source.rows(), start=1):
+        if isinstance(row, BadImage):
+            bad.append(row)
+        else:
+            writer.add(row)
+        progress(done, len(source))
+    writer.flush()
+    run.images.write_table("quarantine.parquet", _quarantine(bad))
+    _check(bad, len(source), config.data.max_bad_fraction, writer.train_labels, source.class_names)
+    facts = {
+        "images": dict(writer.by_split),
+        "class_names": list(source.class_names),
+        "quarantined": len(bad),
+        "digest": writer.digest.hexdigest()[:16],
+    }
+    run.images.finish(identity, **facts)
+    return {"fingerprint": identity, **facts}
+
+
+def read_splits(run: Run, splits: Iterable[str] | None = None, columns: list[str] | None = None) -> pa.Table:
+    """Rows of the image table, of some splits or of all, in the table's own order."""
+    names = None if columns is None else list(dict.fromkeys([*columns, "split"]))
+    table = run.images.child("table").read_table(columns=names)
+    if splits is None:
+        return table
+    return table.filter(pa.compute.is_in(table["split"], pa.array(list(splits), pa.string())))
+
+
+def _quarantine(bad: list[BadImage]) -> pa.Table:
+    return pa.Table.from_pylist([asdict(image) for image in bad], schema=schema.QUARANTINE)
+
+
+def _check(bad: list[BadImage], total: int, limit: float, train_labels: set[int], class_names: tuple[str, ...]) -> None:
+    if bad and len(bad) > limit * total:
+        shown = "; ".join(f"{image.path}: {image.reason}" for image in bad[:3])
+        raise DataError(
+            f"{len(bad)} of {total} images cannot be read, more than data.max_bad_fraction = {limit} allows ({shown}); "
+            "all are listed in images/quarantine.parquet"
+        )
+    missing = [name for label, name in enumerate(class_names) if label not in train_labels]
+    if missing:
+        raise DataError(f"no readable training image of {', '.join(missing)}; see images/quarantine.parquet")
+
+
+class _Writer:
+    """Collects rows into Parquet files of bounded size, and counts and hashes what it saw."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._rows: list[dict[str, Any]] = []
+        self._bytes = 0
+        self._files = 0
+        self.by_split: Counter[str] = Counter()
+        self.train_labels: set[int] = set()
+        self.digest = hashlib.sha256()
+
+    def add(self, row: ImageRow) -> None:
+        sha256 = hashlib.sha256(row.image).hexdigest()
+        self._rows.append({**asdict(row), "sha256": sha256})
+        self._bytes += len(row.image)
+        self.by_split[row.split] += 1
+        self.digest.update(f"{row.image_id}\0{sha256}\0{row.label}\0{row.split}\n".encode())
+        if row.split == "train":
+            self.train_labels.add(row.label)
+        if self._bytes >= MAX_FILE_BYTES or len(self._rows) >= MAX_FILE_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        if not self._rows:
+            return
+        table = pa.Table.from_pylist(self._rows, schema=schema.IMAGES)
+        self._folder.write_table(f"part-{self._files:05d}.parquet", table)
+        self._files += 1
+        self._rows, self._bytes = [], 0
+
+
+def labels_of(table: pa.Table) -> np.ndarray:
+    """The `label` column as an int64 array [N]."""
+    return table["label"].to_numpy().astype(np.int64)

@@ -1,0 +1,1 @@
+"""Evaluation: pure metrics and statistics, and the stage that applies them to the students' predictions."""

@@ -1,0 +1,150 @@
+"""The evaluation stage: predictions of all cells -> `evaluation.json`. Reads artifacts only; needs no cluster."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from mmkd_ray.artifacts import Run
+from mmkd_ray.config import Config
+from mmkd_ray.errors import ArtifactError
+from mmkd_ray.evaluate.metrics import aspect_fidelity, per_class_accuracy, top_k_accuracy
+from mmkd_ray.evaluate.statistics import mean_and_std, paired_difference
+from mmkd_ray.extract.table import TeacherTable, read_teacher_table
+from mmkd_ray.students.arms import BASELINE
+
+EVALUATION = "evaluation.json"
+
+
+def evaluate_study(config: Config, run: Run) -> dict[str, Any]:
+    """Measure every cell on the test split and the shift sets, and compare the arms.
+
+    Accuracies are in [0, 1]. Values for each seed stand in the order of `study.seeds`. Aspect fidelity is measured on
+    the validation split: the teacher has answered about its images, and no student has learnt from those answers.
+
+    Returns:
+        What `evaluation.json` holds: `classes`, `questions`, `images` (by split), `confidence`, and for each of
+        `arms`: `seeds`, `top1`, `top5`, `shift` (by set), `per_class`, `fidelity` (by question, null where undefined),
+        `fidelity_mean`, `seconds`, `history`, `difference` and `shift_difference` to the baseline.
+
+    Raises:
+        ArtifactError: a cell of the study has not been trained.
+    """
+    record = run.require(run.images, "images")
+    teacher = read_teacher_table(run)
+    arms = {arm: _measure_arm(config, run, arm, teacher) for arm in config.study.arms}
+    if BASELINE in arms:
+        for arm, measured in arms.items():
+            if arm != BASELINE:
+                measured.update(_differences(measured, arms[BASELINE], config.evaluate.confidence))
+    evaluation = {
+        "classes": record["class_names"],
+        "questions": [aspect.question for aspect in teacher.aspects],
+        "images": record["images"],
+        "confidence": config.evaluate.confidence,
+        "arms": arms,
+    }
+    run.folder.write_json(EVALUATION, evaluation)
+    return evaluation
+
+
+def _measure_arm(config: Config, run: Run, arm: str, teacher: TeacherTable) -> dict[str, Any]:
+    cells = [_measure_cell(run, arm, seed, teacher) for seed in config.study.seeds]
+    shift_sets = list(cells[0]["shift"])
+    fidelity_SQ = np.array([cell["fidelity"] for cell in cells])
+    return {
+        "seeds": list(config.study.seeds),
+        "top1": [cell["top1"] for cell in cells],
+        "top5": [cell["top5"] for cell in cells],
+        "shift": {name: [cell["shift"][name] for cell in cells] for name in shift_sets},
+        "per_class": _plain(np.mean([cell["per_class"] for cell in cells], axis=0)),
+        "fidelity": _plain(fidelity_SQ.mean(axis=0)),
+        "fidelity_mean": _plain(_mean_defined(fidelity_SQ)),
+        "seconds": [cell["seconds"] for cell in cells],
+        "best_epoch": [cell["best_epoch"] for cell in cells],
+        "history": [cell["history"] for cell in cells],
+    }
+
+
+def _measure_cell(run: Run, arm: str, seed: int, teacher: TeacherTable) -> dict[str, Any]:
+    folder = run.cell(arm, seed)
+    record = folder.record()
+    if record is None:
+        raise ArtifactError(f"{arm} seed {seed} is not trained: run `mmkd train CONFIG` first")
+    table = folder.read_table("predictions.parquet")
+    test = _of_split(table, "test")
+    shift_sets = sorted(set(table["split"].to_pylist()) - {"train", "val", "test"})
+    val = _of_split(table, "val")
+    return {
+        "top1": top_k_accuracy(test["class_logits"], test["label"], k=1),
+        "top5": top_k_accuracy(test["class_logits"], test["label"], k=5),
+        "per_class": per_class_accuracy(test["class_logits"], test["label"]),
+        "shift": {name: _top1(_of_split(table, name)) for name in shift_sets},
+        "fidelity": aspect_fidelity(val["aspect_logits"], teacher.p_yes_of(val["image_id"])),
+        "seconds": record["seconds"],
+        "best_epoch": record["best_epoch"],
+        "history": folder.read_json("history.json"),
+    }
+
+
+def _top1(rows: dict[str, Any]) -> float:
+    return top_k_accuracy(rows["class_logits"], rows["label"], k=1)
+
+
+def _of_split(table: pa.Table, split: str) -> dict[str, Any]:
+    rows = table.filter(pa.compute.equal(table["split"], split))
+    return {
+        "image_id": rows["image_id"].to_pylist(),
+        "label": rows["label"].to_numpy(),
+        "class_logits": np.stack(rows["class_logits"].to_numpy()),
+        "aspect_logits": np.stack(rows["aspect_logits"].to_numpy()),
+    }
+
+
+def _differences(arm: dict[str, Any], baseline: dict[str, Any], confidence: float) -> dict[str, Any]:
+    differences = {"difference": paired_difference(arm["top1"], baseline["top1"], confidence=confidence).as_dict()}
+    if arm["shift"]:
+        differences["shift_difference"] = paired_difference(
+            shift_mean(arm), shift_mean(baseline), confidence=confidence
+        ).as_dict()
+    return differences
+
+
+def shift_mean(arm: dict[str, Any]) -> list[float]:
+    """Top-1 accuracy over the shift sets (their plain mean), for each seed of a measured arm."""
+    return np.mean(list(arm["shift"].values()), axis=0).tolist()
+
+
+def summarise(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """The `arms` of `summary.json`: the numbers that most readers want, for each arm."""
+    summary = {}
+    for arm, measured in evaluation["arms"].items():
+        top1_mean, top1_std = mean_and_std(measured["top1"])
+        summary[arm] = {
+            "seeds": measured["seeds"],
+            "top1": measured["top1"],
+            "top1_mean": top1_mean,
+            "top1_std": top1_std,
+            "top5_mean": mean_and_std(measured["top5"])[0],
+            "shift_top1_mean": float(np.mean(shift_mean(measured))) if measured["shift"] else None,
+            "aspect_fidelity_auc": measured["fidelity_mean"],
+            "seconds_mean": mean_and_std(measured["seconds"])[0],
+            "difference": measured.get("difference"),
+            "shift_difference": measured.get("shift_difference"),
+        }
+    return summary
+
+
+def _mean_defined(values: np.ndarray) -> float:
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if len(defined) else math.nan
+
+
+def _plain(values: Any) -> Any:
+    """Plain JSON values: nan becomes null."""
+    if isinstance(values, np.ndarray):
+        return [_plain(value) for value in values.tolist()]
+    return None if math.isnan(values) else values

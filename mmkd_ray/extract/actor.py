@@ -1,0 +1,43 @@
+"""The teacher as an actor of a Ray Data pool: one row an image, all its questions in one actor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from mmkd_ray import schema
+from mmkd_ray.cluster.environment import prepare_process
+from mmkd_ray.config import ExtractConfig, TeacherConfig
+from mmkd_ray.extract.checkpoint import is_local
+
+
+class AskTeacher:
+    """Input rows `{image_id, sha256, image}`; output rows `schema.teacher(Q)`, one for each, in the same order."""
+
+    def __init__(self, teacher: TeacherConfig, extract: ExtractConfig, questions: list[str], counter: Any) -> None:
+        prepare_process(offline=is_local(teacher))
+        from mmkd_ray.extract.vllm_engine import VllmEngine  # noqa: PLC0415 (only an actor needs what vllm needs)
+
+        self._engine = VllmEngine(teacher, extract)
+        self._questions = questions
+        self._counter = counter
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """Answer all questions about a batch of images."""
+        answers = self._engine.answer(batch["image"].to_pylist(), self._questions)
+        self._counter.add.remote(batch.num_rows)
+        return pa.table(
+            {
+                "image_id": batch["image_id"].combine_chunks(),
+                "sha256": batch["sha256"].combine_chunks(),
+                "log_p_yes": _rows(answers.log_p_yes_NQ),
+                "log_p_no": _rows(answers.log_p_no_NQ),
+            },
+            schema=schema.teacher(len(self._questions)),
+        )
+
+
+def _rows(values_NQ: np.ndarray) -> pa.FixedSizeListArray:
+    return pa.FixedSizeListArray.from_arrays(pa.array(values_NQ.ravel(), pa.float32()), values_NQ.shape[1])

@@ -1,0 +1,58 @@
+"""From a question to what the teacher reads: the checkpoint's own chat template, image first, question last."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmkd_ray.errors import TeacherError
+
+
+def chat_prompt(processor: Any, template: str, question: str) -> str:
+    """The prompt for one question about one image.
+
+    The image stands first, so that everything before the question is the same for all questions of an image and its
+    prefill can be shared.
+
+    Args:
+        processor: the checkpoint's `transformers` processor.
+        template: the user's text with `{question}` in it.
+        question: the question.
+    """
+    text = template.replace("{question}", question)
+    content = [{"type": "image"}, {"type": "text", "text": text}]
+    try:
+        return processor.apply_chat_template(
+            [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
+        )
+    except (ValueError, AttributeError) as error:
+        raise TeacherError(
+            f"the teacher's chat template cannot be used: {error}; use an instruction-tuned model"
+        ) from error
+
+
+def prompt_tokens(processor: Any, template: str, question: str) -> list[int]:
+    """The tokens of `chat_prompt`, one placeholder for the image in them.
+
+    A chat template that writes the beginning-of-sequence token itself is not given a second one: the rule of
+    transformers' `ProcessorMixin.apply_chat_template`, which vLLM's `generate` does not follow for a text.
+    """
+    tokenizer = processor.tokenizer
+    text = chat_prompt(processor, template, question)
+    begins = tokenizer.bos_token is not None and text.startswith(tokenizer.bos_token)
+    return tokenizer.encode(text, add_special_tokens=not begins)
+
+
+def single_token(tokenizer: Any, answer: str) -> int:
+    """The id of an answer's token.
+
+    Raises:
+        TeacherError: the tokenizer writes the answer in several tokens or in none, so its probability cannot be read
+            off the first one.
+    """
+    ids = tokenizer.encode(answer, add_special_tokens=False)
+    if len(ids) != 1 or ids[0] == tokenizer.unk_token_id:
+        raise TeacherError(
+            f"'{answer}' is {len(ids)} tokens in the teacher's tokenizer, not one; "
+            "choose teacher.yes_token and teacher.no_token that are single tokens"
+        )
+    return ids[0]

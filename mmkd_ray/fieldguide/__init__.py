@@ -1,0 +1,26 @@
+"""The embedded data set: birds that are drawn, deterministic and free of any licence; and a small teacher that sees them."""
+
+from pathlib import Path
+
+from mmkd_ray.fieldguide.dataset import SPLITS, FieldGuideImage, images
+from mmkd_ray.fieldguide.questions import QUESTIONS, Question, answers
+from mmkd_ray.fieldguide.sheet import write_sheet
+from mmkd_ray.fieldguide.species import Species, make_species
+
+__all__ = [
+    "QUESTIONS",
+    "SPLITS",
+    "FieldGuideImage",
+    "Question",
+    "Species",
+    "answers",
+    "checkpoint_path",
+    "images",
+    "make_species",
+    "write_sheet",
+]
+
+
+def checkpoint_path() -> Path:
+    """The folder of the shipped teacher: a Hugging Face checkpoint that vLLM loads as it is."""
+    return Path(__file__).parent / "checkpoint"

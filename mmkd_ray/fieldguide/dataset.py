@@ -1,0 +1,81 @@
+"""The images of the field guide, split by split, class by class."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from mmkd_ray.errors import MmkdError
+from mmkd_ray.fieldguide.questions import answers
+from mmkd_ray.fieldguide.render import encode_png, render
+from mmkd_ray.fieldguide.species import Species, individual, make_species
+from mmkd_ray.fieldguide.traits import HABITATS, SHIFT_HABITATS, Picture
+
+SPLITS: Final = ("train", "val", "test", "shift")
+"""The splits; `shift` shows the same species in habitats that no other split has."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldGuideImage:
+    """One image.
+
+    Attributes:
+        image_id: Stable and unique, such as "train/tavi-brosk/0007".
+        png: The encoded pixels, 64 x 64 RGB.
+        label: Index of the class, in the order of `make_species`.
+        class_name: The species' name.
+        split: One of `SPLITS`.
+        attributes: The true answer of each question, by its id.
+    """
+
+    image_id: str
+    png: bytes
+    label: int
+    class_name: str
+    split: str
+    attributes: dict[str, bool]
+
+
+def picture_of(species: Species, *, label: int, split: str, number: int, seed: int) -> Picture:
+    """The description of one image: depends on its own place alone, never on how many others there are."""
+    rng = np.random.default_rng([seed, SPLITS.index(split), label, number])
+    return individual(species, rng, SHIFT_HABITATS if split == "shift" else HABITATS)
+
+
+def images(*, species_seed: int, seed: int, per_class: Mapping[str, int]) -> Iterator[FieldGuideImage]:
+    """Draw a data set, ordered by split, then class, then number.
+
+    Args:
+        species_seed: Decides the species (see `make_species`).
+        seed: Decides the images. Image k of a class in a split is the same whatever the counts are.
+        per_class: Images of each class, by split; a split that is left out is empty.
+
+    Raises:
+        MmkdError: A split is unknown or a count negative.
+    """
+    _check_counts(per_class)
+    return _images(make_species(species_seed), seed, per_class)
+
+
+def _check_counts(per_class: Mapping[str, int]) -> None:
+    for split, count in per_class.items():
+        if split not in SPLITS:
+            raise MmkdError(f"The field guide has no split {split!r}; accepted: {', '.join(SPLITS)}.")
+        if count < 0:
+            raise MmkdError(f"The field guide's split {split!r} got {count} images a class; give 0 or more.")
+
+
+def _images(all_species: tuple[Species, ...], seed: int, per_class: Mapping[str, int]) -> Iterator[FieldGuideImage]:
+    for split in SPLITS:
+        for label, species in enumerate(all_species):
+            for number in range(per_class.get(split, 0)):
+                picture = picture_of(species, label=label, split=split, number=number, seed=seed)
+                yield FieldGuideImage(
+                    image_id=f"{split}/{species.slug}/{number:04d}",
+                    png=encode_png(render(picture)),
+                    label=label,
+                    class_name=species.name,
+                    split=split,
+                    attributes=answers(picture),
+                )

@@ -1,0 +1,141 @@
+"""Species: what the classes of the data set look like, drawn from a seed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Final
+
+import numpy as np
+
+from mmkd_ray.fieldguide.names import make_names
+from mmkd_ray.fieldguide.traits import (
+    BACKS,
+    BELLIES,
+    HABITATS,
+    HEADS,
+    MARKS,
+    PATTERNS,
+    POSES,
+    Bird,
+    Picture,
+    Scene,
+    choose,
+    random_bird,
+    random_jitter,
+    random_scene,
+)
+
+GENERA: Final = 8
+SPECIES_PER_GENUS: Final = 3
+SPECIES_COUNT: Final = GENERA * SPECIES_PER_GENUS
+_SIBLING_PATTERNS: Final = ((1, 1, 1), (1, 1, 2), (2, 1, 1), (1, 2, 1))
+"""Traits changed in both later siblings, in the second alone and in the third alone: any two differ by 2 or 3."""
+
+PLUMAGE_TRAITS: Final = 5
+"""How many traits differ between the two plumages of a species."""
+
+DROP_OUT: Final = 0.06
+"""Probability that an individual shows a random value of a trait in place of its species' value."""
+
+PREFERENCE: Final = 0.4
+"""Probability that an individual is met in its species' preferred habitat, and likewise pose; else at random."""
+
+_OPTIONS: Final[dict[str, tuple[str, ...]]] = {"back": BACKS, "belly": BELLIES, "head": HEADS, "pattern": PATTERNS}
+
+
+@dataclass(frozen=True, slots=True)
+class Species:
+    """A class of the data set.
+
+    Attributes:
+        name: Readable and unique; says nothing of the species' traits.
+        genus: Index of the genus; species of a genus look alike.
+        plumages: The two looks of the species.
+        habitat: Where it is met most.
+        pose: What it does most.
+    """
+
+    name: str
+    genus: int
+    plumages: tuple[Bird, Bird]
+    habitat: str
+    pose: str
+
+    @property
+    def slug(self) -> str:
+        """The name for use in an image id."""
+        return self.name.lower().replace(" ", "-")
+
+
+def distance(one: Bird, other: Bird) -> int:
+    """The number of traits in which two birds differ."""
+    return sum(getattr(one, field.name) != getattr(other, field.name) for field in fields(Bird))
+
+
+def make_species(seed: int) -> tuple[Species, ...]:
+    """Draw 24 species in 8 genera.
+
+    Within a genus, the first plumages of any two species differ by 2 or 3 traits. Another seed gives other species under
+    other names.
+    """
+    rng = np.random.default_rng([seed, 24])
+    names = make_names(rng, genera=GENERA, species_per_genus=SPECIES_PER_GENUS)
+    species = []
+    for genus in range(GENERA):
+        for number, bird in enumerate(_siblings(rng)):
+            species.append(
+                Species(
+                    name=names[genus][number],
+                    genus=genus,
+                    plumages=(bird, _changed(bird, _pick_traits(rng, PLUMAGE_TRAITS), rng)),
+                    habitat=choose(rng, HABITATS),
+                    pose=choose(rng, POSES),
+                )
+            )
+    return tuple(species)
+
+
+def individual(species: Species, rng: np.random.Generator, habitats: tuple[str, ...] = HABITATS) -> Picture:
+    """A picture of one individual of a species.
+
+    `habitats` are those it can be met in; the preferred one counts only if it is among them.
+    """
+    plumage = species.plumages[int(rng.random() < 0.5)]
+    stranger = random_bird(rng)
+    dropped = rng.random(len(fields(Bird))) < DROP_OUT
+    changes = {
+        field.name: getattr(stranger, field.name) for field, drop in zip(fields(Bird), dropped, strict=True) if drop
+    }
+    scene = random_scene(rng, habitats)
+    at_home, as_usual = rng.random(2) < PREFERENCE
+    if at_home and species.habitat in habitats:
+        scene = replace(scene, habitat=species.habitat)
+    if as_usual:
+        scene = replace(scene, pose=species.pose)
+    return Picture(replace(plumage, **changes), scene, random_jitter(rng))
+
+
+def _siblings(rng: np.random.Generator) -> tuple[Bird, Bird, Bird]:
+    """Three birds of which any two differ by 2 or 3 traits."""
+    first = random_bird(rng)
+    shared, second_own, third_own = _SIBLING_PATTERNS[int(rng.integers(len(_SIBLING_PATTERNS)))]
+    traits = _pick_traits(rng, shared + second_own + third_own)
+    base = _changed(first, traits[:shared], rng)
+    second = _changed(base, traits[shared : shared + second_own], rng)
+    third = _changed(base, traits[shared + second_own :], rng)
+    return (first, second, third)
+
+
+def _pick_traits(rng: np.random.Generator, count: int) -> tuple[str, ...]:
+    names = (*MARKS, *_OPTIONS)
+    return tuple(names[int(i)] for i in rng.permutation(len(names))[:count])
+
+
+def _changed(bird: Bird, traits: Sequence[str], rng: np.random.Generator) -> Bird:
+    changes: dict[str, bool | str] = {}
+    for trait in traits:
+        now = getattr(bird, trait)
+        if trait in _OPTIONS:
+            changes[trait] = choose(rng, tuple(option for option in _OPTIONS[trait] if option != now))
+        else:
+            changes[trait] = not now
+    return replace(bird, **changes)

@@ -1,0 +1,135 @@
+"""The whole story: images, questions, the teacher's answers, students, what they are worth, a report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from mmkd_ray.artifacts import Folder, Run
+from mmkd_ray.aspects.questions import load_aspects
+from mmkd_ray.cluster.connection import connect
+from mmkd_ray.config import Config, to_yaml
+from mmkd_ray.console import Console
+from mmkd_ray.data.table import build_image_table
+from mmkd_ray.evaluate.stage import EVALUATION, evaluate_study
+from mmkd_ray.extract.checkpoint import resolve
+from mmkd_ray.extract.ledger import Ledger
+from mmkd_ray.extract.stage import ask_teacher, mean_answer_mass
+from mmkd_ray.report.stage import write_report
+from mmkd_ray.summary import SUMMARY, result_table, write_summary
+from mmkd_ray.train.study import run_study
+
+SECONDS = "seconds.json"
+
+
+def run_all(config: Config, run: Run, console: Console) -> None:
+    """Every stage in turn. What an earlier call has finished is not done again."""
+    make_images(config, run, console)
+    check_before_start(config)
+    with connect(config.cluster) as cluster:
+        console.say(f"cluster   {cluster}")
+        extract(config, run, console)
+        train(config, run, console)
+    evaluate(config, run, console)
+    report(config, run, console)
+
+
+def check_before_start(config: Config) -> None:
+    """Find what would stop a later stage now, before anything slow begins."""
+    load_aspects(config.aspects)
+    resolve(config.teacher)
+    _check_student(config)
+
+
+def make_images(config: Config, run: Run, console: Console) -> None:
+    """Stage 1: the image source becomes one image table."""
+    with _stage("images", "images", run.images, run, console) as (progress, remark):
+        record = build_image_table(config, run, progress)
+        splits = ", ".join(f"{split} {count:,}" for split, count in record["images"].items())
+        remark.append(f"{len(record['class_names'])} classes; {splits}")
+        if record["quarantined"]:
+            remark.append(f"{record['quarantined']} unreadable, listed in {run.images.uri}/quarantine.parquet")
+
+
+def extract(config: Config, run: Run, console: Console) -> None:
+    """Stage 2: the teacher answers every question about every image; needs a cluster."""
+    aspects = load_aspects(config.aspects)
+    with _stage("extract", "images", run.teacher, run, console) as (progress, remark):
+        record = ask_teacher(config, run, aspects, progress)
+        remark.append(Ledger(**record["ledger"]).line())
+
+
+def train(config: Config, run: Run, console: Console) -> None:
+    """Stage 3: arms x seeds students learn; needs a cluster."""
+    with _stage("train", "epochs", run.study, run, console) as (progress, remark):
+        cells = run_study(config, run, progress)
+        remark.append(f"{len(cells)} students: arms {', '.join(config.study.arms)}; {len(config.study.seeds)} seeds")
+
+
+def evaluate(config: Config, run: Run, console: Console) -> None:
+    """Stage 4: the students are measured on the test split and the shift sets, and compared."""
+    with _stage("evaluate", "", None, run, console) as (_, remark):
+        evaluation = evaluate_study(config, run)
+        remark.append(
+            ", ".join(f"{split} {count:,}" for split, count in evaluation["images"].items() if split != "train")
+        )
+
+
+def report(config: Config, run: Run, console: Console) -> None:
+    """Stage 5: summary.json, the report, and the table on the terminal."""
+    with _stage("report", "", None, run, console) as (_, remark):
+        evaluation = run.folder.read_json(EVALUATION)
+        summary = write_summary(config, run, evaluation, answer_mass=mean_answer_mass(run), seconds=_seconds(run))
+        run.folder.write_bytes("config.yaml", to_yaml(config).encode())
+        place = write_report(config, run, summary, evaluation)
+        remark.append(f"{run.folder.uri}/{SUMMARY}")
+    console.say(f"\n{result_table(summary)}\n\nreport: {place}")
+
+
+@contextmanager
+def _stage(
+    name: str, unit: str, artifact: Folder | None, run: Run, console: Console
+) -> Iterator[tuple[Any, list[str]]]:
+    """Show a stage's progress, and note its wall time unless it only found its artifact finished."""
+    progress, remark = console.progress(name, unit), []
+    started, before = time.monotonic(), artifact and artifact.record()
+    yield progress, remark
+    reused = artifact is not None and before is not None and artifact.record() == before
+    if not reused:
+        run.folder.write_json(SECONDS, _seconds(run) | {name: round(time.monotonic() - started, 2)})
+    progress.close("; ".join(["already done: reused", *remark] if reused else remark))
+
+
+def _connected(stage: Callable[[Config, Run, Console], None]) -> Callable[[Config, Run, Console], None]:
+    """The stage with a cluster around it."""
+
+    def with_cluster(config: Config, run: Run, console: Console) -> None:
+        check_before_start(config)
+        with connect(config.cluster) as cluster:
+            console.say(f"cluster   {cluster}")
+            stage(config, run, console)
+
+    return with_cluster
+
+
+def _seconds(run: Run) -> dict[str, float]:
+    return run.folder.read_json(SECONDS) if run.folder.exists(SECONDS) else {}
+
+
+def _check_student(config: Config) -> None:
+    from mmkd_ray.students.model import build_student  # noqa: PLC0415 (torch takes seconds to import)
+
+    build_student(config.student.model_copy(update={"pretrained": False}), classes=2, aspects=1)
+
+
+STAGES: dict[str, Callable[[Config, Run, Console], None]] = {
+    "run": run_all,
+    "images": make_images,
+    "extract": _connected(extract),
+    "train": _connected(train),
+    "evaluate": evaluate,
+    "report": report,
+}
+"""Each stage as a command of its own."""

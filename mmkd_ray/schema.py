@@ -1,0 +1,40 @@
+"""The Arrow schema of every table that a run writes, in one place.
+
+C classes, Q aspects. Lists of one row are fixed-size, so that a table's shape can be read off its schema.
+"""
+
+import pyarrow as pa
+
+IMAGES = pa.schema(
+    {
+        "image_id": pa.string(),  # stable and unique
+        "image": pa.binary(),  # encoded, as found: PNG, JPEG, ...
+        "sha256": pa.string(),  # of `image`, in hex
+        "label": pa.int32(),  # 0 .. C-1, in the order of the sorted class names
+        "class_name": pa.string(),
+        "split": pa.string(),  # train, val, test, or the name of a shift set
+    }
+)
+
+QUARANTINE = pa.schema({"path": pa.string(), "reason": pa.string()})
+
+
+def teacher(aspects: int) -> pa.Schema:
+    """The teacher table, one row an image: natural logs over the whole vocabulary, one value a question."""
+    answers = pa.list_(pa.float32(), aspects)
+    return pa.schema(
+        {"image_id": pa.string(), "sha256": pa.string(), "log_p_yes": answers, "log_p_no": answers},
+    )
+
+
+def predictions(classes: int, aspects: int) -> pa.Schema:
+    """A trained student's outputs, one row an image of every split but train."""
+    return pa.schema(
+        {
+            "image_id": pa.string(),
+            "split": pa.string(),
+            "label": pa.int32(),
+            "class_logits": pa.list_(pa.float32(), classes),
+            "aspect_logits": pa.list_(pa.float32(), aspects),
+        }
+    )
