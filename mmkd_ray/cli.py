@@ -97,8 +97,7 @@ def _run_stage(arguments: argparse.Namespace) -> int:
         except Exception as error:
             traceback.print_exc()
             sys.stderr.flush()
-            status = _fail(error, log=log, console=console)
-            return status
+            return _fail(error, log=log, console=console)
         if arguments.stage == "run":
             console.say(_WHAT_NEXT)
     return 0

@@ -1,8 +1,8 @@
 """Small checkpoints with random weights, of two families, and the plain Hugging Face answers of any checkpoint.
 
-They are saved as a published model is (config, weights, tokenizer, processor, chat template), so everything that reads a
-real checkpoint reads these. The weights are large on purpose: with the usual initialisation P(yes) is the same constant
-for every image and question, and a comparison of constants shows nothing.
+They are saved as a published model is (config, weights, tokenizer, processor, chat template), so everything that reads
+a real checkpoint reads these. The weights are large on purpose: with the usual initialisation P(yes) is the same
+constant for every image and question, and a comparison of constants shows nothing.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ _LOGIT_SPREAD = 1.5
 
 
 def build_internvl(folder: Path, *, max_tiles: int = 4, seed: int = 0) -> Path:
-    """Save an `InternVLForConditionalGeneration` with a Qwen2 text model; images are cut into up to `max_tiles` tiles."""
+    """Save an `InternVLForConditionalGeneration` with a Qwen2 text model; it cuts images into at most `max_tiles`."""
     special = {
         "start_image_token": "<img>",
         "end_image_token": "</img>",
@@ -94,7 +94,9 @@ def build_internvl(folder: Path, *, max_tiles: int = 4, seed: int = 0) -> Path:
         tokenizer=tokenizer,
         video_processor=InternVLVideoProcessor(size={"height": _TILE, "width": _TILE}),
         image_seq_length=_IMAGE_TOKENS,
-        chat_template=_chat_template("<|im_start|>user\n", "<IMG_CONTEXT>\n", "<|im_end|>\n<|im_start|>assistant\n"),
+        chat_template=_chat_template(
+            "<|im_start|>user\n", "<IMG_CONTEXT>\n", "<|im_end|>\n<|im_start|>assistant{{ '\\n' }}"
+        ),
     )
     text = {**_TEXT, **_text_ids(tokenizer), "model_type": "qwen2", "tie_word_embeddings": True}
     config = InternVLConfig(

@@ -23,7 +23,7 @@ def connect(config: ClusterConfig) -> Iterator[str]:
     """Connect to the cluster of the configuration, of RAY_ADDRESS, or to a private one; disconnect at the end.
 
     Yields:
-        A line that says which cluster it is and what it holds.
+        A line that says which cluster it is, what it holds, and where Ray writes its logs.
 
     Raises:
         ClusterError: the cluster does not answer, or it refuses.
@@ -31,11 +31,11 @@ def connect(config: ClusterConfig) -> Iterator[str]:
     address = config.address or os.environ.get("RAY_ADDRESS") or "local"
     _check_reachable(address, config.connect_timeout_s)
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **_init_args(address))
+        context = ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **_init_args(address))
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         raise ClusterError(f"the Ray cluster at '{address}' cannot be used: {_first_line(error)}") from error
     try:
-        yield _describe(address)
+        yield f"{_describe(address)}; its logs are in {context.address_info['session_dir']}/logs"
     finally:
         ray.shutdown()
 
@@ -94,11 +94,6 @@ def _describe(address: str) -> str:
     kind = "private Ray cluster" if address == "local" else f"Ray cluster at {address}"
     nodes = sum(1 for node in ray.nodes() if node["Alive"])
     return f"{kind}: {nodes} node{'s' if nodes > 1 else ''}, {cpus:g} CPU, {gpus:g} GPU"
-
-
-def session_logs() -> str:
-    """Folder of Ray's logs on the node of this driver."""
-    return f"{ray._private.worker._global_node.get_session_dir_path()}/logs"  # noqa: SLF001 (Ray has no public way)
 
 
 def _first_line(error: BaseException) -> str:

@@ -31,7 +31,7 @@ class Counter:
 @contextmanager
 def watched_counter(total: int, progress: Callable[[int, int], None]) -> Iterator[Any]:
     """Give a `Counter` for workers to add to, and call `progress(done, total)` while the block runs."""
-    counter = Counter.remote()
+    counter = Counter.remote()  # pyrefly: ignore[missing-attribute] (made by ray.remote)
     stopped = threading.Event()
 
     def watch() -> None:

@@ -31,6 +31,7 @@ def describe(error: Any) -> str:
 
 
 def show(value: Any) -> str:
+    """A value as JSON, cut where it is long."""
     text = json.dumps(value, default=str)
     return text if len(text) <= 60 else text[:57] + "..."
 

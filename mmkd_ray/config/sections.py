@@ -1,7 +1,7 @@
 """The sections of a configuration: strict, frozen, a docstring for each key.
 
-`data`, `aspects`, `teacher`, `student`, `train`, `study` and `evaluate` decide numbers: they enter the fingerprints that
-say what can be reused. `extract`, `cluster` and `storage` decide only where and how fast a run goes: they never do.
+`data`, `aspects`, `teacher`, `student`, `train`, `study` and `evaluate` decide numbers: they enter the fingerprints
+that say what can be reused. `extract`, `cluster` and `storage` decide only where and how fast a run goes: never.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ class TeacherConfig(Section):
     """Commit of a model on the hub; set it, so that a rerun asks the same model."""
     prompt: str = "{question} The answer must always be either Yes or No (do not provide any other response)."
     """The user's text; `{question}` is replaced. The chat template around it is the checkpoint's own."""
-    yes_token: str = "Yes"
-    no_token: str = "No"
+    yes_token: str = "Yes"  # noqa: S105 (a token of text)
+    no_token: str = "No"  # noqa: S105
     """The two answers, each one token of the teacher's tokenizer."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     max_model_len: PositiveInt | None = None

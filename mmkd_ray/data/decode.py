@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mmkd_ray.errors import DataError
+
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "ICO", "TGA", "PCX")
+"""What is looked for, whatever a file is called: for EPS, Pillow would start Ghostscript on a stranger's file."""
 
 
 def decode_rgb(encoded: bytes, *, max_pixels: int | None = None) -> Image.Image:
@@ -17,17 +20,24 @@ def decode_rgb(encoded: bytes, *, max_pixels: int | None = None) -> Image.Image:
         DataError: the bytes are not an image that can be read whole, or it has more than `max_pixels`.
     """
     try:
-        with Image.open(io.BytesIO(encoded)) as image:
-            if max_pixels is not None and image.width * image.height > max_pixels:
-                raise DataError(f"{image.width} x {image.height} pixels are more than the limit of {max_pixels}")
+        with Image.open(io.BytesIO(encoded), formats=_FORMATS) as image:
+            _check_size(image, max_pixels)
             image.load()
             return _to_rgb(ImageOps.exif_transpose(image))
     except DataError:
         raise
+    except UnidentifiedImageError as error:
+        # Its own message holds an address in memory, another one in every run.
+        reason = "of no known format" if encoded else "the file is empty"
+        raise DataError(f"not a readable image: {reason}") from error
     except Exception as error:
         # PIL raises whatever its plugins do: OSError, SyntaxError, struct.error, DecompressionBombError, ...
-        reason = "the file is empty" if not encoded else str(error).replace("<_io.BytesIO object", "<the image")
-        raise DataError(f"not a readable image: {reason or type(error).__name__}") from error
+        raise DataError(f"not a readable image: {str(error) or type(error).__name__}") from error
+
+
+def _check_size(image: Image.Image, max_pixels: int | None) -> None:
+    if max_pixels is not None and image.width * image.height > max_pixels:
+        raise DataError(f"{image.width} x {image.height} pixels are more than the limit of {max_pixels}")
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any
@@ -70,13 +70,17 @@ def build_image_table(config: Config, run: Run, progress: Callable[[int, int], N
     return {"fingerprint": identity, **facts}
 
 
+def split_folders(run: Run, splits: Iterable[str] | None = None) -> list[Folder]:
+    """The folders of Parquet files of some splits, or of all; a split without images has none."""
+    table = run.images.child("table")
+    present = table.names()
+    return [table.child(split) for split in (present if splits is None else splits) if split in present]
+
+
 def read_splits(run: Run, splits: Iterable[str] | None = None, columns: list[str] | None = None) -> pa.Table:
     """Rows of the image table, of some splits or of all, in the table's own order."""
-    names = None if columns is None else list(dict.fromkeys([*columns, "split"]))
-    table = run.images.child("table").read_table(columns=names)
-    if splits is None:
-        return table
-    return table.filter(pa.compute.is_in(table["split"], pa.array(list(splits), pa.string())))
+    tables = [folder.read_table(columns=columns) for folder in split_folders(run, splits)]
+    return pa.concat_tables(tables) if tables else schema.IMAGES.empty_table().select(columns or schema.IMAGES.names)
 
 
 def _quarantine(bad: list[BadImage]) -> pa.Table:
@@ -96,35 +100,40 @@ def _check(bad: list[BadImage], total: int, limit: float, train_labels: set[int]
 
 
 class _Writer:
-    """Collects rows into Parquet files of bounded size, and counts and hashes what it saw."""
+    """Collects rows into Parquet files of bounded size, a folder a split, and counts and hashes what it saw."""
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
-        self._rows: list[dict[str, Any]] = []
-        self._bytes = 0
-        self._files = 0
+        self._rows: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+        self._bytes: Counter[str] = Counter()
+        self._files: Counter[str] = Counter()
         self.by_split: Counter[str] = Counter()
         self.train_labels: set[int] = set()
         self.digest = hashlib.sha256()
 
     def add(self, row: ImageRow) -> None:
         sha256 = hashlib.sha256(row.image).hexdigest()
-        self._rows.append({**asdict(row), "sha256": sha256})
-        self._bytes += len(row.image)
+        rows = self._rows[row.split]
+        rows.append({**asdict(row), "sha256": sha256})
+        self._bytes[row.split] += len(row.image)
         self.by_split[row.split] += 1
         self.digest.update(f"{row.image_id}\0{sha256}\0{row.label}\0{row.split}\n".encode())
         if row.split == "train":
             self.train_labels.add(row.label)
-        if self._bytes >= MAX_FILE_BYTES or len(self._rows) >= MAX_FILE_ROWS:
-            self.flush()
+        if self._bytes[row.split] >= MAX_FILE_BYTES or len(rows) >= MAX_FILE_ROWS:
+            self._write(row.split)
 
     def flush(self) -> None:
-        if not self._rows:
+        for split in list(self._rows):
+            self._write(split)
+
+    def _write(self, split: str) -> None:
+        if not self._rows[split]:
             return
-        table = pa.Table.from_pylist(self._rows, schema=schema.IMAGES)
-        self._folder.write_table(f"part-{self._files:05d}.parquet", table)
-        self._files += 1
-        self._rows, self._bytes = [], 0
+        table = pa.Table.from_pylist(self._rows[split], schema=schema.IMAGES)
+        self._folder.child(split).write_table(f"part-{self._files[split]:05d}.parquet", table)
+        self._files[split] += 1
+        self._rows[split], self._bytes[split] = [], 0
 
 
 def labels_of(table: pa.Table) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config
@@ -95,7 +96,7 @@ def _top1(rows: dict[str, Any]) -> float:
 
 
 def _of_split(table: pa.Table, split: str) -> dict[str, Any]:
-    rows = table.filter(pa.compute.equal(table["split"], split))
+    rows = table.filter(pc.field("split") == split)
     return {
         "image_id": rows["image_id"].to_pylist(),
         "label": rows["label"].to_numpy(),

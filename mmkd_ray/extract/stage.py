@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pyarrow.compute as pc
 import ray
 import ray.data
 
@@ -14,7 +13,7 @@ from mmkd_ray.aspects.questions import Aspect
 from mmkd_ray.cluster.connection import check_fits, how_many
 from mmkd_ray.cluster.progress import watched_counter
 from mmkd_ray.config import Config, ExtractConfig, TeacherConfig
-from mmkd_ray.data.table import read_splits
+from mmkd_ray.data.table import read_splits, split_folders
 from mmkd_ray.extract.actor import AskTeacher
 from mmkd_ray.extract.checkpoint import content_identity
 from mmkd_ray.extract.ledger import prove
@@ -56,7 +55,7 @@ def ask_teacher(
     expected = _expected(run)
     table = run.teacher.child("table")
     with watched_counter(len(expected), progress) as counter:
-        _extract(config.teacher, config.extract, run.images.child("table"), table, aspects, counter, len(expected))
+        _extract(config.teacher, config.extract, split_folders(run, SPLITS), table, aspects, counter, len(expected))
     ledger = prove(table.read_table(), expected=expected, questions=len(aspects), quarantined=images["quarantined"])
     run.teacher.write_json(
         "aspects.json",
@@ -82,7 +81,7 @@ def _expected(run: Run) -> dict[str, str]:
 def _extract(
     teacher: TeacherConfig,
     extract: ExtractConfig,
-    images: Folder,
+    images: list[Folder],
     table: Folder,
     aspects: tuple[Aspect, ...],
     counter: Any,
@@ -90,16 +89,19 @@ def _extract(
 ) -> None:
     actors = extract.actors or _enough_actors(extract, total)
     check_fits("extraction", count=actors, cpus=extract.cpus_per_actor, gpus=extract.gpus_per_actor)
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    # Reading and writing take no CPU of their own: the engines may have claimed them all.
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    # The engines may have claimed every CPU, so reading and writing ask for none. The second version of Ray 2.60's
+    # Parquet source lists its files in a task that insists on a whole one, and would wait for ever.
+    context.use_datasource_v2 = False
     light = {"num_cpus": 0}
-    dataset = ray.data.read_parquet(
-        images.path,
-        filesystem=images.filesystem,
+    asked = ray.data.read_parquet(
+        [folder.path for folder in images],
+        filesystem=table.filesystem,
         columns=["image_id", "sha256", "image"],
-        filter=pc.field("split").isin(SPLITS),
         ray_remote_args=light,
-    ).map_batches(
+    )
+    answered = asked.map_batches(
         AskTeacher,
         fn_constructor_args=(teacher, extract, [aspect.question for aspect in aspects], counter),
         batch_size=extract.batch_size,
@@ -109,7 +111,7 @@ def _extract(
         num_cpus=extract.cpus_per_actor,
         num_gpus=extract.gpus_per_actor,
     )
-    dataset.write_parquet(table.path, filesystem=table.filesystem, ray_remote_args=light)
+    answered.write_parquet(table.path, filesystem=table.filesystem, ray_remote_args=light)
 
 
 def _enough_actors(extract: ExtractConfig, images: int) -> int:

@@ -34,7 +34,8 @@ def read_teacher_table(run: Run) -> TeacherTable:
         ArtifactError: extraction has not finished.
     """
     run.require(run.teacher, "extract")
-    aspects = tuple(Aspect(entry["question"], entry["orientation_sensitive"]) for entry in run.teacher.read_json("aspects.json"))  # fmt: skip
+    entries = run.teacher.read_json("aspects.json")
+    aspects = tuple(Aspect(entry["question"], entry["orientation_sensitive"]) for entry in entries)
     table = run.teacher.child("table").read_table()
     log_p_yes, log_p_no = (
         np.stack(table[column].to_numpy()).astype(np.float32)

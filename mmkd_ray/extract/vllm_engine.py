@@ -29,17 +29,22 @@ class VllmEngine:
         if not extract.gpus_per_actor:
             _bind_to_cores(extract.cpus_per_actor)
         # vllm takes 15 s to import and reads its environment while it does: here, not at the top.
-        from transformers import AutoProcessor  # noqa: PLC0415
-        from vllm import LLM, SamplingParams  # noqa: PLC0415
+        try:
+            from transformers import AutoProcessor  # noqa: PLC0415
+            from vllm import LLM, SamplingParams  # noqa: PLC0415
+            from vllm.exceptions import VLLMError  # noqa: PLC0415
+        except ImportError as error:
+            raise TeacherError(f"vLLM cannot be imported: {error}; install mmkd-ray[cpu] or mmkd-ray[gpu]") from error
 
         self._template = teacher.prompt
+        self._refusal = VLLMError
         try:
             self._processor = AutoProcessor.from_pretrained(
                 model, revision=teacher.revision, trust_remote_code=teacher.trust_remote_code
             )
             self._token_ids = self._find_tokens(teacher)
             self._llm = LLM(model=model, **_engine_args(teacher, extract))
-        except (ImportError, OSError, ValueError, RuntimeError) as error:
+        except (ImportError, OSError, ValueError, RuntimeError, VLLMError) as error:
             raise TeacherError(f"the teacher '{teacher.model}' cannot be loaded: {_reason(error)}") from error
         self._sampling = SamplingParams(
             temperature=0, max_tokens=1, logprob_token_ids=list(self._token_ids), detokenize=False
@@ -59,7 +64,7 @@ class VllmEngine:
             ]
         try:
             outputs = self._llm.generate(prompts, self._sampling, use_tqdm=False)
-        except ValueError as error:
+        except (ValueError, self._refusal) as error:
             raise TeacherError(f"the teacher cannot be asked: {_reason(error)}") from error
         log_p_NQA = np.array([self._answer_logprobs(output) for output in outputs], dtype=np.float32).reshape(
             len(images), len(questions), 2

@@ -1,4 +1,4 @@
-"""The embedded data set: birds that are drawn, deterministic and free of any licence; and a small teacher that sees them."""
+"""The embedded data set, drawn and free of any licence, and a small teacher that really looks at it."""
 
 from pathlib import Path
 

@@ -170,7 +170,7 @@ def _draw_head(canvas: Canvas, bird: Bird, frame: Frame) -> None:
 
 def _draw_beak(canvas: Canvas, bird: Bird, frame: Frame) -> None:
     x, y = head_centre(bird)
-    length = 36.0 if bird.long_beak else 15.0
+    length = 32.0 if bird.long_beak else 14.0
     colour = ORANGE if bird.orange_beak else LEG_DARK
     labels = _if("long_beak", bird.long_beak) + _if("orange_beak", bird.orange_beak)
     base, tip = x + 14, x + 17 + length

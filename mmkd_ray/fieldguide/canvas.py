@@ -22,13 +22,9 @@ _ANGLES: Final = np.linspace(0, 2 * math.pi, 20, endpoint=False)
 _UNIT_CIRCLE_N2: Final = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
 
 
-def ellipse(cx: float, cy: float, rx: float, ry: float, *, tilt: float = 0.0) -> Points_N2:
-    """The outline of an ellipse, turned by `tilt` radians."""
-    points_N2 = _UNIT_CIRCLE_N2 * (rx, ry)
-    if tilt:
-        cos, sin = math.cos(tilt), math.sin(tilt)
-        points_N2 = points_N2 @ np.array([[cos, sin], [-sin, cos]])
-    return points_N2 + (cx, cy)
+def ellipse(cx: float, cy: float, rx: float, ry: float) -> Points_N2:
+    """The outline of an ellipse."""
+    return _UNIT_CIRCLE_N2 * (rx, ry) + np.array((cx, cy))
 
 
 def bar(start: tuple[float, float], end: tuple[float, float], width: float) -> list[tuple[float, float]]:
@@ -59,7 +55,7 @@ class Frame:
         """Map points of the bird's frame to canvas pixels."""
         cos, sin = self.scale * math.cos(self.rotation), self.scale * math.sin(self.rotation)
         side = -1.0 if self.mirrored else 1.0
-        return np.asarray(points) @ np.array([[side * cos, sin], [-side * sin, cos]]) + (self.x, self.y)
+        return np.asarray(points) @ np.array([[side * cos, sin], [-side * sin, cos]]) + np.array((self.x, self.y))
 
 
 class Canvas:
@@ -93,8 +89,8 @@ class Canvas:
             self._draw_regions.polygon(flat, fill=len(self.labels))
             self.labels.append(labels)
 
-    def region_map_HW(self) -> NDArray[np.int32]:
-        """Index into `labels` of each pixel of the finished image (its middle canvas pixel)."""
+    def region_map(self) -> NDArray[np.int32]:
+        """`regions_HW`: index into `labels` of each pixel of the finished image (its middle canvas pixel)."""
         if self._regions is None:
             raise ValueError("This canvas was made without parts; make it with Canvas(with_parts=True).")
         return np.asarray(self._regions)[1::OVERSAMPLING, 1::OVERSAMPLING]

@@ -22,7 +22,12 @@ def make_names(rng: np.random.Generator, *, genera: int, species_per_genus: int)
 
 def _new_word(rng: np.random.Generator, taken: set[str], *, closed: bool) -> str:
     while True:
-        word = _pick(rng, _ONSETS) + _pick(rng, _VOWELS) + _pick(rng, _ONSETS) + _pick(rng, _VOWELS if closed else _LAST_VOWELS)
+        word = (
+            _pick(rng, _ONSETS)
+            + _pick(rng, _VOWELS)
+            + _pick(rng, _ONSETS)
+            + _pick(rng, _VOWELS if closed else _LAST_VOWELS)
+        )
         word = (word + _pick(rng, _ENDINGS) if closed else word).capitalize()
         if word not in taken:
             taken.add(word)

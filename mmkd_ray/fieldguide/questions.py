@@ -97,18 +97,12 @@ _SHAPE: Final = (
 )
 
 _COLOUR: Final = (
-    *(
-        _Entry(f"{c}_back", "colour", _OF_BIRD, (f"a {c} back", f"{c} upper parts"), _bird_is("back", c))
-        for c in BACKS
-    ),
+    *(_Entry(f"{c}_back", "colour", _OF_BIRD, (f"a {c} back", f"{c} upper parts"), _bird_is("back", c)) for c in BACKS),
     *(
         _Entry(f"{c}_belly", "colour", _OF_BIRD, (f"a {c} belly", f"{c} underparts"), _bird_is("belly", c))
         for c in BELLIES
     ),
-    *(
-        _Entry(f"{c}_head", "colour", _OF_BIRD, (f"a {c} head", f"a {c} face"), _bird_is("head", c))
-        for c in HEADS
-    ),
+    *(_Entry(f"{c}_head", "colour", _OF_BIRD, (f"a {c} head", f"a {c} face"), _bird_is("head", c)) for c in HEADS),
     _Entry("orange_beak", "colour", _OF_BIRD, ("an orange beak", "an orange bill"), _mark("orange_beak")),
     _Entry("red_legs", "colour", _OF_BIRD, ("red legs", "red feet"), _visible_leg_mark("red_legs")),
     _Entry("pink_throat", "colour", _OF_BIRD, ("a pink throat", "a pink chin"), _mark("pink_throat")),
@@ -120,10 +114,30 @@ _MARKING: Final = (
     _Entry("cap", "marking", _OF_BIRD, ("a black cap", "a dark crown"), _mark("cap")),
     _Entry("chest_band", "marking", _OF_BIRD, ("a black band on its chest", "a dark collar"), _mark("chest_band")),
     _Entry("wing_bars", "marking", _OF_BIRD, ("white bars on its wing", "pale wing stripes"), _mark("wing_bars")),
-    _Entry("dark_wing_tips", "marking", _OF_BIRD, ("black wing tips", "wings ending in black"), _mark("dark_wing_tips")),
-    _Entry("white_tail_tip", "marking", _OF_BIRD, ("a white tip to its tail", "a tail ending in white"), _mark("white_tail_tip")),
-    _Entry("striped_belly", "marking", _OF_BIRD, ("a striped belly", "bars across the underparts"), _bird_is("pattern", "striped")),
-    _Entry("spotted_belly", "marking", _OF_BIRD, ("a spotted belly", "dots on the underparts"), _bird_is("pattern", "spotted")),
+    _Entry(
+        "dark_wing_tips", "marking", _OF_BIRD, ("black wing tips", "wings ending in black"), _mark("dark_wing_tips")
+    ),
+    _Entry(
+        "white_tail_tip",
+        "marking",
+        _OF_BIRD,
+        ("a white tip to its tail", "a tail ending in white"),
+        _mark("white_tail_tip"),
+    ),
+    _Entry(
+        "striped_belly",
+        "marking",
+        _OF_BIRD,
+        ("a striped belly", "bars across the underparts"),
+        _bird_is("pattern", "striped"),
+    ),
+    _Entry(
+        "spotted_belly",
+        "marking",
+        _OF_BIRD,
+        ("a spotted belly", "dots on the underparts"),
+        _bird_is("pattern", "spotted"),
+    ),
 )
 
 _SCENE: Final = (
@@ -131,8 +145,17 @@ _SCENE: Final = (
     _Entry("on_ground", "scene", _OF_STATE, ("standing on the ground", "on its feet"), _scene_is("pose", "ground")),
     _Entry("flying", "scene", _OF_STATE, ("flying", "up in the air"), _scene_is("pose", "flying")),
     _Entry("swimming", "scene", _OF_STATE, ("swimming", "afloat in water"), _scene_is("pose", "swimming")),
-    _Entry("facing_left", "scene", _OF_STATE, ("facing left", "looking to the left"), _scene_is("facing_left", True), True),
-    _Entry("facing_right", "scene", _OF_STATE, ("facing right", "looking to the right"), _scene_is("facing_left", False), True),
+    _Entry(
+        "facing_left", "scene", _OF_STATE, ("facing left", "looking to the left"), _scene_is("facing_left", True), True
+    ),
+    _Entry(
+        "facing_right",
+        "scene",
+        _OF_STATE,
+        ("facing right", "looking to the right"),
+        _scene_is("facing_left", False),
+        True,
+    ),
     _Entry("forest", "scene", _OF_PICTURE, ("a forest", "a wood of fir trees"), _scene_is("habitat", "forest")),
     _Entry("sea", "scene", _OF_PICTURE, ("the sea", "an ocean with a boat"), _scene_is("habitat", "sea")),
     _Entry("snow", "scene", _OF_PICTURE, ("snow", "a snowy mountain"), _scene_is("habitat", "snow")),
@@ -141,8 +164,22 @@ _SCENE: Final = (
     _Entry("trunk", "scene", _OF_PICTURE, ("a tree trunk", "the stem of a tree"), _scene_is("thing", "trunk")),
     _Entry("rock", "scene", _OF_PICTURE, ("a rock", "a big stone"), _scene_is("thing", "rock")),
     _Entry("flower", "scene", _OF_PICTURE, ("a flower", "a pink blossom"), _scene_is("thing", "flower")),
-    _Entry("sun_left", "scene", _OF_PICTURE, ("a sun or moon on the left", "a bright disc at the left"), _scene_is("sun_left", True), True),
-    _Entry("sun_right", "scene", _OF_PICTURE, ("a sun or moon on the right", "a bright disc at the right"), _scene_is("sun_left", False), True),
+    _Entry(
+        "sun_left",
+        "scene",
+        _OF_PICTURE,
+        ("a sun or moon on the left", "a bright disc at the left"),
+        _scene_is("sun_left", True),
+        True,
+    ),
+    _Entry(
+        "sun_right",
+        "scene",
+        _OF_PICTURE,
+        ("a sun or moon on the right", "a bright disc at the right"),
+        _scene_is("sun_left", False),
+        True,
+    ),
     _Entry("cloud", "scene", _OF_PICTURE, ("a cloud", "something fluffy up high"), _scene_is("cloud", True)),
     _Entry("night", "scene", _OF_PICTURE, ("a night sky", "darkness after sunset"), _scene_is("night", True)),
 )

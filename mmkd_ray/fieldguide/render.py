@@ -35,7 +35,7 @@ def render_with_parts(picture: Picture) -> tuple[NDArray[np.uint8], NDArray[np.i
     """
     texture_rng = np.random.default_rng(picture.jitter.texture_seed)
     canvas = _compose(picture, texture_rng, with_parts=True)
-    return _photograph(canvas.image, picture, texture_rng), canvas.region_map_HW(), canvas.labels
+    return _photograph(canvas.image, picture, texture_rng), canvas.region_map(), canvas.labels
 
 
 def encode_png(image_HWC: NDArray[np.uint8]) -> bytes:

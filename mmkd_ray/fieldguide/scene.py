@@ -34,6 +34,7 @@ _LAND: Final[dict[str, Colour]] = {
 _WATER: Final[Colour] = (42, 104, 170)
 _WAVE: Final[Colour] = (120, 176, 220)
 _BARK: Final[Colour] = (88, 58, 36)
+_TRUNK: Final[Colour] = (128, 88, 54)
 _SUN: Final[Colour] = (255, 228, 70)
 _MOON: Final[Colour] = (255, 255, 240)
 
@@ -61,7 +62,7 @@ def draw_background(canvas: Canvas, scene: Scene, texture: np.ndarray, *, foot_y
     if scene.thing == "trunk":
         # Near the edge, so that it does not hide the sun.
         x = 9.0 if texture[0] < 0.5 else CANVAS_SIZE - 9.0
-        canvas.polygon(_box(x - 9, 0, x + 9, CANVAS_SIZE), _BARK, labels=("trunk",))
+        canvas.polygon(_box(x - 9, 0, x + 9, CANVAS_SIZE), _TRUNK, labels=("trunk",))
     if scene.pose == "branch":
         _draw_branch(canvas, foot_x, foot_y, texture)
     elif scene.pose == "ground":
@@ -76,7 +77,7 @@ def draw_foreground(canvas: Canvas, scene: Scene, texture: np.ndarray, *, water_
         _draw_water(canvas, water_y, CANVAS_SIZE, texture, labels=labels)
     x = _thing_x(texture)
     if scene.thing == "rock":
-        stone = [(x - 20, 186), (x - 15, 164), (x - 2, 156), (x + 13, 163), (x + 20, 186)]
+        stone = [(x - 20, 186.0), (x - 15, 164.0), (x - 2, 156.0), (x + 13, 163.0), (x + 20, 186.0)]
         canvas.polygon(stone, (112, 106, 112), labels=("rock",))
         canvas.polygon([(x - 12, 166), (x - 2, 158), (x + 4, 166), (x - 6, 174)], (158, 152, 156), labels=("rock",))
     elif scene.thing == "flower":
@@ -117,7 +118,10 @@ def _draw_water(canvas: Canvas, top: float, bottom: float, texture: np.ndarray, 
 
 def _draw_branch(canvas: Canvas, foot_x: float, foot_y: float, texture: np.ndarray) -> None:
     slope = 10 * (texture[6] - 0.5)
-    wide = bar((-4, foot_y + 6 + slope), (foot_x, foot_y + 5), 11), bar((foot_x, foot_y + 5), (196, foot_y + 6 - slope), 11)
+    wide = (
+        bar((-4, foot_y + 6 + slope), (foot_x, foot_y + 5), 11),
+        bar((foot_x, foot_y + 5), (196, foot_y + 6 - slope), 11),
+    )
     for part in wide:
         canvas.polygon(part, _BARK, labels=("on_branch",))
     leaf_x = 30 + 130 * texture[7]
@@ -134,14 +138,20 @@ def _forest(canvas: Canvas, texture: np.ndarray) -> None:
 def _sea(canvas: Canvas, texture: np.ndarray) -> None:
     x = 20 + 150 * texture[8]
     canvas.polygon([(x, HORIZON - 28), (x + 17, HORIZON - 6), (x, HORIZON - 6)], (252, 252, 252), labels=("sea",))
-    canvas.polygon([(x - 12, HORIZON - 5), (x + 19, HORIZON - 5), (x + 12, HORIZON + 2), (x - 7, HORIZON + 2)], (120, 40, 40), labels=("sea",))
+    canvas.polygon(
+        [(x - 12, HORIZON - 5), (x + 19, HORIZON - 5), (x + 12, HORIZON + 2), (x - 7, HORIZON + 2)],
+        (120, 40, 40),
+        labels=("sea",),
+    )
 
 
 def _snow(canvas: Canvas, texture: np.ndarray) -> None:
     for i in range(3):
         x, top = 20 + 76 * i + 20 * texture[10 + i], 56 + 22 * texture[13 + i]
         canvas.polygon([(x, top), (x + 52, HORIZON), (x - 52, HORIZON)], (116, 128, 158), labels=("snow",))
-        canvas.polygon([(x, top), (x + 20, top + 20), (x, top + 15), (x - 20, top + 20)], (250, 252, 255), labels=("snow",))
+        canvas.polygon(
+            [(x, top), (x + 20, top + 20), (x, top + 15), (x - 20, top + 20)], (250, 252, 255), labels=("snow",)
+        )
 
 
 def _desert(canvas: Canvas, texture: np.ndarray) -> None:

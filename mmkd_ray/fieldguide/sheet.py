@@ -21,8 +21,8 @@ _MAGNIFICATION: Final = 2
 def write_sheet(path: Path | str, *, species_seed: int, seed: int) -> Path:
     """Write a page of pictures and return its path.
 
-    The upper rows are random birds (what the teacher learns from), the middle ones a species a row, the last ones species
-    in the habitats of the shift set.
+    The upper rows are random birds (what the teacher learns from), the middle ones a species a row, the last ones
+    species in the habitats of the shift set.
     """
     rows = _random_rows(seed) + _species_rows(species_seed, seed)
     sheet_HWC = np.concatenate([np.concatenate([render(picture) for picture in row], axis=1) for row in rows], axis=0)

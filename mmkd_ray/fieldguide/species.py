@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -17,7 +17,6 @@ from mmkd_ray.fieldguide.traits import (
     POSES,
     Bird,
     Picture,
-    Scene,
     choose,
     random_bird,
     random_jitter,
@@ -74,8 +73,8 @@ def distance(one: Bird, other: Bird) -> int:
 def make_species(seed: int) -> tuple[Species, ...]:
     """Draw 24 species in 8 genera.
 
-    Within a genus, the first plumages of any two species differ by 2 or 3 traits. Another seed gives other species under
-    other names.
+    Within a genus, the first plumages of any two species differ by 2 or 3 traits. Another seed gives other species
+    under other names.
     """
     rng = np.random.default_rng([seed, 24])
     names = make_names(rng, genera=GENERA, species_per_genus=SPECIES_PER_GENUS)
@@ -131,7 +130,7 @@ def _pick_traits(rng: np.random.Generator, count: int) -> tuple[str, ...]:
 
 
 def _changed(bird: Bird, traits: Sequence[str], rng: np.random.Generator) -> Bird:
-    changes: dict[str, bool | str] = {}
+    changes: dict[str, Any] = {}
     for trait in traits:
         now = getattr(bird, trait)
         if trait in _OPTIONS:

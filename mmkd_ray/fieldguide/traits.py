@@ -153,9 +153,9 @@ def random_jitter(rng: np.random.Generator) -> Jitter:
     texture_seed = int(rng.integers(2**32))
     blurred = u[9] < 0.25
     return Jitter(
-        scale=float(0.82 + 0.18 * u[0]),
+        scale=float(0.8 + 0.15 * u[0]),
         rotation=float(0.3 * (u[1] - 0.5)),
-        dx=float(16 * (u[2] - 0.5)),
+        dx=float(9 * (u[2] - 0.5)),
         dy=float(14 * (u[3] - 0.5)),
         gain_RGB=(float(0.92 + 0.16 * u[4]), float(0.92 + 0.16 * u[5]), float(0.92 + 0.16 * u[6])),
         brightness=float(28 * (u[7] - 0.5)),

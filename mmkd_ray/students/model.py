@@ -22,7 +22,7 @@ class Student(nn.Module):
     def __init__(self, backbone: nn.Module, classes: int, aspects: int) -> None:
         super().__init__()
         # Channels last: convolution and pooling are faster so on CPUs (0.7 of the time of a step) and on GPUs.
-        self.backbone = backbone.to(memory_format=torch.channels_last)
+        self.backbone = backbone.to(memory_format=torch.channels_last)  # pyrefly: ignore (torch documents it)
         self.classes, self.aspects = classes, aspects
         # Normalisation sits inside, so that whoever holds the model can hand it plain images.
         data_config = timm.data.resolve_model_data_config(backbone)

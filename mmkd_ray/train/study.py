@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
-import ray
-from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
+from ray.train.v2.api.config import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 
 from mmkd_ray.artifacts import Run
 from mmkd_ray.cluster.connection import check_fits, how_many
 from mmkd_ray.cluster.progress import watched_counter
 from mmkd_ray.config import Config
+from mmkd_ray.errors import StudentError
 from mmkd_ray.train.cells import Cell, list_cells
 from mmkd_ray.train.worker import train_cells
 
@@ -41,23 +42,31 @@ def run_study(config: Config, run: Run, progress: Callable[[int, int], None]) ->
     to_do = [cell for cell in cells if not cell.folder(run).finished(cell.identity)]
     if not to_do:
         return cells
-    lanes = _lanes(config, len(to_do))
+    # Every cell keeps its lane, finished or not: a lane's checkpoint holds the state of one of its own cells.
+    lanes = _lanes(config, len(cells))
+    dealt = [cells[lane::lanes] for lane in range(lanes)]
     with watched_counter(len(to_do) * config.train.epochs, progress) as counter:
-        pending = [_run_lane.remote(config, run, f"lane-{lane}", to_do[lane::lanes], counter) for lane in range(lanes)]
-        try:
-            _wait(pending)
-        finally:
-            for lane in pending:
-                ray.cancel(lane, force=False)
+        _run_lanes(
+            [
+                _lane(config, run, f"lane-{number}", mine, counter)
+                for number, mine in enumerate(dealt)
+                if not set(mine).isdisjoint(to_do)
+            ]
+        )
     run.study.child("lanes").delete()
     return cells
 
 
-def _wait(pending: list[Any]) -> None:
-    """Wait for all, and raise the first error at once instead of after the slowest."""
-    while pending:
-        done, pending = ray.wait(pending, num_returns=1)
-        ray.get(done)
+def _run_lanes(lanes: list[TorchTrainer]) -> None:
+    """Fit all lanes side by side, a waiting thread each; raise the first error at once, not after the slowest."""
+    threads = ThreadPoolExecutor(max_workers=len(lanes))
+    try:
+        for finished in as_completed([threads.submit(lane.fit) for lane in lanes]):
+            if message := finished.result().return_value:
+                raise StudentError(message)
+    finally:
+        # The threads only wait for Ray: they end with the driver's connection to it.
+        threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _lanes(config: Config, cells: int) -> int:
@@ -69,15 +78,13 @@ def _lanes(config: Config, cells: int) -> int:
     return lanes
 
 
-@ray.remote(num_cpus=0, max_retries=0)
-def _run_lane(config: Config, run: Run, name: str, cells: list[Cell], counter: Any) -> None:
-    """Fit one lane: a `TorchTrainer` must be driven from a process of its own where several run at a time."""
+def _lane(config: Config, run: Run, name: str, cells: list[Cell], counter: Any) -> TorchTrainer:
     cluster = config.cluster
-    resources = {"CPU": cluster.cpus_per_train_worker}
+    resources: dict[str, float] = {"CPU": cluster.cpus_per_train_worker}
     if cluster.gpus_per_train_worker:
         resources["GPU"] = cluster.gpus_per_train_worker
     lanes = run.study.child("lanes")
-    TorchTrainer(
+    return TorchTrainer(
         train_cells,
         train_loop_config={"config": config, "run": run, "cells": cells, "counter": counter},
         scaling_config=ScalingConfig(
@@ -92,4 +99,4 @@ def _run_lane(config: Config, run: Run, name: str, cells: list[Cell], counter: A
             failure_config=FailureConfig(max_failures=cluster.max_failures),
             checkpoint_config=CheckpointConfig(num_to_keep=1),
         ),
-    ).fit()
+    )

@@ -1,92 +1,48 @@
-"""What a Ray Train worker does: one cell after the other, each from its last checkpoint, without a cold start between."""
+"""What a Ray Train worker does: one cell after the other, without a cold start between.
+
+Ray reads this module in the driver and in a controller for each lane as well, so what takes seconds to import (timm,
+transformers) stays inside the function.
+"""
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
-import ray
 import ray.train
-import ray.train.torch
-import torch
 
-from mmkd_ray.artifacts import Run
 from mmkd_ray.cluster.environment import prepare_process
 from mmkd_ray.config import Config
-from mmkd_ray.data.pixels import load_pixels
-from mmkd_ray.train.cells import Cell, Classroom, write_outcome
-from mmkd_ray.train.loop import StudentTrainer
-
-STATE = "state.pt"
+from mmkd_ray.errors import MmkdError
 
 
-def train_cells(setup: dict[str, Any]) -> None:
+def train_cells(setup: dict[str, Any]) -> str | None:
     """The train function of a `TorchTrainer`.
 
     Args:
         setup: `config` (Config), `run` (Run), `cells` (list of Cell), `counter` (of epochs).
+
+    Returns:
+        None, or the message of an error that a restart cannot mend: raised, it would be tried again for minutes.
     """
     config: Config = setup["config"]
     prepare_process(offline=not config.student.pretrained)
+    try:
+        _train(config, setup)
+    except MmkdError as error:
+        if ray.train.get_context().get_world_rank() != 0:
+            raise
+        return str(error)
+    return None
+
+
+def _train(config: Config, setup: dict[str, Any]) -> None:
+    import torch  # noqa: PLC0415
+
+    from mmkd_ray.train.cell_training import train_cell  # noqa: PLC0415
+    from mmkd_ray.train.classroom import Classroom  # noqa: PLC0415
+
     torch.set_num_threads(config.cluster.cpus_per_train_worker)
     classroom = Classroom(config, setup["run"])
     for cell in setup["cells"]:
         if not cell.folder(setup["run"]).finished(cell.identity):
-            _train_cell(cell, classroom, config, setup["run"], setup["counter"])
-
-
-def _train_cell(cell: Cell, classroom: Classroom, config: Config, run: Run, counter: Any) -> None:
-    context = ray.train.get_context()
-    student = classroom.new_student(cell)
-    if context.get_world_size() > 1 and torch.cuda.is_available():
-        # On CPUs there is no such layer: there each worker normalises its own share of a batch, and the running
-        # statistics of worker 0 are the ones that are kept.
-        student = torch.nn.SyncBatchNorm.convert_sync_batchnorm(student)
-    model = ray.train.torch.prepare_model(student)
-    trainer = StudentTrainer(
-        model,
-        student,
-        classroom.lesson(cell),
-        config.train,
-        image_size=config.student.image_size,
-        seed=cell.seed,
-        rank=context.get_world_rank(),
-        workers=context.get_world_size(),
-    )
-    if state := _checkpointed(cell):
-        trainer.load_state_dict(state)
-    while trainer.epochs_done < config.train.epochs:
-        metrics = trainer.run_epoch()
-        _report(cell, trainer, metrics)
-        if context.get_world_rank() == 0:
-            counter.add.remote(1)
-    if context.get_world_rank() == 0:
-        _finish(cell, trainer, config, run)
-
-
-def _report(cell: Cell, trainer: StudentTrainer, metrics: dict[str, float]) -> None:
-    """Hand the epoch's metrics to Ray Train, with a checkpoint from worker 0."""
-    if ray.train.get_context().get_world_rank() != 0:
-        ray.train.report(metrics)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        torch.save({"cell": cell.identity, **trainer.state_dict()}, Path(folder) / STATE)
-        ray.train.report(metrics, checkpoint=ray.train.Checkpoint.from_directory(folder))
-
-
-def _checkpointed(cell: Cell) -> dict[str, Any] | None:
-    """The state of this very cell in the last checkpoint, if that is what it holds."""
-    checkpoint = ray.train.get_checkpoint()
-    if checkpoint is None:
-        return None
-    with checkpoint.as_directory() as folder:
-        state = torch.load(Path(folder) / STATE, map_location="cpu", weights_only=True)
-    return state if state["cell"] == cell.identity else None
-
-
-def _finish(cell: Cell, trainer: StudentTrainer, config: Config, run: Run) -> None:
-    student, best_epoch = trainer.best_student()
-    splits = [split for split in run.require(run.images, "images")["images"] if split != "train"]
-    held_out = load_pixels(run, splits, size=config.student.image_size)
-    write_outcome(cell, cell.folder(run), student, held_out, best_epoch=best_epoch, history=trainer.history)
+            train_cell(cell, classroom, config, setup["run"], setup["counter"])

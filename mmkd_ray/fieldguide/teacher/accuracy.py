@@ -32,7 +32,7 @@ class QuestionScore:
 def measure(
     model: InternVLForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, pictures: Pictures
 ) -> list[QuestionScore]:
-    """Score each question in its canonical wording and in the held-out one, by the model as it is, in its own precision."""
+    """Score each question in its canonical wording and in the held-out one, in the model's own precision."""
     canonical_NQ, mass_NQ = p_yes(model, tokenizer, pictures, [question.text for question in QUESTIONS])
     heldout_NQ, _ = p_yes(model, tokenizer, pictures, [question.held_out for question in QUESTIONS])
     scores = []
@@ -67,7 +67,7 @@ def p_yes(
             pixels_BCHW, vision_feature_layer=-1, vision_feature_select_strategy="default"
         ).pooler_output
         asked_BK = torch.arange(len(texts)).expand(len(pixels_BCHW), -1)
-        probabilities_BKV = prompts.logits_BKV(image_BTD, wordings, asked_BK).softmax(dim=-1)
+        probabilities_BKV = prompts.answer_logits(image_BTD, wordings, asked_BK).softmax(dim=-1)
         mass_BK = probabilities_BKV[..., yes] + probabilities_BKV[..., no]
         p_yes_rows.append((probabilities_BKV[..., yes] / mass_BK).numpy())
         mass_rows.append(mass_BK.numpy())

@@ -3,7 +3,13 @@
 from typing import Final
 
 import torch
-from transformers import InternVLConfig, InternVLForConditionalGeneration, InternVLVisionConfig, Qwen2Config
+from transformers import (
+    AutoModelForImageTextToText,
+    InternVLConfig,
+    InternVLForConditionalGeneration,
+    InternVLVisionConfig,
+    Qwen2Config,
+)
 
 from mmkd_ray.fieldguide.canvas import IMAGE_SIZE
 from mmkd_ray.fieldguide.teacher.pictures import PATCH_SIZE, PATCHES_PER_SIDE
@@ -15,7 +21,9 @@ IMAGE_TOKENS: Final = (PATCHES_PER_SIDE // 2) ** 2
 MAX_POSITIONS: Final = 512
 
 
-def build_model(recipe: Recipe, *, vocab_size: int, image_token_id: int, end_id: int) -> InternVLForConditionalGeneration:
+def build_model(
+    recipe: Recipe, *, vocab_size: int, image_token_id: int, end_id: int
+) -> InternVLForConditionalGeneration:
     """A model with fresh weights, from the global generator of torch."""
     vision = InternVLVisionConfig(
         hidden_size=recipe.vision_width,
@@ -26,6 +34,7 @@ def build_model(recipe: Recipe, *, vocab_size: int, image_token_id: int, end_id:
         patch_size=PATCH_SIZE,
         attention_bias=True,
         layer_scale_init_value=1.0,
+        dtype="float32",
     )
     text = Qwen2Config(
         vocab_size=vocab_size,
@@ -39,6 +48,7 @@ def build_model(recipe: Recipe, *, vocab_size: int, image_token_id: int, end_id:
         bos_token_id=None,
         eos_token_id=end_id,
         pad_token_id=end_id,
+        dtype="float32",
     )
     config = InternVLConfig(
         vision_config=vision,
@@ -49,7 +59,7 @@ def build_model(recipe: Recipe, *, vocab_size: int, image_token_id: int, end_id:
         tie_word_embeddings=True,
     )
     # Plain matrix products: torch's fused attention has no fast bfloat16 backward pass on CPUs.
-    model = InternVLForConditionalGeneration._from_config(config, attn_implementation="eager")
+    model = AutoModelForImageTextToText.from_config(config, attn_implementation="eager")
     with torch.no_grad():
         for parameter in (
             model.model.vision_tower.embeddings.position_embeddings,

@@ -45,7 +45,7 @@ def train_language(
         targets_BK = torch.from_numpy(np.where(truth_BK, yes, no))
         with torch.autocast("cpu", torch.bfloat16):
             image_BTD = projector(features_NTF[torch.from_numpy(pictures)].float())
-            logits_BKV = prompts.logits_BKV(image_BTD, wordings, torch.from_numpy(wording_BK))
+            logits_BKV = prompts.answer_logits(image_BTD, wordings, torch.from_numpy(wording_BK))
         # Over the whole vocabulary: the answer's probability mass must lie on "Yes" and "No".
         loss = cross_entropy(logits_BKV.float().flatten(0, 1), targets_BK.flatten())
         optimizers.step(loss)

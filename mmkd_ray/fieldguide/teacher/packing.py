@@ -40,8 +40,8 @@ class SharedPrefix:
         after = IMAGE_SPECIALS["end_image_token"]
         self._after = torch.tensor(tokenizer.encode(after, add_special_tokens=False))
 
-    def logits_BKV(self, image_BTD: torch.Tensor, wordings: Wordings, asked_BK: torch.Tensor) -> torch.Tensor:
-        """Logits of the answer token of the wordings `asked_BK` (row numbers of `wordings`)."""
+    def answer_logits(self, image_BTD: torch.Tensor, wordings: Wordings, asked_BK: torch.Tensor) -> torch.Tensor:
+        """`logits_BKV` of the answer token of the wordings `asked_BK` (row numbers of `wordings`)."""
         asked_N = asked_BK.flatten()
         last_N = wordings.last_W[asked_N]
         tokens_NL = wordings.tokens_WL[asked_N, : int(last_N.max()) + 1]

@@ -48,10 +48,11 @@ def draw_pictures(stream: int, count: int, *, seed: int, with_parts: bool, proce
         for chunk in pool.map(_draw_chunk, jobs):
             chunks.append(chunk)
             progress.update(min(len(chunks) * _CHUNK, count))
+    parts = [chunk.parts_NPQ for chunk in chunks if chunk.parts_NPQ is not None]
     return Pictures(
         images_NHWC=np.concatenate([chunk.images_NHWC for chunk in chunks]),
         answers_NQ=np.concatenate([chunk.answers_NQ for chunk in chunks]),
-        parts_NPQ=np.concatenate([chunk.parts_NPQ for chunk in chunks]) if with_parts else None,
+        parts_NPQ=np.concatenate(parts) if parts else None,
     )
 
 

@@ -1,6 +1,13 @@
 """Progress lines for a long job."""
 
+import sys
 import time
+
+
+def say(line: str) -> None:
+    """Write a line at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 class Progress:
@@ -20,4 +27,4 @@ class Progress:
         self._printed = now
         rate = step / max(now - self._started, 1e-9)
         remaining = (self._total - step) / max(rate, 1e-9)
-        print(f"{self._stage}: {step}/{self._total}, {rate:.1f}/s, {remaining:.0f} s left. {note}", flush=True)
+        say(f"{self._stage}: {step}/{self._total}, {rate:.1f}/s, {remaining:.0f} s left. {note}")

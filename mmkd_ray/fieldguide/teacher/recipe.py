@@ -19,7 +19,7 @@ class Recipe:
     vision_width: int = 160
     vision_layers: int = 4
     vision_heads: int = 5
-    vision_steps: int = 1_500
+    vision_steps: int = 1_000
     vision_batch: int = 64
     vision_muon_rate: float = 0.02
     vision_adam_rate: float = 0.002
@@ -31,17 +31,17 @@ class Recipe:
     text_heads: int = 4
     text_key_value_heads: int = 2
     text_mlp: int = 384
-    canonical_steps: int = 900
+    canonical_steps: int = 400
     """Steps with canonical wordings alone; the paraphrases come after them."""
 
-    language_steps: int = 3_400
+    language_steps: int = 1_500
     """Steps of the language stage, those with canonical wordings included."""
 
     language_batch: int = 48
     """Pictures in a step of the language stage."""
 
     questions_per_picture: int = 16
-    """Questions that are asked of a picture in a step, all in one packed sequence."""
+    """Questions that are asked of a picture in a step, the picture's part of the prompt computed once."""
 
     language_muon_rate: float = 0.02
     language_adam_rate: float = 0.003

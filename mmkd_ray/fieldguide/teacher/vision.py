@@ -1,6 +1,6 @@
 """First stage: the vision tower learns to see, without any language.
 
-Two auxiliary heads, dropped afterwards: which answers are Yes for the whole picture, and which of them each patch shows.
+Two auxiliary heads, dropped afterwards: which answers are Yes for the whole picture, and which of them a patch shows.
 Shapes: B pictures, P patches, Q questions, D width, T image tokens, F features of a token after pixel shuffle.
 """
 

@@ -9,7 +9,8 @@ from mmkd_ray.fieldguide.canvas import IMAGE_SIZE
 from mmkd_ray.fieldguide.questions import QUESTIONS
 from mmkd_ray.fieldguide.teacher.architecture import IMAGE_TOKENS, MAX_POSITIONS
 
-VOCAB_SIZE: Final = 576
+VOCAB_SIZE: Final = 640
+"""Room for every word of the questions to be one token."""
 
 USER: Final = "<|user|>"
 ASSISTANT: Final = "<|assistant|>"
@@ -21,7 +22,7 @@ IMAGE_SPECIALS: Final = {
     "video_token": "<video>",
 }
 
-# All images first, then all texts, whatever their order in the message: a picture's prefix is then shared by all questions.
+# Images first, then texts, whatever their order in the message: a picture's prefix is then shared by its questions.
 CHAT_TEMPLATE: Final = (
     "{%- for message in messages -%}"
     "{{- '<|' + message['role'] + '|>' -}}"
@@ -78,5 +79,3 @@ def answer_ids(tokenizer: PreTrainedTokenizerFast) -> tuple[int, int]:
     (yes,) = tokenizer.encode("Yes", add_special_tokens=False)
     (no,) = tokenizer.encode("No", add_special_tokens=False)
     return yes, no
-
-

@@ -1,0 +1,59 @@
+# Everything a newcomer needs: `make help`. The environment is .venv; uv is fetched by pip into .uv if it is missing.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+EXTRA ?= cpu
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+BIN := .venv/bin
+# No telemetry. The environment's own python runs everything: `uv run` would give every Ray worker a new environment.
+export RAY_USAGE_STATS_ENABLED = 0
+export VLLM_NO_USAGE_STATS = 1
+export DO_NOT_TRACK = 1
+
+.PHONY: help install quickstart test test-fast check lint types layers format clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: .venv/installed ## make the environment (EXTRA=gpu for machines with NVIDIA GPUs)
+
+.venv/installed: pyproject.toml uv.lock | $(UV)
+	$(UV) sync --frozen --extra $(EXTRA)
+	@touch $@
+
+.uv/bin/uv:
+	$(PYTHON) -m venv .uv
+	.uv/bin/pip install --quiet uv
+
+$(filter-out .uv/bin/uv,$(UV)):
+
+quickstart: install ## the main job on the embedded data and teacher: a table and a report in minutes
+	$(BIN)/mmkd run configs/quickstart.yaml
+
+test: install ## all tests
+	$(BIN)/pytest
+
+test-fast: install ## unit tests only
+	$(BIN)/pytest tests/unit
+
+check: lint types layers ## lint, types, layers
+
+lint: install ## ruff, typos, dependencies
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/typos
+	$(BIN)/deptry .
+
+types: install ## type checker
+	$(BIN)/pyrefly check
+
+layers: install ## which package may import which
+	$(BIN)/lint-imports
+
+format: install ## format and mend what can be mended
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean: ## remove caches (the environment and runs/ stay)
+	rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

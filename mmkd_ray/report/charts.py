@@ -1,0 +1,234 @@
+"""The geometry of the charts, as pure functions: positions in percent of the plot, so that any width fits.
+
+The templates draw them; text never scales with the picture, which keeps it readable on a phone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mmkd_ray.report.words import percent, points
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A mark on an axis, `at` percent of its length."""
+
+    at: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Values to positions in percent."""
+
+    low: float
+    high: float
+
+    def __call__(self, value: float) -> float:
+        """Position of a value; outside [0, 100] if the value is outside the scale."""
+        return round(100 * (value - self.low) / (self.high - self.low), 2)
+
+    @classmethod
+    def around(cls, values: Sequence[float], *, margin: float = 0.05, least: float = 0.01) -> Scale:
+        """A scale that holds all values with a margin on both sides; `least` is its smallest extent."""
+        low, high = min(values), max(values)
+        extent = max(high - low, least)
+        middle = (low + high) / 2
+        return cls(middle - extent * (0.5 + margin), middle + extent * (0.5 + margin))
+
+
+def nice_values(low: float, high: float, *, about: int = 5) -> list[float]:
+    """Round values from low to high, `about` so many: multiples of 1, 2 or 5 times a power of ten."""
+    rough = (high - low) / about
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [k * step for k in range(first, last + 1)]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One arm: mean over seeds, and the range from the lowest to the highest seed. SVG points in a 100 x 100 box."""
+
+    arm: str
+    line: str
+    band: str
+    """Empty with one seed."""
+
+
+@dataclass(frozen=True)
+class LearningCurves:
+    """Validation accuracy by epoch."""
+
+    curves: list[Curve]
+    x_ticks: list[Tick]
+    y_ticks: list[Tick]
+    seeds: int
+
+
+def learning_curves(histories: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]]) -> LearningCurves | None:
+    """Curves of `val_top1`, from each arm's history of each seed; None where nothing was trained for an epoch."""
+    series = {arm: _val_top1(seeds) for arm, seeds in histories.items()}
+    series = {arm: seeds for arm, seeds in series.items() if seeds and seeds[0]}
+    if not series:
+        return None
+    epochs = max(len(seeds[0]) for seeds in series.values())
+    values = [value for seeds in series.values() for seed in seeds for value in seed]
+    x, y = Scale(1, max(epochs, 2)), Scale.around(values, margin=0.04, least=0.02)
+    whole = sorted({round(value) for value in nice_values(1, max(epochs, 2), about=5)} | {1})
+    return LearningCurves(
+        curves=[_curve(arm, seeds, x, y) for arm, seeds in series.items()],
+        x_ticks=[Tick(x(epoch), str(epoch)) for epoch in whole],
+        y_ticks=[Tick(100 - y(v), f"{100 * v:.4g}") for v in nice_values(max(y.low, 0), min(y.high, 1))],
+        seeds=max(len(seeds) for seeds in series.values()),
+    )
+
+
+def _val_top1(histories: Sequence[Sequence[Mapping[str, Any]]]) -> list[list[float]]:
+    """One list a seed, all of the length of the shortest."""
+    seeds = [[epoch["val_top1"] for epoch in history] for history in histories]
+    shortest = min((len(seed) for seed in seeds), default=0)
+    return [seed[:shortest] for seed in seeds]
+
+
+def _curve(arm: str, seeds: list[list[float]], x: Scale, y: Scale) -> Curve:
+    by_epoch = list(zip(*seeds, strict=True))
+    if len(by_epoch) == 1:
+        by_epoch = by_epoch * 2  # a single epoch: a level line is seen, a point is not
+    line = [(x(k), y(sum(values) / len(values))) for k, values in enumerate(by_epoch, start=1)]
+    upper = [(x(k), y(max(values))) for k, values in enumerate(by_epoch, start=1)]
+    lower = [(x(k), y(min(values))) for k, values in enumerate(by_epoch, start=1)]
+    return Curve(arm, _svg_points(line), _svg_points([*upper, *reversed(lower)]) if len(seeds) > 1 else "")
+
+
+def _svg_points(positions: Sequence[tuple[float, float]]) -> str:
+    return " ".join(f"{x:g},{round(100 - y, 2):g}" for x, y in positions)
+
+
+@dataclass(frozen=True)
+class IntervalRow:
+    """One arm's paired differences to the baseline: positions in percent."""
+
+    arm: str
+    mean: float
+    low: float | None
+    high: float | None
+    per_seed: list[float]
+    text: str
+
+
+@dataclass(frozen=True)
+class IntervalChart:
+    """Paired differences of all arms on one axis."""
+
+    rows: list[IntervalRow]
+    zero: float
+    ticks: list[Tick]
+
+
+def interval_chart(differences: Mapping[str, Mapping[str, Any]]) -> IntervalChart | None:
+    """A row for each arm that is compared with the baseline; None where there is none."""
+    if not differences:
+        return None
+    known = [d[key] for d in differences.values() for key in ("mean", "low", "high") if d[key] is not None]
+    known += [value for d in differences.values() for value in d["per_seed"]]
+    scale = Scale.around([0.0, *known])
+    return IntervalChart(
+        rows=[_interval_row(arm, difference, scale) for arm, difference in differences.items()],
+        zero=scale(0),
+        ticks=_point_ticks(scale),
+    )
+
+
+def _interval_row(arm: str, difference: Mapping[str, Any], scale: Scale) -> IntervalRow:
+    low, high = difference["low"], difference["high"]
+    return IntervalRow(
+        arm=arm,
+        mean=scale(difference["mean"]),
+        low=None if low is None else scale(low),
+        high=None if high is None else scale(high),
+        per_seed=[scale(value) for value in difference["per_seed"]],
+        text=points(difference["mean"]),
+    )
+
+
+def _point_ticks(scale: Scale) -> list[Tick]:
+    """Ticks of an axis of differences, in percentage points."""
+    values = [value * 100 for value in nice_values(scale.low, scale.high)]
+    labels = [f"{value:+.4g}".replace("-", "\N{MINUS SIGN}") if abs(value) > 1e-9 else "0" for value in values]
+    return [Tick(scale(value / 100), label) for value, label in zip(values, labels, strict=True)]
+
+
+@dataclass(frozen=True)
+class GainRow:
+    """One class: a bar from zero, in percent of the track."""
+
+    class_name: str
+    left: float
+    width: float
+    is_gain: bool
+    text: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class GainChart:
+    """Gains by class, best first; the middle is left out where there are many."""
+
+    best: list[GainRow]
+    worst: list[GainRow]
+    left_out: int
+    zero: float
+    up: int
+    """Classes that gained."""
+    down: int
+
+
+MAX_CLASSES = 30
+"""More classes than these are shown by their two ends."""
+
+
+def gain_chart(
+    class_names: Sequence[str], baseline: Sequence[float | None], arm: Sequence[float | None]
+) -> GainChart | None:
+    """Accuracy by class, arm against baseline; classes without test images are passed over."""
+    pairs = zip(class_names, baseline, arm, strict=True)
+    known = [
+        (after - before, name, before, after)
+        for name, before, after in pairs
+        if before is not None and after is not None
+    ]
+    if not known:
+        return None
+    known.sort(key=lambda row: (-row[0], row[1]))
+    gains = [row[0] for row in known]
+    scale = Scale(min(0.0, *gains, -0.001), max(0.0, *gains, 0.001))
+    rows = [_gain_row(name, before, after, scale) for _, name, before, after in known]
+    end = MAX_CLASSES // 2
+    many = len(rows) > MAX_CLASSES
+    return GainChart(
+        best=rows[:end] if many else rows,
+        worst=rows[-end:] if many else [],
+        left_out=max(len(rows) - 2 * end, 0) if many else 0,
+        zero=scale(0),
+        up=sum(gain > 0 for gain in gains),
+        down=sum(gain < 0 for gain in gains),
+    )
+
+
+def _gain_row(name: str, before: float, after: float, scale: Scale) -> GainRow:
+    ends = sorted((scale(0), scale(after - before)))
+    return GainRow(
+        class_name=name,
+        left=ends[0],
+        width=round(ends[1] - ends[0], 2),
+        is_gain=after >= before,
+        text=points(after - before),
+        before=percent(before),
+        after=percent(after),
+    )

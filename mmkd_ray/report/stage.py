@@ -1,0 +1,121 @@
+"""The report stage: gathers what a run left on storage and renders one HTML file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from mmkd_ray.artifacts import Run
+from mmkd_ray.config import Config, to_yaml
+from mmkd_ray.data.table import read_splits
+from mmkd_ray.extract.table import TeacherTable, read_teacher_table
+from mmkd_ray.report import words
+from mmkd_ray.report.charts import GainChart, gain_chart, interval_chart, learning_curves
+from mmkd_ray.report.gallery import gallery
+from mmkd_ray.report.headline import focus_arm, headline, sampling_error
+from mmkd_ray.report.questions import question_chart
+from mmkd_ray.report.results import result_rows
+from mmkd_ray.students.arms import BASELINE, DESCRIPTIONS
+
+REPORT = "report.html"
+MAX_QUARANTINED = 20
+"""Files that could not be read are named up to this number."""
+
+
+def write_report(config: Config, run: Run, summary: dict[str, Any], evaluation: dict[str, Any]) -> str:
+    """Write `report.html` into the run's folder: one file that needs nothing else.
+
+    Args:
+        config: the run's configuration.
+        run: with its image table and its teacher table finished.
+        summary: `name`, `arms` (of `evaluate.stage.summarise`); and where they are known `ledger`, `seconds` (by
+            stage), `versions`, `answer_mass` (mean by question).
+        evaluation: what `evaluation.json` holds.
+
+    Returns:
+        Where the file is.
+
+    Raises:
+        ArtifactError: the images have not been read or the teacher has not been asked.
+    """
+    html = render(gather(config, run, summary, evaluation))
+    run.folder.write_bytes(REPORT, html.encode())
+    return f"{run.folder.uri.rstrip('/')}/{REPORT}"
+
+
+def render(page: dict[str, Any]) -> str:
+    """The page as HTML. Every value is escaped: no text is marked as safe anywhere."""
+    environment = Environment(
+        loader=PackageLoader("mmkd_ray.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2").render(page, words=words, colour=_colour)
+
+
+def gather(config: Config, run: Run, summary: dict[str, Any], evaluation: dict[str, Any]) -> dict[str, Any]:
+    """All that the template shows, by name."""
+    teacher = read_teacher_table(run)
+    arms, arm = evaluation["arms"], focus_arm(evaluation)
+    differences = {name: measured["difference"] for name, measured in arms.items() if measured.get("difference")}
+    return {
+        "config": config,
+        "summary": summary,
+        "evaluation": evaluation,
+        "arm": arm,
+        "baseline": BASELINE,
+        "headline": headline(evaluation, summary["arms"]),
+        "rows": result_rows(summary["arms"]),
+        "differences": differences,
+        "intervals": interval_chart(differences),
+        "curves": learning_curves({name: measured["history"] for name, measured in arms.items()}),
+        "gains": _gains(evaluation, arm),
+        "test_images_by_class": _test_images_by_class(run),
+        "questions": question_chart(evaluation, teacher, summary.get("answer_mass") or {}, order_by=arm),
+        "samples": gallery(run, teacher),
+        "asked_images": len(teacher.image_ids),
+        "quarantine": _quarantine(run),
+        "max_quarantined": MAX_QUARANTINED,
+        "config_yaml": words.without_credentials(to_yaml(config)),
+        "sampling_error": _sampling_error(evaluation, summary["arms"][arm]["top1_mean"]),
+        **_least_mass(teacher),
+    }
+
+
+def _colour(arm: str) -> int:
+    """Number of an arm's colour: the same in every report."""
+    known = list(DESCRIPTIONS)
+    return known.index(arm) if arm in known else len(known)
+
+
+def _gains(evaluation: dict[str, Any], arm: str) -> GainChart | None:
+    arms = evaluation["arms"]
+    if BASELINE not in arms or arm == BASELINE:
+        return None
+    return gain_chart(evaluation["classes"], arms[BASELINE]["per_class"], arms[arm]["per_class"])
+
+
+def _test_images_by_class(run: Run) -> tuple[int, int]:
+    """Fewest and most test images of a class that has any."""
+    counts = Counter(read_splits(run, ["test"], columns=["label"])["label"].to_pylist()).values()
+    return min(counts, default=0), max(counts, default=0)
+
+
+def _quarantine(run: Run) -> list[dict[str, str]]:
+    if not run.images.exists("quarantine.parquet"):
+        return []
+    return run.images.read_table("quarantine.parquet").to_pylist()
+
+
+def _sampling_error(evaluation: dict[str, Any], accuracy: float) -> float | None:
+    images = evaluation["images"].get("test", 0)
+    return sampling_error(accuracy, images, evaluation["confidence"]) if images else None
+
+
+def _least_mass(teacher: TeacherTable) -> dict[str, Any]:
+    """The lowest answer mass that any single cell has."""
+    return {"least_mass": float(teacher.mass_NQ.min()) if teacher.mass_NQ.size else None}

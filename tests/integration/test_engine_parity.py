@@ -1,0 +1,148 @@
+"""Two routes to the same number: P(yes) by vLLM as the library asks it, and by the forward pass of transformers."""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmkd_ray.config import ExtractConfig, TeacherConfig
+from mmkd_ray.errors import TeacherError
+from mmkd_ray.extract.engine import Answers, answer_mass, p_yes
+from tests.checkpoints import QUESTIONS, build_internvl, build_smolvlm, hf_answers
+
+PROMPT = (
+    "The picture shows a single bird, drawn for a field guide. Look at its shape, at the colours of its back, belly "
+    "and head, at its markings, and at where it is and what it does, before you answer the question that follows. "
+    "{question} The answer must always be either Yes or No (do not provide any other response)."
+)
+"""Long enough that questions share whole blocks of vLLM's prefix cache (128 tokens on a CPU)."""
+
+FAMILIES: dict[str, Callable[[Path], Path]] = {"internvl": build_internvl, "smolvlm": build_smolvlm}
+TOO_LONG = "Is it a bird? " * 200
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What one engine answered, the calls in this order; all brought back into the first call's order."""
+
+    plain: Answers
+    error: str
+    questions_reversed: Answers
+    images_reversed: Answers
+    one_image_at_a_time: Answers
+    one_question_at_a_time: Answers
+    reference: Answers
+
+
+def make_images() -> list[bytes]:
+    """Noise and patterns of sizes that are cut into different numbers of tiles."""
+    generator = np.random.default_rng(0)
+    stripes = np.full((64, 64, 3), 230, np.uint8)
+    stripes[::8] = (0, 90, 200)
+    halves = np.zeros((60, 48, 3), np.uint8)
+    halves[:, :24] = (200, 30, 10)
+    ramp = np.linspace(0, 255, 90 * 31).reshape(90, 31).astype(np.uint8)
+    return [
+        *(_encode(generator.integers(0, 256, (height, width, 3), dtype=np.uint8)) for height, width in SIZES),
+        _encode(stripes),
+        _encode(halves, "JPEG"),
+        _encode(ramp),
+    ]
+
+
+SIZES = [(32, 32), (64, 64), (40, 100), (17, 23)]
+
+
+def _encode(pixels: np.ndarray, kind: str = "PNG") -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, kind)
+    return stream.getvalue()
+
+
+def ask_in_this_process(folder: str, images: list[bytes], questions: list[str]) -> dict[str, Answers | str]:
+    """Everything that is asked of one engine; runs in a process of its own, which is bound to a core for good."""
+    from mmkd_ray.extract.vllm_engine import VllmEngine
+
+    engine = VllmEngine(TeacherConfig(model=folder, prompt=PROMPT, dtype="float32"), ExtractConfig())
+    plain = engine.answer(images, questions)
+    with pytest.raises(TeacherError) as raised:
+        engine.answer(images[:1], [questions[0], TOO_LONG])
+    return {
+        "plain": plain,
+        "error": str(raised.value),
+        "questions_reversed": _reordered(engine.answer(images, questions[::-1]), columns=slice(None, None, -1)),
+        "images_reversed": _reordered(engine.answer(images[::-1], questions), rows=slice(None, None, -1)),
+        "one_image_at_a_time": _joined([engine.answer([image], questions) for image in images], axis=0),
+        "one_question_at_a_time": _joined([engine.answer(images, [question]) for question in questions], axis=1),
+    }
+
+
+def _reordered(answers: Answers, *, rows: slice = slice(None), columns: slice = slice(None)) -> Answers:
+    return Answers(answers.log_p_yes_NQ[rows, columns], answers.log_p_no_NQ[rows, columns])
+
+
+def _joined(parts: Sequence[Answers], *, axis: int) -> Answers:
+    return Answers(
+        np.concatenate([part.log_p_yes_NQ for part in parts], axis=axis),
+        np.concatenate([part.log_p_no_NQ for part in parts], axis=axis),
+    )
+
+
+@pytest.fixture(scope="module")
+def engine_process() -> Iterator[ProcessPoolExecutor]:
+    """One process for both families: most of the time goes into importing vLLM."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def asked(
+    request: pytest.FixtureRequest, engine_process: ProcessPoolExecutor, tmp_path_factory: pytest.TempPathFactory
+) -> Asked:
+    folder = FAMILIES[request.param](tmp_path_factory.mktemp(request.param))
+    images = make_images()
+    ours = engine_process.submit(ask_in_this_process, str(folder), images, list(QUESTIONS))
+    reference = hf_answers(folder, images, QUESTIONS, PROMPT)
+    return Asked(**ours.result(), reference=reference)
+
+
+def p_yes_of(answers: Answers) -> np.ndarray:
+    return p_yes(answers.log_p_yes_NQ, answers.log_p_no_NQ)
+
+
+def test_the_teacher_answers_differently_about_images_and_questions(asked: Asked):
+    """Or all that follows compares a constant with itself."""
+    p_NQ = p_yes_of(asked.reference)
+    assert p_NQ.std(axis=0).min() > 0.02
+    assert p_NQ.std(axis=1).min() > 0.02
+
+
+def test_p_yes_is_that_of_the_hugging_face_forward_pass(asked: Asked):
+    np.testing.assert_allclose(p_yes_of(asked.plain), p_yes_of(asked.reference), rtol=0, atol=1e-3)
+
+
+def test_log_probabilities_are_over_the_whole_vocabulary(asked: Asked):
+    np.testing.assert_allclose(asked.plain.log_p_yes_NQ, asked.reference.log_p_yes_NQ, rtol=0, atol=5e-3)
+    np.testing.assert_allclose(asked.plain.log_p_no_NQ, asked.reference.log_p_no_NQ, rtol=0, atol=5e-3)
+    mass_NQ = answer_mass(asked.plain.log_p_yes_NQ, asked.plain.log_p_no_NQ)
+    assert mass_NQ.max() < 0.5, "a random teacher says other things than Yes and No"
+
+
+@pytest.mark.parametrize(
+    "variant", ["questions_reversed", "images_reversed", "one_image_at_a_time", "one_question_at_a_time"]
+)
+def test_an_answer_depends_on_its_image_and_question_alone(asked: Asked, variant: str):
+    np.testing.assert_allclose(p_yes_of(getattr(asked, variant)), p_yes_of(asked.plain), rtol=0, atol=1e-4)
+
+
+def test_a_prompt_longer_than_the_model_reads_is_an_error_that_says_so(asked: Asked):
+    assert "1024" in asked.error
+    assert "length" in asked.error

@@ -1,0 +1,40 @@
+import pytest
+import torch
+
+from mmkd_ray.config import StudentConfig
+from mmkd_ray.errors import StudentError
+from mmkd_ray.students.model import build_student
+
+TINY = StudentConfig(model="resnet18", model_args={"layers": [1, 1, 1, 1], "channels": [4, 4, 8, 8]}, image_size=32)
+
+
+def test_one_output_layer_gives_class_and_aspect_logits():
+    student = build_student(TINY, classes=5, aspects=3)
+    class_logits, aspect_logits = student(torch.rand(2, 3, 32, 32))
+    assert class_logits.shape == (2, 5)
+    assert aspect_logits.shape == (2, 3)
+    assert student.backbone.get_classifier().out_features == 8
+
+
+def test_normalisation_is_inside():
+    student = build_student(TINY, classes=2, aspects=1).eval()
+    images = torch.rand(1, 3, 32, 32)
+    by_hand = student.backbone((images - student.mean) / student.std)
+    assert torch.allclose(torch.cat(student(images), dim=1), by_hand, atol=1e-5)
+    assert student.mean.flatten().tolist() == pytest.approx([0.485, 0.456, 0.406])
+
+
+@pytest.mark.parametrize("name", ["mobilenetv1_100", "efficientnet_b0", "convnext_atto"])
+def test_other_families_work(name):
+    student = build_student(StudentConfig(model=name, image_size=32), classes=2, aspects=4)
+    assert [tuple(logits.shape) for logits in student.eval()(torch.rand(1, 3, 32, 32))] == [(1, 2), (1, 4)]
+
+
+def test_an_unknown_model_is_named_with_its_neighbours():
+    with pytest.raises(StudentError, match=r"no model 'resnet81'; did you mean resnet"):
+        build_student(StudentConfig(model="resnet81"), classes=2, aspects=1)
+
+
+def test_refused_arguments_are_named():
+    with pytest.raises(StudentError, match=r"'resnet18' cannot be built with model_args \{'nonsense': 1\}"):
+        build_student(StudentConfig(model="resnet18", model_args={"nonsense": 1}), classes=2, aspects=1)

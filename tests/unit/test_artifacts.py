@@ -1,0 +1,53 @@
+import pyarrow as pa
+import pytest
+
+from mmkd_ray.artifacts import Folder, fingerprint, open_run
+from mmkd_ray.errors import ArtifactError
+
+
+def test_fingerprint_depends_on_values_and_not_on_order():
+    assert fingerprint(a=1, b={"x": 2, "y": 3}) == fingerprint(b={"y": 3, "x": 2}, a=1)
+    assert fingerprint(a=1) != fingerprint(a=2)
+
+
+def test_a_folder_is_finished_only_under_its_own_identity(run):
+    run.images.write_json("x.json", [1])
+    assert run.images.finished("one") is None
+    run.images.finish("one", images=3)
+    assert run.images.finished("one") == {"fingerprint": "one", "images": 3}
+    assert run.images.finished("two") is None
+
+
+def test_files_are_whole_or_absent(run, tmp_path):
+    run.folder.write_bytes("a.txt", b"old")
+    run.folder.write_bytes("a.txt", b"new")
+    assert run.folder.read_bytes("a.txt") == b"new"
+    assert run.folder.names() == ["a.txt"]
+
+
+def test_tables_come_back_as_they_were(run):
+    table = pa.table({"a": [1, 2], "b": [[0.5], [1.5]]})
+    run.images.write_table("t.parquet", table)
+    assert run.images.read_table("t.parquet").equals(table)
+    assert run.images.read_table().equals(table)
+
+
+def test_a_missing_stage_names_its_command(run):
+    with pytest.raises(ArtifactError, match="run `mmkd images CONFIG` first"):
+        run.require(run.images, "images")
+
+
+def test_delete_and_names_accept_a_folder_that_is_not_there(run):
+    run.images.delete()
+    assert run.images.names() == []
+
+
+def test_an_unknown_scheme_is_explained():
+    with pytest.raises(ArtifactError, match="give a local folder, s3://"):
+        Folder("nothing://x").exists("y")
+
+
+def test_relative_storage_becomes_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert open_run("runs", "a").folder.uri == str(tmp_path / "runs" / "a")
+    assert open_run("s3://bucket/runs", "a").folder.uri == "s3://bucket/runs/a"
