@@ -42,6 +42,8 @@ def train_cell(cell: Cell, classroom: Classroom, config: Config, run: Run, count
     )
     if state := _checkpointed(cell):
         trainer.load_state_dict(state)
+        if context.get_world_rank() == 0:
+            counter.add.remote(trainer.epochs_done)
     while trainer.epochs_done < config.train.epochs:
         metrics = trainer.run_epoch()
         _report(cell, trainer, metrics)

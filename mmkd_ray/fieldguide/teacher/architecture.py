@@ -34,7 +34,6 @@ def build_model(
         patch_size=PATCH_SIZE,
         attention_bias=True,
         layer_scale_init_value=1.0,
-        dtype="float32",
     )
     text = Qwen2Config(
         vocab_size=vocab_size,
@@ -48,7 +47,6 @@ def build_model(
         bos_token_id=None,
         eos_token_id=end_id,
         pad_token_id=end_id,
-        dtype="float32",
     )
     config = InternVLConfig(
         vision_config=vision,

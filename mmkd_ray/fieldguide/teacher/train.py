@@ -85,10 +85,12 @@ def _save(
 ) -> InternVLForConditionalGeneration:
     """Write the checkpoint, its weights in float16, and read it back as its users will: computing in float32.
 
-    The configuration keeps the model's own float32, so that every loader computes in it; only the file is in float16.
+    The configuration says float32, so that every loader computes in it; only the file is in float16.
     """
     output.mkdir(parents=True, exist_ok=True)
     build_processor(tokenizer).save_pretrained(output)
+    for part in (model.model.vision_tower, model.model.language_model):
+        part.config.dtype = torch.float32
     state = {name: tensor.half() for name, tensor in model.state_dict().items()}
     model.save_pretrained(output, state_dict=state)
     return InternVLForConditionalGeneration.from_pretrained(output, dtype=torch.float32).eval()

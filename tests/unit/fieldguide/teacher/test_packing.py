@@ -34,7 +34,7 @@ def model(tokenizer):
 
 def test_shared_prefix_gives_the_answers_of_whole_prompts(tokenizer, model):
     image_HWC = render(random_picture(np.random.default_rng(8)))
-    texts = [question.text for question in QUESTIONS[::9]]
+    texts = [question.text for question in QUESTIONS[::18]]
     pictures = Pictures(image_HWC[None], np.zeros((1, len(QUESTIONS)), dtype=bool), None)
     with torch.inference_mode():
         shared_NQ, _ = p_yes(model, tokenizer, pictures, texts)

@@ -1,0 +1,102 @@
+"""Starting `mmkd` and Ray as a user does, in processes that can be found again and ended one by one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+BIN = Path(sys.executable).parent
+MARK = "MMKD_TEST_MARK"
+
+
+@dataclass
+class Marked:
+    """Processes that carry a mark in their environment, as all their children do."""
+
+    mark: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def environment(self, **extra: str) -> dict[str, str]:
+        """The environment to start them with."""
+        return {**os.environ, MARK: self.mark, "RAY_AUTH_MODE": "token", **extra}
+
+    def alive(self) -> list[psutil.Process]:
+        """Those that live, zombies left out."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get(MARK) == self.mark and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+            except (psutil.NoSuchProcess, psutil.AccessDenied):
+                continue
+        return found
+
+    def wait_until_gone(self, seconds: float = 20) -> list[str]:
+        """Command lines of those that still live after so many seconds."""
+        deadline = time.monotonic() + seconds
+        while (living := self.alive()) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        return [" ".join(process.cmdline())[:120] for process in living]
+
+    def end(self) -> None:
+        """Kill what is left."""
+        for process in self.alive():
+            process.kill()
+
+
+@contextmanager
+def marked() -> Iterator[Marked]:
+    """Marked processes that do not outlive the block."""
+    processes = Marked()
+    try:
+        yield processes
+    finally:
+        processes.end()
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def run_mmkd(processes: Marked, *arguments: str, cwd: Path, timeout: float = 400) -> subprocess.CompletedProcess[str]:
+    """Run `mmkd` to its end."""
+    return subprocess.run(
+        [str(BIN / "mmkd"), *arguments],
+        cwd=cwd,
+        env=processes.environment(),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def kill_when(
+    processes: Marked, *arguments: str, cwd: Path, ready: Callable[[str], bool], output: Path, timeout: float = 300
+) -> str:
+    """Start `mmkd`, SIGKILL the driver as soon as `ready(what it has printed)`, and return what it printed."""
+    with output.open("wb") as stream:
+        driver = subprocess.Popen(
+            [str(BIN / "mmkd"), *arguments], cwd=cwd, env=processes.environment(), stdout=stream, stderr=stream
+        )
+        deadline = time.monotonic() + timeout
+        while not ready(output.read_text(errors="replace")):
+            assert driver.poll() is None, f"ended before it could be killed:\n{output.read_text()}"
+            assert time.monotonic() < deadline, f"never got there:\n{output.read_text()}"
+            time.sleep(0.1)
+        driver.send_signal(signal.SIGKILL)
+        driver.wait()
+    return output.read_text(errors="replace")

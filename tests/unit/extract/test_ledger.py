@@ -1,0 +1,67 @@
+import math
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmkd_ray import schema
+from mmkd_ray.errors import LedgerError
+from mmkd_ray.extract.ledger import prove
+
+
+def table(rows):
+    """Rows of (id, sha, log P(yes) of two questions)."""
+    return pa.Table.from_pylist(
+        [{"image_id": i, "sha256": s, "log_p_yes": v, "log_p_no": [-1.0, -1.0]} for i, s, v in rows],
+        schema=schema.teacher(2),
+    )
+
+
+EXPECTED = {"a": "1", "b": "2"}
+GOOD = [("a", "1", [-0.1, -0.2]), ("b", "2", [-0.3, -0.4])]
+
+
+def test_a_complete_table_in_any_order():
+    ledger = prove(table(GOOD[::-1]), expected=EXPECTED, questions=2, quarantined=3)
+    assert ledger.as_dict() == {
+        "images": 2, "questions": 2, "expected": 4, "present": 4, "missing": 0, "duplicated": 0, "quarantined": 3,
+    }  # fmt: skip
+    assert "4 present, 0 missing, 0 twice; 3 images quarantined" in ledger.line()
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (GOOD[:1], "2 missing.*missing e.g. b"),
+        ([*GOOD, GOOD[0]], "2 twice.*twice e.g. a"),
+        ([GOOD[0], ("b", "other", [-0.3, -0.4])], "1 rows are unknown, changed or not finite; missing e.g. b"),
+        ([*GOOD, ("c", "3", [-0.3, -0.4])], "1 rows are unknown"),
+        ([GOOD[0], ("b", "2", [-0.3, math.nan])], "missing e.g. b"),
+        ([GOOD[0], ("b", "2", [-0.3, -math.inf])], "missing e.g. b"),
+        ([GOOD[0], ("b", "2", None)], "missing e.g. b"),
+    ],
+)
+def test_anything_else_is_refused(rows, message):
+    with pytest.raises(LedgerError, match=message):
+        prove(table(rows), expected=EXPECTED, questions=2, quarantined=0)
+
+
+def test_chunked_and_sliced_tables_are_read_right():
+    rows = [(str(i), "s", [-0.1, -0.2] if i != 5 else [math.nan, -0.2]) for i in range(9)]
+    whole = table(rows)
+    chunked = pa.concat_tables([whole.slice(0, 4), whole.slice(4, 5)])
+    expected = {str(i): "s" for i in range(9) if i != 5}
+    with pytest.raises(LedgerError, match="1 rows are unknown"):
+        prove(chunked, expected=expected, questions=2, quarantined=0)
+
+
+@given(copies=st.lists(st.integers(0, 3), min_size=1, max_size=8))
+def test_it_passes_exactly_when_each_image_is_there_once(copies):
+    expected = {str(i): "s" for i in range(len(copies))}
+    rows = [(str(i), "s", [-0.1, -0.2]) for i, count in enumerate(copies) for _ in range(count)]
+    if all(count == 1 for count in copies):
+        assert prove(table(rows), expected=expected, questions=2, quarantined=0).present == 2 * len(copies)
+    else:
+        with pytest.raises(LedgerError):
+            prove(table(rows), expected=expected, questions=2, quarantined=0)
