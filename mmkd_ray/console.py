@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TextIO
 
@@ -88,14 +88,15 @@ def quiet_output(log_file: Path) -> Iterator[Console]:
     sys.stderr.flush()
     log_file.parent.mkdir(parents=True, exist_ok=True)
     saved = os.dup(1), os.dup(2)
-    with log_file.open("ab") as log, os.fdopen(os.dup(saved[0]), "w", encoding="utf-8") as terminal:
+    with log_file.open("a", encoding="utf-8") as log, os.fdopen(os.dup(saved[0]), "w", encoding="utf-8") as terminal:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         try:
-            yield Console(terminal)
+            # Python's own streams need not be on these descriptors: a notebook's are not.
+            with redirect_stdout(log), redirect_stderr(log):
+                yield Console(terminal)
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            log.flush()
             os.dup2(saved[0], 1)
             os.dup2(saved[1], 2)
             for descriptor in saved:

@@ -13,7 +13,7 @@ from mmkd_ray.cluster.connection import connect
 from mmkd_ray.config import Config, to_yaml
 from mmkd_ray.console import Console
 from mmkd_ray.data.table import build_image_table
-from mmkd_ray.evaluate.stage import EVALUATION, evaluate_study
+from mmkd_ray.evaluate.stage import evaluate_study, read_evaluation
 from mmkd_ray.extract.checkpoint import resolve
 from mmkd_ray.extract.ledger import Ledger
 from mmkd_ray.extract.stage import ask_teacher, mean_answer_mass
@@ -80,7 +80,7 @@ def evaluate(config: Config, run: Run, console: Console) -> None:
 def report(config: Config, run: Run, console: Console) -> None:
     """Stage 5: summary.json, the report, and the table on the terminal."""
     with _stage("report", "", None, run, console) as (_, remark):
-        evaluation = run.folder.read_json(EVALUATION)
+        evaluation = read_evaluation(run)
         summary = write_summary(config, run, evaluation, answer_mass=mean_answer_mass(run), seconds=_seconds(run))
         run.folder.write_bytes("config.yaml", to_yaml(config).encode())
         place = write_report(config, run, summary, evaluation)

@@ -19,6 +19,10 @@ IMAGES = pa.schema(
 QUARANTINE = pa.schema({"path": pa.string(), "reason": pa.string()})
 
 
+IDENTITY = b"mmkd.identity"
+"""Key in a teacher table's metadata: the fingerprint of what decided its numbers."""
+
+
 def teacher(aspects: int) -> pa.Schema:
     """The teacher table, one row an image: natural logs over the whole vocabulary, one value a question."""
     answers = pa.list_(pa.float32(), aspects)

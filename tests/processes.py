@@ -27,8 +27,9 @@ class Marked:
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def environment(self, **extra: str) -> dict[str, str]:
-        """The environment to start them with."""
-        return {**os.environ, MARK: self.mark, "RAY_AUTH_MODE": "token", **extra}
+        """The environment to start them with: that of an activated virtual environment."""
+        path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+        return {**os.environ, "PATH": path, MARK: self.mark, "RAY_AUTH_MODE": "token", **extra}
 
     def alive(self) -> list[psutil.Process]:
         """Those that live, zombies left out."""

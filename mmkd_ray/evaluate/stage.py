@@ -52,6 +52,17 @@ def evaluate_study(config: Config, run: Run) -> dict[str, Any]:
     return evaluation
 
 
+def read_evaluation(run: Run) -> dict[str, Any]:
+    """What `evaluate_study` has written.
+
+    Raises:
+        ArtifactError: it has not.
+    """
+    if not run.folder.exists(EVALUATION):
+        raise ArtifactError(f"{run.folder.uri}/{EVALUATION} is not there: run `mmkd evaluate CONFIG` first")
+    return run.folder.read_json(EVALUATION)
+
+
 def _measure_arm(config: Config, run: Run, arm: str, teacher: TeacherTable) -> dict[str, Any]:
     cells = [_measure_cell(run, arm, seed, teacher) for seed in config.study.seeds]
     shift_sets = list(cells[0]["shift"])

@@ -16,12 +16,15 @@ from mmkd_ray.extract.checkpoint import is_local
 class AskTeacher:
     """Input rows `{image_id, sha256, image}`; output rows `schema.teacher(Q)`, one for each, in the same order."""
 
-    def __init__(self, teacher: TeacherConfig, extract: ExtractConfig, questions: list[str], counter: Any) -> None:
+    def __init__(
+        self, teacher: TeacherConfig, extract: ExtractConfig, questions: list[str], identity: str, counter: Any
+    ) -> None:
         prepare_process(offline=is_local(teacher))
         from mmkd_ray.extract.vllm_engine import VllmEngine  # noqa: PLC0415 (only an actor needs what vllm needs)
 
         self._engine = VllmEngine(teacher, extract)
         self._questions = questions
+        self._schema = schema.teacher(len(questions)).with_metadata({schema.IDENTITY: identity})
         self._counter = counter
 
     def __call__(self, batch: pa.Table) -> pa.Table:
@@ -35,7 +38,7 @@ class AskTeacher:
                 "log_p_yes": _rows(answers.log_p_yes_NQ),
                 "log_p_no": _rows(answers.log_p_no_NQ),
             },
-            schema=schema.teacher(len(self._questions)),
+            schema=self._schema,
         )
 
 

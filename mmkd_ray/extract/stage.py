@@ -8,7 +8,7 @@ from typing import Any
 import ray
 import ray.data
 
-from mmkd_ray.artifacts import Folder, Run, fingerprint
+from mmkd_ray.artifacts import Run, fingerprint
 from mmkd_ray.aspects.questions import Aspect
 from mmkd_ray.cluster.connection import check_fits, how_many
 from mmkd_ray.cluster.progress import watched_counter
@@ -21,6 +21,9 @@ from mmkd_ray.extract.table import read_teacher_table
 
 SPLITS = ("train", "val")
 """The teacher is asked about these: train to learn from, val to see how well the student's aspects follow."""
+
+_LIGHT = {"num_cpus": 0}
+"""Reading and writing ask for no CPU: the engines may have claimed them all."""
 
 
 def teacher_identity(teacher: TeacherConfig, aspects: tuple[Aspect, ...], images_digest: str) -> str:
@@ -55,7 +58,8 @@ def ask_teacher(
     expected = _expected(run)
     table = run.teacher.child("table")
     with watched_counter(len(expected), progress) as counter:
-        _extract(config.teacher, config.extract, split_folders(run, SPLITS), table, aspects, counter, len(expected))
+        answers = _answers(config, run, aspects, identity, counter, len(expected))
+        answers.write_parquet(table.path, filesystem=table.filesystem, ray_remote_args=_LIGHT)
     ledger = prove(table.read_table(), expected=expected, questions=len(aspects), quarantined=images["quarantined"])
     run.teacher.write_json(
         "aspects.json",
@@ -78,32 +82,27 @@ def _expected(run: Run) -> dict[str, str]:
     return dict(zip(rows["image_id"].to_pylist(), rows["sha256"].to_pylist(), strict=True))
 
 
-def _extract(
-    teacher: TeacherConfig,
-    extract: ExtractConfig,
-    images: list[Folder],
-    table: Folder,
-    aspects: tuple[Aspect, ...],
-    counter: Any,
-    total: int,
-) -> None:
-    actors = extract.actors or _enough_actors(extract, total)
+def _answers(
+    config: Config, run: Run, aspects: tuple[Aspect, ...], identity: str, counter: Any, images: int
+) -> ray.data.Dataset:
+    """The rows of the teacher table, lazily: they are computed when they are written."""
+    extract = config.extract
+    actors = extract.actors or _enough_actors(extract, images)
     check_fits("extraction", count=actors, cpus=extract.cpus_per_actor, gpus=extract.gpus_per_actor)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
-    # The engines may have claimed every CPU, so reading and writing ask for none. The second version of Ray 2.60's
-    # Parquet source lists its files in a task that insists on a whole one, and would wait for ever.
+    # The second version of Ray 2.60's Parquet source lists its files in a task that insists on a whole CPU, and would
+    # wait for ever where the engines have claimed them all.
     context.use_datasource_v2 = False
-    light = {"num_cpus": 0}
-    asked = ray.data.read_parquet(
-        [folder.path for folder in images],
-        filesystem=table.filesystem,
+    folders = split_folders(run, SPLITS)
+    return ray.data.read_parquet(
+        [folder.path for folder in folders],
+        filesystem=folders[0].filesystem,
         columns=["image_id", "sha256", "image"],
-        ray_remote_args=light,
-    )
-    answered = asked.map_batches(
+        ray_remote_args=_LIGHT,
+    ).map_batches(
         AskTeacher,
-        fn_constructor_args=(teacher, extract, [aspect.question for aspect in aspects], counter),
+        fn_constructor_args=(config.teacher, extract, [aspect.question for aspect in aspects], identity, counter),
         batch_size=extract.batch_size,
         batch_format="pyarrow",
         zero_copy_batch=True,
@@ -111,7 +110,6 @@ def _extract(
         num_cpus=extract.cpus_per_actor,
         num_gpus=extract.gpus_per_actor,
     )
-    answered.write_parquet(table.path, filesystem=table.filesystem, ray_remote_args=light)
 
 
 def _enough_actors(extract: ExtractConfig, images: int) -> int:

@@ -85,6 +85,10 @@ def _scene_is(field: str, value: str | bool) -> Truth:
     return lambda picture: getattr(picture.scene, field) == value
 
 
+def _article(colour: str) -> str:
+    return "an" if colour[0] in "aeiou" else "a"
+
+
 _SHAPE: Final = (
     _Entry("crest", "shape", _OF_BIRD, ("a crest", "head feathers standing up"), _mark("crest")),
     _Entry("long_beak", "shape", _OF_BIRD, ("a long beak", "a lengthy bill"), _mark("long_beak")),
@@ -97,12 +101,20 @@ _SHAPE: Final = (
 )
 
 _COLOUR: Final = (
-    *(_Entry(f"{c}_back", "colour", _OF_BIRD, (f"a {c} back", f"{c} upper parts"), _bird_is("back", c)) for c in BACKS),
     *(
-        _Entry(f"{c}_belly", "colour", _OF_BIRD, (f"a {c} belly", f"{c} underparts"), _bird_is("belly", c))
+        _Entry(f"{c}_back", "colour", _OF_BIRD, (f"{_article(c)} {c} back", f"{c} upper parts"), _bird_is("back", c))
+        for c in BACKS
+    ),
+    *(
+        _Entry(f"{c}_belly", "colour", _OF_BIRD, (f"{_article(c)} {c} belly", f"{c} underparts"), _bird_is("belly", c))
         for c in BELLIES
     ),
-    *(_Entry(f"{c}_head", "colour", _OF_BIRD, (f"a {c} head", f"a {c} face"), _bird_is("head", c)) for c in HEADS),
+    *(
+        _Entry(
+            f"{c}_head", "colour", _OF_BIRD, (f"{_article(c)} {c} head", f"{_article(c)} {c} face"), _bird_is("head", c)
+        )
+        for c in HEADS
+    ),
     _Entry("orange_beak", "colour", _OF_BIRD, ("an orange beak", "an orange bill"), _mark("orange_beak")),
     _Entry("red_legs", "colour", _OF_BIRD, ("red legs", "red feet"), _visible_leg_mark("red_legs")),
     _Entry("pink_throat", "colour", _OF_BIRD, ("a pink throat", "a pink chin"), _mark("pink_throat")),

@@ -21,20 +21,21 @@ def cluster(tmp_path_factory):
         environment = processes.environment()
         head = [
             "start", "--head", "--block", f"--port={port}", f"--dashboard-port={dashboard}", "--num-cpus=1",
-            "--ray-client-server-port=0", f"--temp-dir={temporary}", "--disable-usage-stats",
+            f"--ray-client-server-port={free_port()}", f"--temp-dir={temporary}", "--disable-usage-stats",
         ]  # fmt: skip
-        node = ["start", "--block", f"--address=127.0.0.1:{port}", "--num-cpus=1"]
+        second = ["start", "--block", f"--address=127.0.0.1:{port}", "--num-cpus=1"]
         with (temporary / "nodes.log").open("wb") as log:
-            for arguments in (head, node):
-                subprocess.Popen([str(BIN / "ray"), *arguments], env=environment, stdout=log, stderr=log)
-                _wait_for_nodes(port, environment, 1 if arguments is head else 2)
+            for arguments in (head, second):
+                node = subprocess.Popen([str(BIN / "ray"), *arguments], env=environment, stdout=log, stderr=log)
+                _wait_for_cpus(port, environment, 1 if arguments is head else 2, node)
             yield f"http://127.0.0.1:{dashboard}", environment
         processes.end()
         assert processes.wait_until_gone() == []
 
 
-def _wait_for_nodes(port, environment, count):
+def _wait_for_cpus(port, environment, count, node):
     for _ in range(60):
+        assert node.poll() is None, "`ray start` has ended"
         status = subprocess.run(
             [str(BIN / "ray"), "status", f"--address=127.0.0.1:{port}"],
             env=environment, capture_output=True, text=True, check=False,

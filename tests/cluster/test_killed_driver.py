@@ -1,0 +1,109 @@
+"""A driver that is killed, in extraction and in training: nothing is left running, and the same command continues."""
+
+import json
+import re
+
+import pytest
+
+from tests.processes import kill_when, marked, run_mmkd
+
+pytestmark = pytest.mark.cluster
+
+SMALL = (
+    "data.train_per_class=6", "data.val_per_class=1", "data.test_per_class=4", "data.shift_per_class=2",
+    "aspects.count=24", "extract.batch_size=8", "extract.actors=1", "train.epochs=24", "train.batch_size=48",
+    "study.arms=[ce, makd, shuffled, random]", "study.seeds=[0]",
+)  # fmt: skip
+
+
+def quickstart(storage, name, *overrides):
+    return ("run", "configs/quickstart.yaml", f"storage.path={storage}", f"name={name}", *SMALL, *overrides)
+
+
+def counted(stage):
+    """Whether the output shows that a stage has some of its work done, and not all."""
+    pattern = re.compile(rf"^{stage} +(\d[\d,]*) / (\d[\d,]*)", re.MULTILINE)
+
+    def ready(output):
+        return any(
+            0 < int(done.replace(",", "")) < int(total.replace(",", "")) for done, total in pattern.findall(output)
+        )
+
+    return ready
+
+
+@pytest.fixture(scope="module")
+def unbroken(repository, tmp_path_factory):
+    """The output and the summary of a run that nothing interrupts."""
+    storage = tmp_path_factory.mktemp("unbroken")
+    with marked() as processes:
+        ended = run_mmkd(processes, *quickstart(storage, "a"), cwd=repository)
+        left = processes.wait_until_gone()
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout, json.loads((storage / "a" / "summary.json").read_text()), storage, left
+
+
+def test_the_output_is_ours_and_complete(unbroken):
+    output, _, storage, _ = unbroken
+    lines = output.splitlines()
+    assert lines[0].startswith("mmkd_ray ")
+    assert f"{storage}/a/logs/run-" in output
+    for stage in ("images", "extract", "train", "evaluate", "report"):
+        assert re.search(rf"^{stage} .* s(  |$)", output, re.MULTILINE), stage
+    assert "0 missing, 0 twice" in output
+    assert re.search(r"^makd +1 +\d+\.\d %", output, re.MULTILINE)
+    assert "with one seed, which says nothing about chance" in output
+    assert f"report: {storage}/a/report.html" in output
+    assert "INFO" not in output
+    assert "Warning" not in output
+
+
+def test_nothing_is_left_running(unbroken):
+    assert unbroken[3] == []
+
+
+def test_summary_json_has_what_it_promises(unbroken):
+    _, summary, _, _ = unbroken
+    assert set(summary["arms"]) == {"ce", "makd", "shuffled", "random"}
+    for arm in summary["arms"].values():
+        assert len(arm["top1"]) == 1
+        assert 0 <= arm["shift_top1_mean"] <= 1
+        assert arm["top1_mean"] == arm["top1"][0]
+    cells = 24 * 7 * 24
+    assert summary["ledger"] == {
+        "images": 168, "questions": 24, "expected": cells, "present": cells,
+        "missing": 0, "duplicated": 0, "quarantined": 0,
+    }  # fmt: skip
+    assert set(summary["seconds"]) == {"images", "extract", "train", "evaluate"}
+    assert {"ray", "torch", "timm", "python"} <= set(summary["versions"])
+
+
+def test_a_finished_run_is_free(unbroken, repository):
+    _, summary, storage, _ = unbroken
+    with marked() as processes:
+        ended = run_mmkd(processes, *quickstart(storage, "a"), cwd=repository)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.stdout.count("already done: reused") == 3
+    again = json.loads((storage / "a" / "summary.json").read_text())
+    assert again["seconds"]["train"] == summary["seconds"]["train"]
+    assert again["arms"] == summary["arms"]
+
+
+def test_killed_in_extraction_and_in_training_it_ends_as_the_unbroken_run(unbroken, repository, tmp_path):
+    _, summary, _, _ = unbroken
+    arguments = quickstart(tmp_path, "b")
+    for attempt, stage in enumerate(("extract", "train")):
+        with marked() as processes:
+            kill_when(
+                processes, *arguments, cwd=repository, ready=counted(stage), output=tmp_path / f"{attempt}.txt"
+            )
+            assert processes.wait_until_gone() == []
+    assert not (tmp_path / "b" / "summary.json").exists()
+    with marked() as processes:
+        ended = run_mmkd(processes, *arguments, cwd=repository)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.stdout.count("already done: reused") == 2  # images and the teacher's answers, not the training
+    resumed = json.loads((tmp_path / "b" / "summary.json").read_text())
+    assert resumed["ledger"] == summary["ledger"]
+    for arm, measured in summary["arms"].items():
+        assert resumed["arms"][arm]["top1"] == measured["top1"], arm

@@ -1,0 +1,73 @@
+import io
+import subprocess
+import sys
+
+from mmkd_ray import console as console_module
+from mmkd_ray.console import Console, last_lines, quiet_output
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def clocked(monkeypatch):
+    clock = {"now": 0.0}
+    monkeypatch.setattr(console_module.time, "monotonic", lambda: clock["now"])
+    return clock
+
+
+def test_progress_shows_done_total_rate_and_eta(monkeypatch):
+    clock, stream = clocked(monkeypatch), io.StringIO()
+    progress = Console(stream).progress("extract", "images")
+    for now, done in ((0, 0), (20, 10), (30, 60), (31, 65), (40, 110)):
+        clock["now"] = now
+        progress(done, 210)
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "extract   0 / 210 images    0 %  starting, 0 s"
+    # Rates count from the first result on: 100 images in 20 s.
+    assert lines[-1] == "extract   110 / 210 images   52 %  5.0 images/s  ETA 0:20"
+    assert len(lines) == 4  # the one a second after another is left out
+
+
+def test_the_last_line_has_the_seconds_and_the_remark(monkeypatch):
+    clock, stream = clocked(monkeypatch), io.StringIO()
+    progress = Console(stream).progress("train", "epochs")
+    progress(4, 4)
+    clock["now"] = 12.34
+    progress.close("2 students")
+    assert stream.getvalue().splitlines()[-1] == "train     4 / 4 epochs  12.3 s  2 students"
+
+
+def test_a_terminal_keeps_one_line(monkeypatch):
+    clock, stream = clocked(monkeypatch), Terminal()
+    progress = Console(stream).progress("train", "epochs")
+    for done in range(3):
+        clock["now"] = done
+        progress(done, 3)
+    progress.close()
+    assert stream.getvalue().count("\n") == 1
+    assert stream.getvalue().count("\r") == 4
+
+
+def test_quiet_output_takes_everything_but_the_console(tmp_path):
+    log = tmp_path / "logs" / "run.log"
+    script = f"""
+import os, pathlib
+from mmkd_ray.console import quiet_output
+with quiet_output(pathlib.Path({str(log)!r})) as console:
+    print("from python")
+    os.system("echo from a child; echo trouble >&2")
+    console.say("for a person")
+print("afterwards")
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ended.stdout == "for a person\nafterwards\n"
+    assert ended.stderr == ""
+    assert sorted(log.read_text().splitlines()) == ["from a child", "from python", "trouble"]
+
+
+def test_last_lines(tmp_path):
+    (tmp_path / "log").write_text("\n".join(map(str, range(100))))
+    assert last_lines(tmp_path / "log", 3) == "97\n98\n99"
+    assert last_lines(tmp_path / "none") == ""
