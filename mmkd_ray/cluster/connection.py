@@ -35,7 +35,8 @@ def connect(config: ClusterConfig) -> Iterator[str]:
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         raise ClusterError(f"the Ray cluster at '{address}' cannot be used: {_first_line(error)}") from error
     try:
-        yield f"{_describe(address)}; its logs are in {context.address_info['session_dir']}/logs"
+        session = context.address_info["session_dir"]  # pyrefly: ignore[missing-attribute] (every kind has it)
+        yield f"{_describe(address)}; its logs are in {session}/logs"
     finally:
         ray.shutdown()
 

@@ -6,7 +6,7 @@ import numpy as np
 
 _ONSETS: Final = ("b", "br", "d", "dr", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "tr", "v", "z")
 _VOWELS: Final = ("a", "e", "i", "o", "u", "ai", "ou")
-_ENDINGS: Final = ("l", "n", "r", "rk", "sk", "nd", "lt", "m", "ss")
+_ENDINGS: Final = ("l", "n", "r", "rk", "sk", "ng", "lt", "m", "ss")
 _LAST_VOWELS: Final = ("a", "i", "o")
 
 

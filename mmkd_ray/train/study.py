@@ -62,7 +62,8 @@ def _run_lanes(lanes: list[TorchTrainer]) -> None:
     threads = ThreadPoolExecutor(max_workers=len(lanes))
     try:
         for finished in as_completed([threads.submit(lane.fit) for lane in lanes]):
-            if message := finished.result().return_value:
+            message = finished.result().return_value  # pyrefly: ignore[missing-attribute] (Train V2 has it)
+            if message:
                 raise StudentError(message)
     finally:
         # The threads only wait for Ray: they end with the driver's connection to it.
@@ -85,7 +86,7 @@ def _lane(config: Config, run: Run, name: str, cells: list[Cell], counter: Any) 
         resources["GPU"] = cluster.gpus_per_train_worker
     lanes = run.study.child("lanes")
     return TorchTrainer(
-        train_cells,
+        train_cells,  # pyrefly: ignore[bad-argument-type] (Train V2 takes a return value)
         train_loop_config={"config": config, "run": run, "cells": cells, "counter": counter},
         scaling_config=ScalingConfig(
             num_workers=cluster.train_workers,

@@ -94,9 +94,7 @@ def test_killed_in_extraction_and_in_training_it_ends_as_the_unbroken_run(unbrok
     arguments = quickstart(tmp_path, "b")
     for attempt, stage in enumerate(("extract", "train")):
         with marked() as processes:
-            kill_when(
-                processes, *arguments, cwd=repository, ready=counted(stage), output=tmp_path / f"{attempt}.txt"
-            )
+            kill_when(processes, *arguments, cwd=repository, ready=counted(stage), output=tmp_path / f"{attempt}.txt")
             assert processes.wait_until_gone() == []
     assert not (tmp_path / "b" / "summary.json").exists()
     with marked() as processes:

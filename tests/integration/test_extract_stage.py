@@ -86,9 +86,7 @@ def test_the_order_of_questions_and_the_batches_do_not_change_an_answer(asked, t
     ask_teacher(config, other, backwards, lambda *_: None)
     after = read_teacher_table(other)
     columns = [before.aspects.index(aspect) for aspect in backwards]
-    np.testing.assert_allclose(
-        after.p_yes_of(list(before.image_ids)), before.p_yes_NQ[:, columns], rtol=0, atol=1e-4
-    )
+    np.testing.assert_allclose(after.p_yes_of(list(before.image_ids)), before.p_yes_NQ[:, columns], rtol=0, atol=1e-4)
 
 
 def test_a_teacher_without_a_single_token_yes_is_explained(ray_cluster, run):

@@ -3,7 +3,7 @@ import subprocess
 import sys
 
 from mmkd_ray import console as console_module
-from mmkd_ray.console import Console, last_lines, quiet_output
+from mmkd_ray.console import Console, last_lines
 
 
 class Terminal(io.StringIO):

@@ -17,7 +17,7 @@ def table(**arms):
 
 def test_the_table_has_a_row_an_arm():
     lines = table(makd=arm(0.039, 0.01, 0.068, True)).splitlines()
-    assert lines[0].split() == "arm seeds test top-1 difference to ce [95 %] unseen s / seed".split()
+    assert lines[0].split() == "arm,seeds,test,top-1,difference,to,ce,[95,%],unseen,s,/,seed".split(",")  # noqa: SIM905 (reads like the line)
     assert lines[2].split() == ["ce", "2", "63.3", "+-", "0.6", "%", "-", "42.0", "%", "61"]
     assert "makd  2      67.2 +- 0.6 %  +3.9 [+1.0, +6.8]" in lines[3]
 

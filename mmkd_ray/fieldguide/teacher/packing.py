@@ -3,7 +3,8 @@
 Every prompt is [user] [image tokens] question [assistant]. The part up to the image's end runs once a picture; its keys
 and values are handed to each of the picture's questions, which see it and themselves: their answers are those of whole
 prompts.
-Shapes: B pictures, K questions of a picture, L tokens of a padded question, T image tokens, D width, V vocabulary.
+Shapes: B pictures, K questions of a picture, L tokens of a padded question, R = B x K prompts, T image tokens, D width,
+V vocabulary.
 """
 
 from dataclasses import dataclass
@@ -42,17 +43,17 @@ class SharedPrefix:
 
     def answer_logits(self, image_BTD: torch.Tensor, wordings: Wordings, asked_BK: torch.Tensor) -> torch.Tensor:
         """`logits_BKV` of the answer token of the wordings `asked_BK` (row numbers of `wordings`)."""
-        asked_N = asked_BK.flatten()
-        last_N = wordings.last_W[asked_N]
-        tokens_NL = wordings.tokens_WL[asked_N, : int(last_N.max()) + 1]
+        asked_R = asked_BK.flatten()
+        last_R = wordings.last_W[asked_R]
+        tokens_RL = wordings.tokens_WL[asked_R, : int(last_R.max()) + 1]
         cache = self._prefix(image_BTD)
         cache.batch_repeat_interleave(asked_BK.shape[1])
         # Padding follows the token that is read, so the causal mask alone keeps it out.
-        hidden_NLD = self._model.model.language_model(
-            input_ids=tokens_NL, past_key_values=cache, use_cache=True
+        hidden_RLD = self._model.model.language_model(
+            input_ids=tokens_RL, past_key_values=cache, use_cache=True
         ).last_hidden_state
-        last_ND = hidden_NLD[torch.arange(len(asked_N)), last_N]
-        return self._model.lm_head(last_ND).unflatten(0, tuple(asked_BK.shape))
+        last_RD = hidden_RLD[torch.arange(len(asked_R)), last_R]
+        return self._model.lm_head(last_RD).unflatten(0, tuple(asked_BK.shape))
 
     def _prefix(self, image_BTD: torch.Tensor) -> DynamicCache:
         language = self._model.model.language_model

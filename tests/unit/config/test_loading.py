@@ -37,7 +37,7 @@ def test_overrides_reach_nested_keys_and_are_typed(tmp_path):
         ("train", "warmup_epochs", 1000, "warmup_epochs (1000.0) must be less than epochs (100)"),
         ("study", "arms", ["ce", "ce"], "arms must not repeat a value"),
         ("study", "seeds", [], "seeds must not be empty"),
-        ("study", "arms", ["mackd"], "study.arms.0: got \"mackd\""),
+        ("study", "arms", ["mackd"], 'study.arms.0: got "mackd"'),
         ("teacher", "prompt", "Yes or no?", "the prompt must contain {question}"),
         ("data", "source", "folders", "data.source: got 'folders'; accepted are 'fieldguide', 'folder'"),
         ("data", "path", "x", "unknown key 'data.path'; did you mean"),

@@ -40,7 +40,8 @@ def test_a_plain_tree_is_cut_into_three_disjoint_stratified_splits(tmp_path):
 
 
 def test_splits_that_are_there_are_used_and_others_are_shift_sets(tmp_path):
-    files = {f"{split}/{name}/{i}.png": picture(i) for split in ("train", "test", "sketch") for name in "ab" for i in range(8)}
+    places = [f"{split}/{name}" for split in ("train", "test", "sketch") for name in "ab"]
+    files = {f"{place}/{i}.png": picture(i) for place in places for i in range(8)}
     splits = by_split(tree(tmp_path, files))
     assert set(splits) == {"train", "val", "test", "sketch"}
     assert len(splits["test"]) == 16
@@ -49,7 +50,8 @@ def test_splits_that_are_there_are_used_and_others_are_shift_sets(tmp_path):
 
 def test_every_file_is_read_or_named(tmp_path):
     files = {f"{name}/{i}.png": picture(i) for name in "ab" for i in range(5)}
-    files |= {"a/empty.png": b"", "a/notes.txt": b"hello", "b/cut.png": picture()[:40], ".hidden/x.png": b"", "top.png": b""}
+    files |= {"a/empty.png": b"", "a/notes.txt": b"hello", "b/cut.png": picture()[:40]}
+    files |= {".hidden/x.png": b"", "top.png": b""}  # not of the data set
     rows = list(tree(tmp_path, files).rows())
     bad = {row.path: row.reason for row in rows if isinstance(row, BadImage)}
     assert set(bad) == {"a/empty.png", "a/notes.txt", "b/cut.png"}

@@ -17,9 +17,7 @@ def test_hand_computed_case():
     # BCE of p = 3/4 against 1/4: -(1/4 log 3/4 + 3/4 log 1/4)
     second = -(0.25 * math.log(0.75) + 0.75 * math.log(0.25))
     bce = (math.log(2) + second + math.log(2) + math.log(2)) / 4
-    loss = hybrid_loss(
-        class_logits, aspect_logits, torch.tensor([1, 0]), aspect_targets_BQ=targets, alpha=4.0
-    )
+    loss = hybrid_loss(class_logits, aspect_logits, torch.tensor([1, 0]), aspect_targets_BQ=targets, alpha=4.0)
     assert loss.item() == pytest.approx(cross_entropy + 4 * bce, rel=1e-6)
 
 
@@ -38,9 +36,7 @@ def test_a_masked_target_has_no_influence_and_others_keep_their_weight():
     assert logits.grad[0, 0] == pytest.approx(-0.5 / 2)  # (sigmoid - target) / (B Q)
 
 
-@given(
-    alpha=st.floats(0, 20), logit=st.floats(-30, 30), target=st.floats(0, 1), aspects=st.integers(1, 5)
-)
+@given(alpha=st.floats(0, 20), logit=st.floats(-30, 30), target=st.floats(0, 1), aspects=st.integers(1, 5))
 def test_it_is_finite_linear_in_alpha_and_smallest_at_the_target(alpha, logit, target, aspects):
     def at(weight, score):
         return hybrid_loss(

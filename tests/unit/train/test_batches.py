@@ -30,9 +30,7 @@ def test_workers_share_the_batches_of_one():
     shares = [list(epoch_batches(27, CONFIG, seed=3, epoch=1, rank=rank, workers=2)) for rank in range(2)]
     for whole, left, right in zip(alone, *shares, strict=True):
         assert torch.equal(whole.rows_B, torch.cat([left.rows_B, right.rows_B]))
-        assert torch.equal(
-            whole.views.scale_B2, torch.cat([left.views.scale_B2, right.views.scale_B2])
-        )
+        assert torch.equal(whole.views.scale_B2, torch.cat([left.views.scale_B2, right.views.scale_B2]))
 
 
 def test_fewer_images_than_a_batch_make_one_batch():
