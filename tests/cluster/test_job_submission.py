@@ -1,6 +1,7 @@
 """`ray job submit` against a cluster of two nodes, as the README has it."""
 
 import json
+import socket
 import subprocess
 import time
 
@@ -26,28 +27,37 @@ def cluster(tmp_path_factory):
         second = ["start", "--block", f"--address=127.0.0.1:{port}", "--num-cpus=1"]
         with (temporary / "nodes.log").open("wb") as log:
             for arguments in (head, second):
-                node = subprocess.Popen([str(BIN / "ray"), *arguments], env=environment, stdout=log, stderr=log)
-                _wait_for_cpus(port, environment, 1 if arguments is head else 2, node)
-            yield f"http://127.0.0.1:{dashboard}", environment
+                subprocess.Popen([str(BIN / "ray"), *arguments], env=environment, stdout=log, stderr=log)
+                _wait_for_port(port)
+            _wait_for_two_nodes(port, environment)
+            yield f"http://127.0.0.1:{dashboard}", f"127.0.0.1:{port}", environment
         processes.end()
         assert processes.wait_until_gone() == []
 
 
-def _wait_for_cpus(port, environment, count, node):
-    for _ in range(60):
-        assert node.poll() is None, "`ray start` has ended"
+def _wait_for_port(port, seconds=60):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with socket.socket() as client:
+            if client.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.2)
+    raise AssertionError(f"nothing listened on port {port} after {seconds} s")
+
+
+def _wait_for_two_nodes(port, environment):
+    for _ in range(20):
         status = subprocess.run(
             [str(BIN / "ray"), "status", f"--address=127.0.0.1:{port}"],
             env=environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
-        if f"{count}.0 CPU" in status.stdout:
+        if "2.0 CPU" in status.stdout:
             return
-        time.sleep(1)
-    raise AssertionError(f"the cluster never had {count} nodes: {status.stdout}{status.stderr}")
+    raise AssertionError(f"the cluster never had two nodes: {status.stdout}{status.stderr}")
 
 
 def test_the_whole_run_as_a_job(cluster, repository, tmp_path):
-    dashboard, environment = cluster
+    dashboard, _, environment = cluster
     submitted = subprocess.run(
         [
             str(BIN / "ray"), "job", "submit", "--address", dashboard, "--working-dir", ".", "--",
@@ -65,3 +75,27 @@ def test_the_whole_run_as_a_job(cluster, repository, tmp_path):
     assert summary["ledger"]["present"] == summary["ledger"]["expected"] == 24 * 5 * 6
     assert set(summary["arms"]) == {"ce", "makd"}
     assert (tmp_path / "quickstart" / "report.html").stat().st_size > 10_000
+
+
+CONNECT = """
+from mmkd_ray.cluster.connection import connect
+from mmkd_ray.config import ClusterConfig
+with connect(ClusterConfig()) as description:
+    print(description)
+"""
+
+
+def test_a_running_cluster_is_left_alone_unless_it_is_named(cluster):
+    _, address, environment = cluster
+
+    def connected(**extra):
+        return subprocess.run(
+            [str(BIN / "python"), "-c", CONNECT],
+            env={**environment, **extra},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+    assert connected().startswith("private Ray cluster: 1 node, ")
+    assert connected(RAY_ADDRESS=address).startswith(f"Ray cluster at {address}: 2 nodes, 2 CPU")
