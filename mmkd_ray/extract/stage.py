@@ -11,7 +11,7 @@ import ray.data
 from mmkd_ray.artifacts import Run, fingerprint
 from mmkd_ray.aspects.questions import Aspect
 from mmkd_ray.cluster.connection import check_fits, how_many
-from mmkd_ray.cluster.progress import watched_counter
+from mmkd_ray.cluster.monitor import monitored
 from mmkd_ray.config import Config, ExtractConfig, TeacherConfig
 from mmkd_ray.data.table import read_splits, split_folders
 from mmkd_ray.extract.actor import AskTeacher
@@ -57,8 +57,8 @@ def ask_teacher(
     run.teacher.delete()
     expected = _expected(run)
     table = run.teacher.child("table")
-    with watched_counter(len(expected), progress) as counter:
-        answers = _answers(config, run, aspects, identity, counter, len(expected))
+    with monitored(len(expected), progress) as monitor:
+        answers = _answers(config, run, aspects, identity, monitor, len(expected))
         answers.write_parquet(table.path, filesystem=table.filesystem, ray_remote_args=_LIGHT)
     ledger = prove(table.read_table(), expected=expected, questions=len(aspects), quarantined=images["quarantined"])
     run.teacher.write_json(
@@ -83,7 +83,7 @@ def _expected(run: Run) -> dict[str, str]:
 
 
 def _answers(
-    config: Config, run: Run, aspects: tuple[Aspect, ...], identity: str, counter: Any, images: int
+    config: Config, run: Run, aspects: tuple[Aspect, ...], identity: str, monitor: Any, images: int
 ) -> ray.data.Dataset:
     """The rows of the teacher table, lazily: they are computed when they are written."""
     extract = config.extract
@@ -102,7 +102,7 @@ def _answers(
         ray_remote_args=_LIGHT,
     ).map_batches(
         AskTeacher,
-        fn_constructor_args=(config.teacher, extract, [aspect.question for aspect in aspects], identity, counter),
+        fn_constructor_args=(config.teacher, extract, [aspect.question for aspect in aspects], identity, monitor),
         batch_size=extract.batch_size,
         batch_format="pyarrow",
         zero_copy_batch=True,

@@ -21,7 +21,7 @@ from mmkd_ray.train.loop import StudentTrainer
 STATE = "state.pt"
 
 
-def train_cell(cell: Cell, classroom: Classroom, config: Config, run: Run, counter: Any) -> None:
+def train_cell(cell: Cell, classroom: Classroom, config: Config, run: Run, monitor: Any) -> None:
     """Train one cell from its last checkpoint, if there is one, to its outcome on storage."""
     context = ray.train.get_context()
     student = classroom.new_student(cell)
@@ -43,12 +43,12 @@ def train_cell(cell: Cell, classroom: Classroom, config: Config, run: Run, count
     if state := _checkpointed(cell):
         trainer.load_state_dict(state)
         if context.get_world_rank() == 0:
-            counter.add.remote(trainer.epochs_done)
+            monitor.add.remote(trainer.epochs_done)
     while trainer.epochs_done < config.train.epochs:
         metrics = trainer.run_epoch()
         _report(cell, trainer, metrics)
         if context.get_world_rank() == 0:
-            counter.add.remote(1)
+            monitor.add.remote(1)
     if context.get_world_rank() == 0:
         _finish(cell, trainer, config, run)
 
@@ -77,4 +77,4 @@ def _finish(cell: Cell, trainer: StudentTrainer, config: Config, run: Run) -> No
     student, best_epoch = trainer.best_student()
     splits = [split for split in run.require(run.images, "images")["images"] if split != "train"]
     held_out = load_pixels(run, splits, size=config.student.image_size)
-    write_outcome(cell, cell.folder(run), student, held_out, best_epoch=best_epoch, history=trainer.history)
+    write_outcome(cell, cell.folder(run), student, held_out, best_epoch=best_epoch, trainer=trainer)

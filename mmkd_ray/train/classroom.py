@@ -16,7 +16,7 @@ from mmkd_ray.extract.table import read_teacher_table
 from mmkd_ray.students.arms import aspect_targets
 from mmkd_ray.students.model import Student, build_student
 from mmkd_ray.train.cells import Cell
-from mmkd_ray.train.loop import Lesson, predict
+from mmkd_ray.train.loop import Lesson, StudentTrainer, predict
 
 
 class Classroom:
@@ -50,7 +50,7 @@ class Classroom:
 
 
 def write_outcome(
-    cell: Cell, folder: Folder, student: Student, held_out: Pixels, *, best_epoch: int, history: list[dict[str, float]]
+    cell: Cell, folder: Folder, student: Student, held_out: Pixels, *, best_epoch: int, trainer: StudentTrainer
 ) -> None:
     """Predictions on the held-out splits, weights and history of a finished cell; its record last.
 
@@ -60,7 +60,7 @@ def write_outcome(
         student: with its best weights.
         held_out: every image that is not for training, each once.
         best_epoch: epoch of those weights.
-        history: one entry an epoch.
+        trainer: for its history.
     """
     folder.delete()
     class_logits_NC, aspect_logits_NQ = predict(student, held_out.images_N3SS)
@@ -78,13 +78,14 @@ def write_outcome(
         ),
     )
     folder.write_bytes("student.safetensors", safetensors.torch.save(_packed(student)))
-    folder.write_json("history.json", history)
+    folder.write_json("history.json", trainer.history)
     folder.finish(
         cell.identity,
         arm=cell.arm,
         seed=cell.seed,
         best_epoch=best_epoch,
-        seconds=sum(epoch["seconds"] for epoch in history),
+        seconds=sum(epoch["seconds"] for epoch in trainer.history),
+        continued_at=trainer.continued_at,
     )
 
 

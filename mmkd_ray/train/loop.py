@@ -61,6 +61,8 @@ class StudentTrainer:
         self._optimizer = make_optimizer(student, config)
         self._best: dict[str, Any] = {"val_top1": -1.0, "epoch": -1, "weights": {}}
         self.history: list[dict[str, float]] = []
+        self.continued_at: list[int] = []
+        """Epochs at which the training was continued from a checkpoint."""
 
     @property
     def epochs_done(self) -> int:
@@ -105,6 +107,7 @@ class StudentTrainer:
             "optimizer": self._optimizer.state_dict(),
             "best": self._best,
             "history": self.history,
+            "continued_at": self.continued_at,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -113,6 +116,7 @@ class StudentTrainer:
         self._optimizer.load_state_dict(state["optimizer"])
         self._best = state["best"]
         self.history = list(state["history"])
+        self.continued_at = [*state["continued_at"], self.epochs_done]
 
     def _train_epoch(self, epoch: int) -> float:
         self._model.train()

@@ -11,7 +11,7 @@ from ray.train.v2.api.config import CheckpointConfig, FailureConfig, RunConfig, 
 
 from mmkd_ray.artifacts import Run
 from mmkd_ray.cluster.connection import check_fits, how_many
-from mmkd_ray.cluster.progress import watched_counter
+from mmkd_ray.cluster.monitor import monitored
 from mmkd_ray.config import Config
 from mmkd_ray.errors import StudentError
 from mmkd_ray.train.cells import Cell, list_cells
@@ -45,10 +45,10 @@ def run_study(config: Config, run: Run, progress: Callable[[int, int], None]) ->
     # Every cell keeps its lane, finished or not: a lane's checkpoint holds the state of one of its own cells.
     lanes = _lanes(config, len(cells))
     dealt = [cells[lane::lanes] for lane in range(lanes)]
-    with watched_counter(len(to_do) * config.train.epochs, progress) as counter:
+    with monitored(len(to_do) * config.train.epochs, progress) as monitor:
         _run_lanes(
             [
-                _lane(config, run, f"lane-{number}", mine, counter)
+                _lane(config, run, f"lane-{number}", mine, monitor)
                 for number, mine in enumerate(dealt)
                 if not set(mine).isdisjoint(to_do)
             ]
@@ -79,7 +79,7 @@ def _lanes(config: Config, cells: int) -> int:
     return lanes
 
 
-def _lane(config: Config, run: Run, name: str, cells: list[Cell], counter: Any) -> TorchTrainer:
+def _lane(config: Config, run: Run, name: str, cells: list[Cell], monitor: Any) -> TorchTrainer:
     cluster = config.cluster
     resources: dict[str, float] = {"CPU": cluster.cpus_per_train_worker}
     if cluster.gpus_per_train_worker:
@@ -87,7 +87,7 @@ def _lane(config: Config, run: Run, name: str, cells: list[Cell], counter: Any) 
     lanes = run.study.child("lanes")
     return TorchTrainer(
         train_cells,  # pyrefly: ignore[bad-argument-type] (Train V2 takes a return value)
-        train_loop_config={"config": config, "run": run, "cells": cells, "counter": counter},
+        train_loop_config={"config": config, "run": run, "cells": cells, "monitor": monitor},
         scaling_config=ScalingConfig(
             num_workers=cluster.train_workers,
             use_gpu=bool(cluster.gpus_per_train_worker),

@@ -19,7 +19,7 @@ def train_cells(setup: dict[str, Any]) -> str | None:
     """The train function of a `TorchTrainer`.
 
     Args:
-        setup: `config` (Config), `run` (Run), `cells` (list of Cell), `counter` (of epochs).
+        setup: `config` (Config), `run` (Run), `cells` (list of Cell), `monitor` (of epochs).
 
     Returns:
         None, or the message of an error that a restart cannot mend: raised, it would be tried again for minutes.
@@ -45,4 +45,4 @@ def _train(config: Config, setup: dict[str, Any]) -> None:
     classroom = Classroom(config, setup["run"])
     for cell in setup["cells"]:
         if not cell.folder(setup["run"]).finished(cell.identity):
-            train_cell(cell, classroom, config, setup["run"], setup["counter"])
+            train_cell(cell, classroom, config, setup["run"], setup["monitor"])

@@ -102,6 +102,8 @@ def test_killed_in_extraction_and_in_training_it_ends_as_the_unbroken_run(unbrok
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert ended.stdout.count("already done: reused") == 2  # images and the teacher's answers, not the training
     resumed = json.loads((tmp_path / "b" / "summary.json").read_text())
+    records = [json.loads(path.read_text()) for path in (tmp_path / "b" / "study").glob("*/record.json")]
+    assert [record for record in records if record["continued_at"]], "every student was trained from scratch"
     assert resumed["ledger"] == summary["ledger"]
     for arm, measured in summary["arms"].items():
         assert resumed["arms"][arm]["top1"] == measured["top1"], arm

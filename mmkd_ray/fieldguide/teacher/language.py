@@ -34,11 +34,14 @@ def train_language(
     wordings, rows_by_question = _training_wordings(tokenizer)
     yes, no = answer_ids(tokenizer)
     prompts = SharedPrefix(model, tokenizer)
+    rate_Q = answers_NQ.mean(axis=0)
     rng = np.random.default_rng([recipe.seed, 78])
     progress = Progress("language", recipe.language_steps)
     for step in range(recipe.language_steps):
         pictures = rng.integers(len(features_NTF), size=recipe.language_batch)
-        asked_BK = _choose_questions(rng, recipe)
+        asked_BK = _choose_questions(
+            rng, answers_NQ[pictures], recipe, rate_Q if step < recipe.balanced_steps else None
+        )
         canonical = step < recipe.canonical_steps
         wording_BK = _choose_wordings(rng, asked_BK, rows_by_question, canonical=canonical)
         truth_BK = answers_NQ[pictures[:, None], asked_BK]
@@ -64,10 +67,17 @@ def _training_wordings(tokenizer: PreTrainedTokenizerFast) -> tuple[Wordings, li
     return tokenize(tokenizer, texts), rows_by_question
 
 
-def _choose_questions(rng: np.random.Generator, recipe: Recipe) -> np.ndarray:
-    """Different questions for each picture: `asked_BK`."""
-    scores_BQ = rng.random((recipe.language_batch, len(QUESTIONS)))
-    return np.argsort(scores_BQ, axis=1)[:, : recipe.questions_per_picture]
+def _choose_questions(
+    rng: np.random.Generator, truth_BQ: np.ndarray, recipe: Recipe, rate_Q: np.ndarray | None
+) -> np.ndarray:
+    """Different questions for each picture, `asked_BK`.
+
+    Given the rate of Yes of each question, questions are drawn by weights that make both answers of it equally likely.
+    """
+    weight_BQ = np.ones(truth_BQ.shape) if rate_Q is None else np.where(truth_BQ, 1 / rate_Q, 1 / (1 - rate_Q))
+    # Efraimidis and Spirakis (2006): the largest u ** (1 / weight) are a weighted sample without replacement.
+    keys_BQ = rng.random(truth_BQ.shape) ** (1 / weight_BQ)
+    return np.argsort(-keys_BQ, axis=1)[:, : recipe.questions_per_picture]
 
 
 def _choose_wordings(

@@ -7,7 +7,7 @@ from torch import nn
 
 
 class Optimizers:
-    """Steps Muon and AdamW together; the rates rise over `warmup` steps and fall linearly to zero from half-way on."""
+    """Steps Muon and AdamW together; their rates rise over `warmup` steps and fall over the last three quarters."""
 
     def __init__(
         self,
@@ -26,7 +26,7 @@ class Optimizers:
         self._parameters = [*matrices, *others]
 
         def factor(step: int) -> float:
-            return min((step + 1) / warmup, 1.0, (total_steps - step) / (0.5 * total_steps))
+            return min((step + 1) / warmup, 1.0, (total_steps - step) / (0.75 * total_steps))
 
         self._schedules = [torch.optim.lr_scheduler.LambdaLR(optimizer, factor) for optimizer in self._optimizers]
 

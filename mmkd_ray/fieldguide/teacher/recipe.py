@@ -31,11 +31,15 @@ class Recipe:
     text_heads: int = 4
     text_key_value_heads: int = 2
     text_mlp: int = 384
-    canonical_steps: int = 400
+    canonical_steps: int = 300
     """Steps with canonical wordings alone; the paraphrases come after them."""
 
-    language_steps: int = 1_500
+    language_steps: int = 1_250
     """Steps of the language stage, those with canonical wordings included."""
+
+    balanced_steps: int = 900
+    """Steps in which Yes and No are asked for equally often, so that no rare Yes is overlooked; after them each question
+    is asked equally often, so that P(yes) is that of the pictures."""
 
     language_batch: int = 48
     """Pictures in a step of the language stage."""

@@ -53,11 +53,15 @@ def train_teacher(output: Path, recipe: Recipe) -> list[QuestionScore]:
 def _learn_to_see(
     model: InternVLForConditionalGeneration, pictures: Pictures, heldout: Pictures, recipe: Recipe, kept: Path
 ) -> float:
-    key = {name: value for name, value in asdict(recipe).items() if not name.startswith(("language", "canonical"))}
+    key = {
+        name: value
+        for name, value in asdict(recipe).items()
+        if not name.startswith(("language", "canonical", "balanced"))
+    }
     if kept.exists():
         saved = torch.load(kept, weights_only=True)
         if saved["key"] == key:
-            model.model.vision_tower.load_state_dict(saved["tower"])
+            model.load_state_dict(saved["model"])
             model.eval()
             return float(saved["seconds"])
     started = time.perf_counter()
@@ -67,7 +71,7 @@ def _learn_to_see(
     worst = ", ".join(f"{QUESTIONS[i].id} {accuracy_Q[i]:.3f}" for i in np.argsort(accuracy_Q)[:8])
     say(f"vision: {seconds:.0f} s; mean accuracy of the auxiliary answers {accuracy_Q.mean():.4f}; lowest: {worst}")
     kept.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({"key": key, "tower": model.model.vision_tower.state_dict(), "seconds": seconds}, kept)
+    torch.save({"key": key, "model": model.state_dict(), "seconds": seconds}, kept)
     return seconds
 
 

@@ -1,7 +1,10 @@
-"""First stage: the vision tower learns to see, without any language.
+"""First stage: vision tower and projector learn to see, without any language.
 
-Two auxiliary heads, dropped afterwards: which answers are Yes for the whole picture, and which of them a patch shows.
-Shapes: B pictures, P patches, Q questions, D width, T image tokens, F features of a token after pixel shuffle.
+Two auxiliary readings, dropped afterwards: which answers each patch shows, and the answers for the whole picture. Each
+of the latter is read from one image token alone, neighbouring questions from the same: a language model then finds an
+answer by looking at one place. (Read from the mean of all patches they were as right, but in the language stage eight
+of them stayed at chance.)
+Shapes: B pictures, P patches, Q questions, T image tokens, D width, F features of a token after pixel shuffle.
 """
 
 import numpy as np
@@ -11,6 +14,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from transformers import InternVLForConditionalGeneration
 
 from mmkd_ray.fieldguide.questions import QUESTIONS
+from mmkd_ray.fieldguide.teacher.architecture import IMAGE_TOKENS
 from mmkd_ray.fieldguide.teacher.optimizer import Optimizers
 from mmkd_ray.fieldguide.teacher.pictures import Pictures
 from mmkd_ray.fieldguide.teacher.progress import Progress
@@ -18,18 +22,24 @@ from mmkd_ray.fieldguide.teacher.recipe import Recipe
 
 
 class SeeingHeads(nn.Module):
-    """Linear readings of the patches: of each one for its parts, of their mean for the answers."""
+    """Linear readings: of each patch for its parts, of one image token for each answer."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, recipe: Recipe) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.parts_head = nn.Linear(width, len(QUESTIONS))
-        self.answers_head = nn.Linear(width, len(QUESTIONS))
+        self.norm = nn.LayerNorm(recipe.vision_width)
+        self.parts_head = nn.Linear(recipe.vision_width, len(QUESTIONS))
+        self.token_norm = nn.LayerNorm(recipe.text_width)
+        self.answers_head = nn.Linear(recipe.text_width, len(QUESTIONS))
+        self.token_of_Q = torch.arange(len(QUESTIONS)) * IMAGE_TOKENS // len(QUESTIONS)
 
-    def forward(self, patches_BPD: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """`answer_logits_BQ` and `part_logits_BPQ`."""
-        normed_BPD = self.norm(patches_BPD)
-        return self.answers_head(normed_BPD.mean(dim=1)), self.parts_head(normed_BPD)
+    def part_logits(self, patches_BPD: torch.Tensor) -> torch.Tensor:
+        """`part_logits_BPQ`."""
+        return self.parts_head(self.norm(patches_BPD))
+
+    def answer_logits(self, tokens_BTD: torch.Tensor) -> torch.Tensor:
+        """`answer_logits_BQ`."""
+        tokens_BQD = self.token_norm(tokens_BTD)[:, self.token_of_Q]
+        return (tokens_BQD * self.answers_head.weight).sum(dim=-1) + self.answers_head.bias
 
 
 def to_pixel_values(images_BHWC: np.ndarray) -> torch.Tensor:
@@ -38,11 +48,11 @@ def to_pixel_values(images_BHWC: np.ndarray) -> torch.Tensor:
 
 
 def train_vision(model: InternVLForConditionalGeneration, pictures: Pictures, recipe: Recipe) -> SeeingHeads:
-    """Train the vision tower in place; returns the auxiliary heads."""
-    tower = model.model.vision_tower.train()
-    heads = SeeingHeads(recipe.vision_width)
+    """Train vision tower and projector in place; returns the auxiliary heads."""
+    tower, projector = model.model.vision_tower.train(), model.model.multi_modal_projector.train()
+    heads = SeeingHeads(recipe)
     optimizers = Optimizers(
-        [*tower.named_parameters(), *heads.named_parameters()],
+        [*tower.named_parameters(), *projector.named_parameters(), *heads.named_parameters()],
         muon_rate=recipe.vision_muon_rate,
         adam_rate=recipe.vision_adam_rate,
         total_steps=recipe.vision_steps,
@@ -51,10 +61,10 @@ def train_vision(model: InternVLForConditionalGeneration, pictures: Pictures, re
     progress = Progress("vision", recipe.vision_steps)
     for step in range(recipe.vision_steps):
         rows = order[step * recipe.vision_batch : (step + 1) * recipe.vision_batch]
-        loss = _seeing_loss(tower, heads, pictures, rows, recipe.part_weight)
+        loss = _seeing_loss(model, heads, pictures, rows, recipe.part_weight)
         optimizers.step(loss)
         progress.update(step + 1, f"loss {loss.item():.4f}")
-    tower.eval()
+    model.eval()
     return heads
 
 
@@ -65,18 +75,35 @@ def _epochs(count: int, total: int, seed: int) -> np.ndarray:
 
 
 def _seeing_loss(
-    tower: nn.Module, heads: SeeingHeads, pictures: Pictures, rows: np.ndarray, part_weight: float
+    model: InternVLForConditionalGeneration,
+    heads: SeeingHeads,
+    pictures: Pictures,
+    rows: np.ndarray,
+    part_weight: float,
 ) -> torch.Tensor:
     assert pictures.parts_NPQ is not None
     parts_BPQ = np.unpackbits(pictures.parts_NPQ[rows], axis=-1, count=len(QUESTIONS))
     with torch.autocast("cpu", torch.bfloat16):
-        patches_BPD = tower(to_pixel_values(pictures.images_NHWC[rows])).last_hidden_state[:, 1:]
-        answer_logits_BQ, part_logits_BPQ = heads(patches_BPD)
+        patches_BPD = _patches(model, pictures.images_NHWC[rows])
+        part_logits_BPQ = heads.part_logits(patches_BPD)
+        answer_logits_BQ = heads.answer_logits(model.model.multi_modal_projector(_shuffled(model, patches_BPD)))
     answers_loss = binary_cross_entropy_with_logits(
         answer_logits_BQ.float(), torch.from_numpy(pictures.answers_NQ[rows]).float()
     )
     parts_loss = binary_cross_entropy_with_logits(part_logits_BPQ.float(), torch.from_numpy(parts_BPQ).float())
     return answers_loss + part_weight * parts_loss
+
+
+def _patches(model: InternVLForConditionalGeneration, images_BHWC: np.ndarray) -> torch.Tensor:
+    """The tower's last hidden states without the class token: `patches_BPD`."""
+    return model.model.vision_tower(to_pixel_values(images_BHWC)).last_hidden_state[:, 1:]
+
+
+def _shuffled(model: InternVLForConditionalGeneration, patches_BPD: torch.Tensor) -> torch.Tensor:
+    """What the projector is given: four neighbouring patches in one token, `features_BTF`."""
+    side = int(patches_BPD.shape[1] ** 0.5)
+    grid_BHWD = patches_BPD.unflatten(1, (side, side))
+    return model.model.pixel_shuffle(grid_BHWD, scale_factor=0.5).flatten(1, 2)
 
 
 @torch.inference_mode()
@@ -85,8 +112,9 @@ def seeing_accuracy(model: InternVLForConditionalGeneration, heads: SeeingHeads,
     right = []
     for start in range(0, len(pictures.images_NHWC), 250):
         batch = slice(start, start + 250)
-        patches_BPD = model.model.vision_tower(to_pixel_values(pictures.images_NHWC[batch])).last_hidden_state[:, 1:]
-        right.append((heads(patches_BPD)[0].numpy() > 0) == pictures.answers_NQ[batch])
+        features_BTF = _shuffled(model, _patches(model, pictures.images_NHWC[batch]))
+        answer_logits_BQ = heads.answer_logits(model.model.multi_modal_projector(features_BTF))
+        right.append((answer_logits_BQ.numpy() > 0) == pictures.answers_NQ[batch])
     return np.concatenate(right).mean(axis=0)
 
 
@@ -96,11 +124,9 @@ def shuffled_features(model: InternVLForConditionalGeneration, images_NHWC: np.n
     features = []
     progress = Progress("features", len(images_NHWC))
     for start in range(0, len(images_NHWC), 250):
-        pixels_BCHW = to_pixel_values(images_NHWC[start : start + 250])
+        images_BHWC = images_NHWC[start : start + 250]
         with torch.autocast("cpu", torch.bfloat16):
-            patches_BPD = model.model.vision_tower(pixels_BCHW).last_hidden_state[:, 1:]
-        side = int(patches_BPD.shape[1] ** 0.5)
-        grid_BHWD = patches_BPD.float().unflatten(1, (side, side))
-        features.append(model.model.pixel_shuffle(grid_BHWD, scale_factor=0.5).flatten(1, 2).half())
-        progress.update(start + len(pixels_BCHW))
+            patches_BPD = _patches(model, images_BHWC)
+        features.append(_shuffled(model, patches_BPD.float()).half())
+        progress.update(start + len(images_BHWC))
     return torch.cat(features)
