@@ -130,7 +130,7 @@ class Run:
 
     @property
     def teacher(self) -> Folder:
-        """The teacher table: `table/*.parquet`, `aspects.json`, the record."""
+        """The teacher table: `table/*.parquet`, `questions.json`, the record."""
         return self.folder.child("teacher")
 
     @property
@@ -142,15 +142,17 @@ class Run:
         """The folder of one trained student."""
         return self.study.child(f"{arm}-seed{seed}")
 
-    def require(self, folder: Folder, command: str) -> dict[str, Any]:
-        """The record of a finished stage.
+    def require(self, folder: Folder, command: str, **facts: Any) -> dict[str, Any]:
+        """The record of a finished stage, which must state these facts.
 
         Raises:
-            ArtifactError: the stage has not been run; the message names the command that does.
+            ArtifactError: the stage has not been run so; the message names the command that does.
         """
         record = folder.record()
         if record is None:
             raise ArtifactError(f"{folder.uri} is not finished: run `mmkd {command} CONFIG` first")
+        if any(record[key] != value for key, value in facts.items()):
+            raise ArtifactError(f"{folder.uri} was made for another configuration: run `mmkd {command} CONFIG` first")
         return record
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from mmkd_ray.artifacts import Folder, Run
 from mmkd_ray.aspects.questions import load_aspects
-from mmkd_ray.cluster.connection import connect
+from mmkd_ray.cluster.connection import check_reachable, connect
 from mmkd_ray.config import Config, to_yaml
 from mmkd_ray.console import Console
 from mmkd_ray.data.table import build_image_table
@@ -18,6 +18,7 @@ from mmkd_ray.extract.checkpoint import resolve
 from mmkd_ray.extract.ledger import Ledger
 from mmkd_ray.extract.stage import ask_teacher, mean_answer_mass
 from mmkd_ray.report.stage import write_report
+from mmkd_ray.students.model import check_student
 from mmkd_ray.summary import SUMMARY, result_table, write_summary
 from mmkd_ray.train.study import run_study
 
@@ -26,8 +27,8 @@ SECONDS = "seconds.json"
 
 def run_all(config: Config, run: Run, console: Console) -> None:
     """Every stage in turn. What an earlier call has finished is not done again."""
+    check(config, run, console)
     make_images(config, run, console)
-    check_before_start(config)
     with connect(config.cluster) as cluster:
         console.say(f"cluster   {cluster}")
         extract(config, run, console)
@@ -36,11 +37,14 @@ def run_all(config: Config, run: Run, console: Console) -> None:
     report(config, run, console)
 
 
-def check_before_start(config: Config) -> None:
+def check(config: Config, run: Run, console: Console) -> None:
     """Find what would stop a later stage now, before anything slow begins."""
-    load_aspects(config.aspects)
-    resolve(config.teacher)
-    _check_student(config)
+    with _stage("check", "", None, run, console) as (_, remark):
+        aspects = load_aspects(config.aspects)
+        resolve(config.teacher)
+        check_student(config.student)
+        check_reachable(config.cluster)
+        remark.append(f"{len(aspects)} questions, teacher {config.teacher.model}, student {config.student.model}")
 
 
 def make_images(config: Config, run: Run, console: Console) -> None:
@@ -55,9 +59,8 @@ def make_images(config: Config, run: Run, console: Console) -> None:
 
 def extract(config: Config, run: Run, console: Console) -> None:
     """Stage 2: the teacher answers every question about every image; needs a cluster."""
-    aspects = load_aspects(config.aspects)
     with _stage("extract", "images", run.teacher, run, console) as (progress, remark):
-        record = ask_teacher(config, run, aspects, progress)
+        record = ask_teacher(config, run, progress)
         remark.append(Ledger(**record["ledger"]).line())
 
 
@@ -80,7 +83,7 @@ def evaluate(config: Config, run: Run, console: Console) -> None:
 def report(config: Config, run: Run, console: Console) -> None:
     """Stage 5: summary.json, the report, and the table on the terminal."""
     with _stage("report", "", None, run, console) as (_, remark):
-        evaluation = read_evaluation(run)
+        evaluation = read_evaluation(config, run)
         summary = write_summary(config, run, evaluation, answer_mass=mean_answer_mass(run), seconds=_seconds(run))
         run.folder.write_bytes("config.yaml", to_yaml(config).encode())
         place = write_report(config, run, summary, evaluation)
@@ -106,7 +109,7 @@ def _connected(stage: Callable[[Config, Run, Console], None]) -> Callable[[Confi
     """The stage with a cluster around it."""
 
     def with_cluster(config: Config, run: Run, console: Console) -> None:
-        check_before_start(config)
+        check(config, run, console)
         with connect(config.cluster) as cluster:
             console.say(f"cluster   {cluster}")
             stage(config, run, console)
@@ -116,12 +119,6 @@ def _connected(stage: Callable[[Config, Run, Console], None]) -> Callable[[Confi
 
 def _seconds(run: Run) -> dict[str, float]:
     return run.folder.read_json(SECONDS) if run.folder.exists(SECONDS) else {}
-
-
-def _check_student(config: Config) -> None:
-    from mmkd_ray.students.model import build_student  # noqa: PLC0415 (torch takes seconds to import)
-
-    build_student(config.student.model_copy(update={"pretrained": False}), classes=2, aspects=1)
 
 
 STAGES: dict[str, Callable[[Config, Run, Console], None]] = {

@@ -28,8 +28,8 @@ def connect(config: ClusterConfig) -> Iterator[str]:
     Raises:
         ClusterError: the cluster does not answer, or it refuses.
     """
-    address = config.address or os.environ.get("RAY_ADDRESS") or "local"
-    _check_reachable(address, config.connect_timeout_s)
+    check_reachable(config)
+    address = _address(config)
     try:
         context = ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **_init_args(address))
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
@@ -76,13 +76,22 @@ def _init_args(address: str) -> dict[str, Any]:
     return {"runtime_env": {"py_modules": [str(Path(mmkd_ray.__file__).parent)]}}
 
 
-def _check_reachable(address: str, timeout_s: float) -> None:
-    """Ray itself tries for a minute and then ends the process; a socket says so at once."""
+def _address(config: ClusterConfig) -> str:
+    return config.address or os.environ.get("RAY_ADDRESS") or "local"
+
+
+def check_reachable(config: ClusterConfig) -> None:
+    """Ask the named cluster for an answer: Ray itself would try for a minute and then end the process.
+
+    Raises:
+        ClusterError: nothing listens at its address.
+    """
+    address = _address(config)
     host, _, port = address.removeprefix("ray://").partition(":")
     if address in ("local", "auto") or not port.isdigit():
         return
     try:
-        socket.create_connection((host, int(port)), timeout=timeout_s).close()
+        socket.create_connection((host, int(port)), timeout=config.connect_timeout_s).close()
     except OSError as error:
         raise ClusterError(
             f"no Ray cluster answers at '{address}' ({error}); start one with `ray start --head`, "

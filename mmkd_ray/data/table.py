@@ -45,7 +45,7 @@ def build_image_table(config: Config, run: Run, progress: Callable[[int, int], N
         DataError: too many images cannot be read, or a class has none left to train on.
     """
     source = open_source(config)
-    identity = fingerprint(source=source.identity(), data=config.data.model_dump(exclude={"path"}))
+    identity = fingerprint(source=source.identity(), data=settings_identity(config))
     if record := run.images.finished(identity):
         return record
     run.images.delete()
@@ -61,6 +61,7 @@ def build_image_table(config: Config, run: Run, progress: Callable[[int, int], N
     run.images.write_table("quarantine.parquet", _quarantine(bad))
     _check(bad, len(source), config.data.max_bad_fraction, writer.train_labels, source.class_names)
     facts = {
+        "settings": settings_identity(config),
         "images": dict(writer.by_split),
         "class_names": list(source.class_names),
         "quarantined": len(bad),
@@ -68,6 +69,20 @@ def build_image_table(config: Config, run: Run, progress: Callable[[int, int], N
     }
     run.images.finish(identity, **facts)
     return {"fingerprint": identity, **facts}
+
+
+def require_images(config: Config, run: Run) -> dict[str, Any]:
+    """The record of the image table of this configuration; the source itself need not be in reach any more.
+
+    Raises:
+        ArtifactError: there is none, or it was made with other settings.
+    """
+    return run.require(run.images, "images", settings=settings_identity(config))
+
+
+def settings_identity(config: Config) -> str:
+    """Fingerprint of what the configuration says about the images, without where they are."""
+    return fingerprint(**config.data.model_dump(exclude={"path"}))
 
 
 def split_folders(run: Run, splits: Iterable[str] | None = None) -> list[Folder]:

@@ -9,13 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmkd_ray.artifacts import Run
+from mmkd_ray.artifacts import Run, fingerprint
 from mmkd_ray.config import Config
 from mmkd_ray.errors import ArtifactError
 from mmkd_ray.evaluate.metrics import aspect_fidelity, per_class_accuracy, top_k_accuracy
 from mmkd_ray.evaluate.statistics import mean_and_std, paired_difference
 from mmkd_ray.extract.table import TeacherTable, read_teacher_table
 from mmkd_ray.students.arms import BASELINE
+from mmkd_ray.train.cells import Cell, trained_cells
 
 EVALUATION = "evaluation.json"
 
@@ -34,8 +35,8 @@ def evaluate_study(config: Config, run: Run) -> dict[str, Any]:
     Raises:
         ArtifactError: a cell of the study has not been trained.
     """
-    record = run.require(run.images, "images")
-    teacher = read_teacher_table(run)
+    cells = trained_cells(config, run)
+    record, teacher = run.require(run.images, "images"), read_teacher_table(run)
     arms = {arm: _measure_arm(config, run, arm, teacher) for arm in config.study.arms}
     if BASELINE in arms:
         for arm, measured in arms.items():
@@ -43,24 +44,31 @@ def evaluate_study(config: Config, run: Run) -> dict[str, Any]:
                 measured.update(_differences(measured, arms[BASELINE], config.evaluate.confidence))
     evaluation = {
         "classes": record["class_names"],
-        "questions": [aspect.question for aspect in teacher.aspects],
+        "questions": list(teacher.questions),
         "images": record["images"],
         "confidence": config.evaluate.confidence,
         "arms": arms,
+        "study": _study_identity(cells, config),
     }
     run.folder.write_json(EVALUATION, evaluation)
     return evaluation
 
 
-def read_evaluation(run: Run) -> dict[str, Any]:
-    """What `evaluate_study` has written.
+def read_evaluation(config: Config, run: Run) -> dict[str, Any]:
+    """What `evaluate_study` has written for this configuration.
 
     Raises:
         ArtifactError: it has not.
     """
-    if not run.folder.exists(EVALUATION):
-        raise ArtifactError(f"{run.folder.uri}/{EVALUATION} is not there: run `mmkd evaluate CONFIG` first")
-    return run.folder.read_json(EVALUATION)
+    identity = _study_identity(trained_cells(config, run), config)
+    evaluation = run.folder.read_json(EVALUATION) if run.folder.exists(EVALUATION) else {}
+    if evaluation.get("study") != identity:
+        raise ArtifactError(f"{run.folder.uri}/{EVALUATION} is not of this study: run `mmkd evaluate CONFIG` first")
+    return evaluation
+
+
+def _study_identity(cells: list[Cell], config: Config) -> str:
+    return fingerprint(cells=[cell.identity for cell in cells], confidence=config.evaluate.confidence)
 
 
 def _measure_arm(config: Config, run: Run, arm: str, teacher: TeacherTable) -> dict[str, Any]:
@@ -83,9 +91,7 @@ def _measure_arm(config: Config, run: Run, arm: str, teacher: TeacherTable) -> d
 
 def _measure_cell(run: Run, arm: str, seed: int, teacher: TeacherTable) -> dict[str, Any]:
     folder = run.cell(arm, seed)
-    record = folder.record()
-    if record is None:
-        raise ArtifactError(f"{arm} seed {seed} is not trained: run `mmkd train CONFIG` first")
+    record = run.require(folder, "train")
     table = folder.read_table("predictions.parquet")
     test = _of_split(table, "test")
     shift_sets = sorted(set(table["split"].to_pylist()) - {"train", "val", "test"})

@@ -8,50 +8,39 @@ from typing import Any
 import ray
 import ray.data
 
-from mmkd_ray.artifacts import Run, fingerprint
-from mmkd_ray.aspects.questions import Aspect
+from mmkd_ray.artifacts import Run
+from mmkd_ray.aspects.questions import Aspect, load_aspects
 from mmkd_ray.cluster.connection import check_fits, how_many
 from mmkd_ray.cluster.monitor import monitored
-from mmkd_ray.config import Config, ExtractConfig, TeacherConfig
-from mmkd_ray.data.table import read_splits, split_folders
+from mmkd_ray.config import Config, ExtractConfig
+from mmkd_ray.data.table import read_splits, require_images, split_folders
 from mmkd_ray.extract.actor import AskTeacher
-from mmkd_ray.extract.checkpoint import content_identity
+from mmkd_ray.extract.identity import SPLITS, teacher_identity, what_is_asked
 from mmkd_ray.extract.ledger import prove
 from mmkd_ray.extract.table import read_teacher_table
-
-SPLITS = ("train", "val")
-"""The teacher is asked about these: train to learn from, val to see how well the student's aspects follow."""
 
 _LIGHT = {"num_cpus": 0}
 """Reading and writing ask for no CPU: the engines may have claimed them all."""
 
 
-def teacher_identity(teacher: TeacherConfig, aspects: tuple[Aspect, ...], images_digest: str) -> str:
-    """What decides a teacher table's numbers: images, questions, the teacher and how it is asked."""
-    return fingerprint(
-        images=images_digest,
-        splits=SPLITS,
-        questions=[aspect.question for aspect in aspects],
-        teacher=teacher.model_dump(exclude={"model", "revision"}),
-        checkpoint=content_identity(teacher),
-    )
-
-
-def ask_teacher(
-    config: Config, run: Run, aspects: tuple[Aspect, ...], progress: Callable[[int, int], None]
-) -> dict[str, Any]:
+def ask_teacher(config: Config, run: Run, progress: Callable[[int, int], None]) -> dict[str, Any]:
     """Ask the teacher every question about every training and validation image; free if that is done.
 
+    Args:
+        config: the run's configuration.
+        run: with its image table finished.
+        progress: called with (images done, images in all).
+
     Returns:
-        The record: `ledger` (counts), `answer_mass` (mean over images, by question), `answers_per_s`.
+        The record: `fingerprint`, `ledger` (its counts).
 
     Raises:
         TeacherError: the teacher cannot be loaded or has no single-token answers.
         LedgerError: the table that came out is not complete.
         ClusterError: the cluster cannot hold the engines asked for.
     """
-    images = run.require(run.images, "images")
-    identity = teacher_identity(config.teacher, aspects, images["digest"])
+    images, aspects = require_images(config, run), load_aspects(config.aspects)
+    identity = teacher_identity(config, images)
     if record := run.teacher.finished(identity):
         return record
     run.teacher.delete()
@@ -61,11 +50,8 @@ def ask_teacher(
         answers = _answers(config, run, aspects, identity, monitor, len(expected))
         answers.write_parquet(table.path, filesystem=table.filesystem, ray_remote_args=_LIGHT)
     ledger = prove(table.read_table(), expected=expected, questions=len(aspects), quarantined=images["quarantined"])
-    run.teacher.write_json(
-        "aspects.json",
-        [{"id": a.id, "question": a.question, "orientation_sensitive": a.orientation_sensitive} for a in aspects],
-    )
-    facts = {"ledger": ledger.as_dict(), "images_digest": images["digest"]}
+    run.teacher.write_json("questions.json", [{"id": aspect.id, "question": aspect.question} for aspect in aspects])
+    facts = {"asked": what_is_asked(config, images), "ledger": ledger.as_dict()}
     run.teacher.finish(identity, **facts)
     return {"fingerprint": identity, **facts}
 
@@ -74,7 +60,7 @@ def mean_answer_mass(run: Run) -> dict[str, float]:
     """Mean of P(yes) + P(no) over the images, by question."""
     table = read_teacher_table(run)
     means_Q = table.mass_NQ.mean(axis=0)
-    return {aspect.question: float(mean) for aspect, mean in zip(table.aspects, means_Q, strict=True)}
+    return dict(zip(table.questions, means_Q.tolist(), strict=True))
 
 
 def _expected(run: Run) -> dict[str, str]:

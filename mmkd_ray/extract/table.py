@@ -8,7 +8,6 @@ import numpy as np
 from jaxtyping import Float32
 
 from mmkd_ray.artifacts import Run
-from mmkd_ray.aspects.questions import Aspect
 from mmkd_ray.extract.engine import answer_mass, p_yes
 
 
@@ -16,7 +15,7 @@ from mmkd_ray.extract.engine import answer_mass, p_yes
 class TeacherTable:
     """What the teacher said about N images, rows in the order of `image_ids`."""
 
-    aspects: tuple[Aspect, ...]
+    questions: tuple[str, ...]
     image_ids: tuple[str, ...]
     p_yes_NQ: Float32[np.ndarray, "N Q"]
     mass_NQ: Float32[np.ndarray, "N Q"]
@@ -34,17 +33,16 @@ def read_teacher_table(run: Run) -> TeacherTable:
         ArtifactError: extraction has not finished.
     """
     run.require(run.teacher, "extract")
-    entries = run.teacher.read_json("aspects.json")
-    aspects = tuple(Aspect(entry["question"], entry["orientation_sensitive"]) for entry in entries)
+    questions = tuple(entry["question"] for entry in run.teacher.read_json("questions.json"))
     table = run.teacher.child("table").read_table()
     log_p_yes, log_p_no = (
         np.stack(table[column].to_numpy()).astype(np.float32)
         if table.num_rows
-        else np.zeros((0, len(aspects)), np.float32)
+        else np.zeros((0, len(questions)), np.float32)
         for column in ("log_p_yes", "log_p_no")
     )
     return TeacherTable(
-        aspects=aspects,
+        questions=questions,
         image_ids=tuple(table["image_id"].to_pylist()),
         p_yes_NQ=p_yes(log_p_yes, log_p_no),
         mass_NQ=answer_mass(log_p_yes, log_p_no),

@@ -61,7 +61,7 @@ def gallery(run: Run, teacher: TeacherTable, *, count: int = SAMPLES) -> list[Sa
     if not chosen:
         return []
     p_yes_MQ, mean_Q = teacher.p_yes_of(chosen), teacher.p_yes_NQ.mean(axis=0)
-    questions = [aspect.question for aspect in teacher.aspects]
+    questions = list(teacher.questions)
     images = _read_images(run, chosen)
     return [
         _sample(images[image_id], questions, p_yes_Q, mean_Q)

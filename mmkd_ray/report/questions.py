@@ -48,8 +48,8 @@ def question_chart(
     fidelity = {arm: measured["fidelity"] for arm, measured in evaluation["arms"].items()}
     defined = [value for values in fidelity.values() for value in values if value is not None]
     scale = Scale(min([0.4, *(value - 0.03 for value in defined)]), 1.03)
-    mean_Q = teacher.p_yes_NQ.mean(axis=0) if len(teacher.p_yes_NQ) else np.full(len(teacher.aspects), np.nan)
-    means = dict(zip((aspect.question for aspect in teacher.aspects), mean_Q.tolist(), strict=True))
+    mean_Q = teacher.p_yes_NQ.mean(axis=0) if len(teacher.p_yes_NQ) else np.full(len(teacher.questions), np.nan)
+    means = dict(zip(teacher.questions, mean_Q.tolist(), strict=True))
     rows = [
         _row(question, means.get(question), answer_mass, {arm: fidelity[arm][q] for arm in fidelity}, scale)
         for q, question in enumerate(evaluation["questions"])

@@ -36,6 +36,15 @@ class Student(nn.Module):
         return logits[:, : self.classes], logits[:, self.classes :]
 
 
+def check_student(config: StudentConfig) -> None:
+    """Build the student once, without its pretrained weights.
+
+    Raises:
+        StudentError: as for `build_student`.
+    """
+    build_student(config.model_copy(update={"pretrained": False}), classes=2, aspects=1)
+
+
 def build_student(config: StudentConfig, *, classes: int, aspects: int) -> Student:
     """Make the student; its initial weights come from torch's global generator.
 

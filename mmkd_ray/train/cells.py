@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from mmkd_ray.artifacts import Folder, Run, fingerprint
+from mmkd_ray.aspects.questions import load_aspects
 from mmkd_ray.config import ArmName, Config
-from mmkd_ray.students.arms import uses_teacher
+from mmkd_ray.data.table import require_images
+from mmkd_ray.extract.identity import require_teacher
+from mmkd_ray.students.arms import BASELINE, uses_teacher
 
 
 @dataclass(frozen=True)
@@ -27,33 +29,41 @@ class Cell:
         return run.cell(self.arm, self.seed)
 
 
-def list_cells(config: Config, images: dict[str, Any], teacher: dict[str, Any], aspects: int) -> list[Cell]:
+def list_cells(config: Config, run: Run) -> list[Cell]:
     """All cells of the study, arm after arm within a seed.
 
-    Args:
-        config: the run's configuration.
-        images: record of the image table.
-        teacher: record of the teacher table.
-        aspects: Q.
+    Raises:
+        ArtifactError: the image table or the teacher table of this configuration is not finished.
     """
-    return [
-        Cell(arm, seed, _identity(config, arm, seed, images, teacher, aspects))
-        for seed in config.study.seeds
-        for arm in config.study.arms
-    ]
+    images, teacher = require_images(config, run), require_teacher(config, run)
+    aspects = load_aspects(config.aspects)
+    shared = {
+        "student": config.student.model_dump(),
+        "train": config.train.model_dump(exclude={"alpha"}),
+        "images": images["digest"],
+        # Every arm has the same Q outputs, whatever they are taught.
+        "aspects": len(aspects),
+    }
+    taught = {
+        "alpha": config.train.alpha,
+        "orientation_sensitive": [aspect.orientation_sensitive for aspect in aspects],
+    }
+
+    def identity(arm: ArmName, seed: int) -> str:
+        targets = None if arm == BASELINE else taught
+        answers = teacher["fingerprint"] if uses_teacher(arm) else None
+        return fingerprint(arm=arm, seed=seed, **shared, targets=targets, answers=answers)
+
+    return [Cell(arm, seed, identity(arm, seed)) for seed in config.study.seeds for arm in config.study.arms]
 
 
-def _identity(
-    config: Config, arm: ArmName, seed: int, images: dict[str, Any], teacher: dict[str, Any], aspects: int
-) -> str:
-    train = config.train.model_dump(exclude=None if arm != "ce" else {"alpha"})
-    return fingerprint(
-        arm=arm,
-        seed=seed,
-        student=config.student.model_dump(),
-        train=train,
-        images=images["digest"],
-        # Every arm has the same Q outputs; only some learn from the teacher's answers.
-        aspects=aspects,
-        teacher=teacher["fingerprint"] if uses_teacher(arm) else None,
-    )
+def trained_cells(config: Config, run: Run) -> list[Cell]:
+    """All cells of the study, each trained.
+
+    Raises:
+        ArtifactError: one is not, or was trained for another configuration.
+    """
+    cells = list_cells(config, run)
+    for cell in cells:
+        run.require(cell.folder(run), "train", fingerprint=cell.identity)
+    return cells

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mmkd_ray import schema
 from mmkd_ray.artifacts import Folder, Run
+from mmkd_ray.aspects.questions import Aspect
 from mmkd_ray.config import Config
 from mmkd_ray.data.pixels import Pixels, load_pixels
 from mmkd_ray.extract.table import read_teacher_table
@@ -22,16 +23,16 @@ from mmkd_ray.train.loop import Lesson, StudentTrainer, predict
 class Classroom:
     """The images and the teacher's answers in memory, shared by the cells that one worker trains in turn."""
 
-    def __init__(self, config: Config, run: Run) -> None:
+    def __init__(self, config: Config, run: Run, aspects: tuple[Aspect, ...]) -> None:
         self._config = config
         size = config.student.image_size
         table = read_teacher_table(run)
         self.train = load_pixels(run, ["train"], size=config.train.decode_size or size)
         self.val = load_pixels(run, ["val"], size=size)
         self.classes = len(run.require(run.images, "images")["class_names"])
-        self.aspects = len(table.aspects)
+        self.aspects = len(aspects)
         self._teacher_p_yes_NQ = table.p_yes_of(self.train.image_ids)
-        self._orientation_Q = torch.tensor([aspect.orientation_sensitive for aspect in table.aspects])
+        self._orientation_Q = torch.tensor([aspect.orientation_sensitive for aspect in aspects])
 
     def lesson(self, cell: Cell) -> Lesson:
         """What the student of a cell is taught."""

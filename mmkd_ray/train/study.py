@@ -10,6 +10,7 @@ from ray.train.torch import TorchTrainer
 from ray.train.v2.api.config import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 
 from mmkd_ray.artifacts import Run
+from mmkd_ray.aspects.questions import Aspect, load_aspects
 from mmkd_ray.cluster.connection import check_fits, how_many
 from mmkd_ray.cluster.monitor import monitored
 from mmkd_ray.config import Config
@@ -37,8 +38,7 @@ def run_study(config: Config, run: Run, progress: Callable[[int, int], None]) ->
         StudentError: a student cannot be built or its loss diverges.
         ClusterError: the cluster cannot hold the workers asked for.
     """
-    images, teacher = run.require(run.images, "images"), run.require(run.teacher, "extract")
-    cells = list_cells(config, images, teacher, teacher["ledger"]["questions"])
+    cells, aspects = list_cells(config, run), load_aspects(config.aspects)
     to_do = [cell for cell in cells if not cell.folder(run).finished(cell.identity)]
     if not to_do:
         return cells
@@ -48,7 +48,7 @@ def run_study(config: Config, run: Run, progress: Callable[[int, int], None]) ->
     with monitored(len(to_do) * config.train.epochs, progress) as monitor:
         _run_lanes(
             [
-                _lane(config, run, f"lane-{number}", mine, monitor)
+                _lane(config, run, f"lane-{number}", mine, aspects, monitor)
                 for number, mine in enumerate(dealt)
                 if not set(mine).isdisjoint(to_do)
             ]
@@ -79,7 +79,9 @@ def _lanes(config: Config, cells: int) -> int:
     return lanes
 
 
-def _lane(config: Config, run: Run, name: str, cells: list[Cell], monitor: Any) -> TorchTrainer:
+def _lane(
+    config: Config, run: Run, name: str, cells: list[Cell], aspects: tuple[Aspect, ...], monitor: Any
+) -> TorchTrainer:
     cluster = config.cluster
     resources: dict[str, float] = {"CPU": cluster.cpus_per_train_worker}
     if cluster.gpus_per_train_worker:
@@ -87,7 +89,7 @@ def _lane(config: Config, run: Run, name: str, cells: list[Cell], monitor: Any) 
     lanes = run.study.child("lanes")
     return TorchTrainer(
         train_cells,  # pyrefly: ignore[bad-argument-type] (Train V2 takes a return value)
-        train_loop_config={"config": config, "run": run, "cells": cells, "monitor": monitor},
+        train_loop_config={"config": config, "run": run, "cells": cells, "aspects": aspects, "monitor": monitor},
         scaling_config=ScalingConfig(
             num_workers=cluster.train_workers,
             use_gpu=bool(cluster.gpus_per_train_worker),

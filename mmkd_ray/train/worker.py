@@ -19,7 +19,8 @@ def train_cells(setup: dict[str, Any]) -> str | None:
     """The train function of a `TorchTrainer`.
 
     Args:
-        setup: `config` (Config), `run` (Run), `cells` (list of Cell), `monitor` (of epochs).
+        setup: `config` (Config), `run` (Run), `cells` (list of Cell), `aspects` (of the study: a file of
+            questions need not be on this node), `monitor` (of epochs).
 
     Returns:
         None, or the message of an error that a restart cannot mend: raised, it would be tried again for minutes.
@@ -42,7 +43,7 @@ def _train(config: Config, setup: dict[str, Any]) -> None:
     from mmkd_ray.train.classroom import Classroom  # noqa: PLC0415
 
     torch.set_num_threads(config.cluster.cpus_per_train_worker)
-    classroom = Classroom(config, setup["run"])
+    classroom = Classroom(config, setup["run"], setup["aspects"])
     for cell in setup["cells"]:
         if not cell.folder(setup["run"]).finished(cell.identity):
             train_cell(cell, classroom, config, setup["run"], setup["monitor"])

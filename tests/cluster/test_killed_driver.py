@@ -48,7 +48,7 @@ def test_the_output_is_ours_and_complete(unbroken):
     lines = output.splitlines()
     assert lines[0].startswith("mmkd_ray ")
     assert f"{storage}/a/logs/run-" in output
-    for stage in ("images", "extract", "train", "evaluate", "report"):
+    for stage in ("check", "images", "extract", "train", "evaluate", "report"):
         assert re.search(rf"^{stage} .* s(  |$)", output, re.MULTILINE), stage
     assert "0 missing, 0 twice" in output
     assert re.search(r"^makd +1 +\d+\.\d %", output, re.MULTILINE)
@@ -74,7 +74,7 @@ def test_summary_json_has_what_it_promises(unbroken):
         "images": 168, "questions": 24, "expected": cells, "present": cells,
         "missing": 0, "duplicated": 0, "quarantined": 0,
     }  # fmt: skip
-    assert set(summary["seconds"]) == {"images", "extract", "train", "evaluate"}
+    assert set(summary["seconds"]) == {"check", "images", "extract", "train", "evaluate"}
     assert {"ray", "torch", "timm", "python"} <= set(summary["versions"])
 
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import yaml
 
 from mmkd_ray import fieldguide
-from mmkd_ray.aspects.questions import load_aspects
+from mmkd_ray.artifacts import open_run
 from mmkd_ray.config import validate
 from mmkd_ray.data.table import build_image_table
 from mmkd_ray.errors import TeacherError
@@ -28,12 +29,10 @@ def config_with(**sections):
 @pytest.fixture(scope="module")
 def asked(ray_cluster, tmp_path_factory):
     """A finished extraction, and its record."""
-    from mmkd_ray.artifacts import open_run
-
     run, config = open_run(str(tmp_path_factory.mktemp("runs")), "t"), config_with()
     build_image_table(config, run, lambda *_: None)
     progress = []
-    record = ask_teacher(config, run, load_aspects(config.aspects), lambda *done: progress.append(done))
+    record = ask_teacher(config, run, lambda *done: progress.append(done))
     return run, config, record, progress
 
 
@@ -70,22 +69,25 @@ def test_a_finished_extraction_is_free_and_where_it_runs_is_no_part_of_it(asked)
     run, _, record, _ = asked
     elsewhere = config_with(extract={"actors": 2, "cpus_per_actor": 1, "batch_size": 5})
     calls = []
-    assert ask_teacher(elsewhere, run, load_aspects(elsewhere.aspects), lambda *done: calls.append(done)) == record
+    assert ask_teacher(elsewhere, run, lambda *done: calls.append(done)) == record
     assert calls == []
 
 
 def test_the_order_of_questions_and_the_batches_do_not_change_an_answer(asked, tmp_path):
-    from mmkd_ray.artifacts import open_run
-
     run, _, _, _ = asked
     before = read_teacher_table(run)
-    config = config_with(extract={"actors": 2, "cpus_per_actor": 1, "batch_size": 7})
-    backwards = tuple(reversed(load_aspects(config.aspects)))[:20]
+    backwards = tmp_path / "backwards.yaml"
+    backwards.write_text(yaml.safe_dump(list(before.questions[:9:-1])))
+    config = config_with(
+        aspects={"source": "file", "path": str(backwards)},
+        extract={"actors": 2, "cpus_per_actor": 1, "batch_size": 7},
+    )
     other = open_run(str(tmp_path), "other")
     build_image_table(config, other, lambda *_: None)
-    ask_teacher(config, other, backwards, lambda *_: None)
+    ask_teacher(config, other, lambda *_: None)
     after = read_teacher_table(other)
-    columns = [before.aspects.index(aspect) for aspect in backwards]
+    columns = [before.questions.index(question) for question in after.questions]
+    assert columns == list(range(len(before.questions) - 1, 9, -1))
     np.testing.assert_allclose(after.p_yes_of(list(before.image_ids)), before.p_yes_NQ[:, columns], rtol=0, atol=1e-4)
 
 
@@ -93,4 +95,4 @@ def test_a_teacher_without_a_single_token_yes_is_explained(ray_cluster, run):
     config = config_with(teacher={"prompt": "{question}", "yes_token": "Most certainly"})
     build_image_table(config, run, lambda *_: None)
     with pytest.raises(TeacherError, match=r"'Most certainly' is \d+ tokens in the teacher's tokenizer, not one"):
-        ask_teacher(config, run, load_aspects(config.aspects), lambda *_: None)
+        ask_teacher(config, run, lambda *_: None)

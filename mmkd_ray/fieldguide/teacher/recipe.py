@@ -38,8 +38,8 @@ class Recipe:
     """Steps of the language stage, those with canonical wordings included."""
 
     balanced_steps: int = 900
-    """Steps in which Yes and No are asked for equally often, so that no rare Yes is overlooked; after them each question
-    is asked equally often, so that P(yes) is that of the pictures."""
+    """Steps in which the answers Yes and No are equally frequent, so that no rare Yes is overlooked (without them 23
+    questions were always answered No); in those that follow, answers are as frequent as in the pictures."""
 
     language_batch: int = 48
     """Pictures in a step of the language stage."""

@@ -11,13 +11,17 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import yaml
 from PIL import Image
 
 from mmkd_ray import schema
 from mmkd_ray.artifacts import Folder, Run, open_run
 from mmkd_ray.aspects.questions import Aspect
 from mmkd_ray.config import Config, validate
+from mmkd_ray.data.table import settings_identity
 from mmkd_ray.evaluate.stage import evaluate_study, summarise
+from mmkd_ray.extract.identity import what_is_asked
+from mmkd_ray.train.cells import Cell, list_cells
 
 SPLITS = ("train", "val", "test")
 
@@ -50,11 +54,14 @@ class Made:
 
 def make(root: Path, plan: Plan) -> Made:
     seeds = list(range(len(next(iter(plan.right.values())))))
+    questions = root / "questions.yaml"
+    root.mkdir(parents=True, exist_ok=True)
+    questions.write_text(yaml.safe_dump(list(plan.questions)))
     config = validate(
         {
             "name": plan.name,
             "data": {"source": "folder", "path": "/data/birds"},
-            "aspects": {"source": "file", "path": "questions.yaml"},
+            "aspects": {"source": "file", "path": str(questions)},
             "study": {"arms": list(plan.right), "seeds": seeds},
             "train": {"epochs": plan.epochs},
             "storage": {"path": plan.storage or str(root)},
@@ -62,11 +69,10 @@ def make(root: Path, plan: Plan) -> Made:
     )
     run = open_run(str(root), plan.name)
     images = image_rows(plan)
-    write_images(run, images, plan)
-    write_teacher(run, images, plan)
-    for arm in plan.right:
-        for seed in seeds:
-            write_cell(run.cell(arm, seed), images, plan, arm, seed)
+    write_images(config, run, images, plan)
+    write_teacher(config, run, images, plan)
+    for cell in list_cells(config, run):
+        write_cell(cell, cell.folder(run), images, plan)
     evaluation = evaluate_study(config, run)
     asked = [row for row in images if row["split"] in ("train", "val")]
     cells = len(asked) * len(plan.questions)
@@ -116,17 +122,25 @@ def image_rows(plan: Plan) -> list[dict[str, Any]]:
     return rows
 
 
-def write_images(run: Run, rows: list[dict], plan: Plan) -> None:
+def write_images(config: Config, run: Run, rows: list[dict], plan: Plan) -> None:
     counts = Counter(row["split"] for row in rows)
     for split in counts:
         table = pa.Table.from_pylist([row for row in rows if row["split"] == split], schema=schema.IMAGES)
         run.images.child("table", split).write_table("part-00000.parquet", table)
     bad = [{"path": path, "reason": reason} for path, reason in plan.quarantined]
     run.images.write_table("quarantine.parquet", pa.Table.from_pylist(bad, schema=schema.QUARANTINE))
-    run.images.finish("images", images=dict(counts), class_names=list(plan.classes), quarantined=len(bad), digest="d")
+    settings = settings_identity(config)
+    run.images.finish(
+        "images",
+        settings=settings,
+        images=dict(counts),
+        class_names=list(plan.classes),
+        quarantined=len(bad),
+        digest="d",
+    )
 
 
-def write_teacher(run: Run, images: list[dict], plan: Plan) -> None:
+def write_teacher(config: Config, run: Run, images: list[dict], plan: Plan) -> None:
     rng = np.random.default_rng(1)
     asked = [row for row in images if row["split"] in ("train", "val")]
     p_yes = rng.uniform(0.02, 0.98, (len(asked), len(plan.questions)))
@@ -143,13 +157,13 @@ def write_teacher(run: Run, images: list[dict], plan: Plan) -> None:
     )
     run.teacher.child("table").write_table("part-00000.parquet", table)
     aspects = [Aspect(question) for question in plan.questions]
-    run.teacher.write_json(
-        "aspects.json", [{"id": a.id, "question": a.question, "orientation_sensitive": False} for a in aspects]
-    )
-    run.teacher.finish("teacher", ledger={"questions": len(aspects)})
+    run.teacher.write_json("questions.json", [{"id": aspect.id, "question": aspect.question} for aspect in aspects])
+    asked = what_is_asked(config, run.images.record())
+    run.teacher.finish("teacher", asked=asked, ledger={"questions": len(aspects)})
 
 
-def write_cell(folder: Folder, images: list[dict], plan: Plan, arm: str, seed: int) -> None:
+def write_cell(cell: Cell, folder: Folder, images: list[dict], plan: Plan) -> None:
+    arm, seed = cell.arm, cell.seed
     rng = np.random.default_rng([2, list(plan.right).index(arm), seed])
     held_out = [row for row in images if row["split"] != "train"]
     labels = np.array([row["label"] for row in held_out])
@@ -174,7 +188,7 @@ def write_cell(folder: Folder, images: list[dict], plan: Plan, arm: str, seed: i
         for e in range(plan.epochs)
     ]
     folder.write_json("history.json", history)
-    folder.finish("cell", arm=arm, seed=seed, best_epoch=plan.epochs - 1, seconds=1.5 * plan.epochs)
+    folder.finish(cell.identity, arm=arm, seed=seed, best_epoch=plan.epochs - 1, seconds=1.5 * plan.epochs)
 
 
 def fixed(values_NK: np.ndarray) -> pa.FixedSizeListArray:

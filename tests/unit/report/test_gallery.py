@@ -48,7 +48,7 @@ def test_samples_carry_the_teachers_own_answers(tmp_path: Path) -> None:
         assert sample.image_id.split("/")[0] in ("train", "val")
         assert sample.image_id.split("/")[1] == sample.class_name
         (p_yes_Q,) = teacher.p_yes_of([sample.image_id])
-        expected = {aspect.question: p for aspect, p in zip(teacher.aspects, p_yes_Q.tolist(), strict=True)}
+        expected = dict(zip(teacher.questions, p_yes_Q.tolist(), strict=True))
         assert {a.question: a.p_yes for a in (*sample.confident, *sample.distinctive)} == expected
 
 
