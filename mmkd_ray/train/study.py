@@ -9,7 +9,7 @@ from typing import Any
 from ray.train.torch import TorchTrainer
 from ray.train.v2.api.config import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 
-from mmkd_ray.artifacts import Run
+from mmkd_ray.artifacts import Run, fingerprint
 from mmkd_ray.aspects.questions import Aspect, load_aspects
 from mmkd_ray.cluster.connection import check_fits, how_many
 from mmkd_ray.cluster.monitor import monitored
@@ -39,21 +39,15 @@ def run_study(config: Config, run: Run, progress: Callable[[int, int], None]) ->
         ClusterError: the cluster cannot hold the workers asked for.
     """
     cells, aspects = list_cells(config, run), load_aspects(config.aspects)
+    identity = fingerprint(cells=[cell.identity for cell in cells])
     to_do = [cell for cell in cells if not cell.folder(run).finished(cell.identity)]
-    if not to_do:
+    if not to_do and run.study.finished(identity):
         return cells
-    # Every cell keeps its lane, finished or not: a lane's checkpoint holds the state of one of its own cells.
-    lanes = _lanes(config, len(cells))
-    dealt = [cells[lane::lanes] for lane in range(lanes)]
-    with monitored(len(to_do) * config.train.epochs, progress) as monitor:
-        _run_lanes(
-            [
-                _lane(config, run, f"lane-{number}", mine, aspects, monitor)
-                for number, mine in enumerate(dealt)
-                if not set(mine).isdisjoint(to_do)
-            ]
-        )
+    if to_do:
+        with monitored(len(to_do) * config.train.epochs, progress) as monitor:
+            _run_lanes(_lanes(config, run, cells, to_do, aspects, monitor))
     run.study.child("lanes").delete()
+    run.study.finish(identity)
     return cells
 
 
@@ -70,13 +64,22 @@ def _run_lanes(lanes: list[TorchTrainer]) -> None:
         threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _lanes(config: Config, cells: int) -> int:
+def _lanes(
+    config: Config, run: Run, cells: list[Cell], to_do: list[Cell], aspects: tuple[Aspect, ...], monitor: Any
+) -> list[TorchTrainer]:
+    """One trainer for each lane that has something to do."""
     cluster = config.cluster
     cpus = cluster.train_workers * cluster.cpus_per_train_worker
     gpus = cluster.train_workers * cluster.gpus_per_train_worker
-    lanes = min(cluster.lanes or how_many(cpus=cpus, gpus=gpus), cells)
-    check_fits("training", count=lanes, cpus=cpus, gpus=gpus)
-    return lanes
+    count = min(cluster.lanes or how_many(cpus=cpus, gpus=gpus), len(cells))
+    check_fits("training", count=count, cpus=cpus, gpus=gpus)
+    # Every cell keeps its lane, finished or not: a lane's checkpoint holds the state of one of its own cells.
+    dealt = {f"lane-{lane}": cells[lane::count] for lane in range(count)}
+    return [
+        _lane(config, run, name, mine, aspects, monitor)
+        for name, mine in dealt.items()
+        if not set(mine).isdisjoint(to_do)
+    ]
 
 
 def _lane(

@@ -38,8 +38,8 @@ class Recipe:
     """Steps of the language stage, those with canonical wordings included."""
 
     balanced_steps: int = 900
-    """Steps in which the answers Yes and No are equally frequent, so that no rare Yes is overlooked (without them 23
-    questions were always answered No); in those that follow, answers are as frequent as in the pictures."""
+    """Steps in which the answers Yes and No are equally frequent, so that no rare Yes is overlooked; in those that
+    follow they are as frequent as in the pictures, so that P(yes) is calibrated."""
 
     language_batch: int = 48
     """Pictures in a step of the language stage."""

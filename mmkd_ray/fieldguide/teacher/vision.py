@@ -2,8 +2,9 @@
 
 Two auxiliary readings, dropped afterwards: which answers each patch shows, and the answers for the whole picture. Each
 of the latter is read from one image token alone, neighbouring questions from the same: a language model then finds an
-answer by looking at one place. (Read from the mean of all patches they were as right, but in the language stage eight
-of them stayed at chance.)
+answer by looking at one place. Read from the mean of all patches they were as right, but the language stage left 25
+questions at their base rate after 1,500 steps; with one token each, and Yes asked for as often as No (`language.py`),
+all were learnt in 200.
 Shapes: B pictures, P patches, Q questions, T image tokens, D width, F features of a token after pixel shuffle.
 """
 
