@@ -15,6 +15,15 @@ from mmkd_ray.fieldguide.traits import random_picture
 MAX_BYTES = 8 * 1024**2
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    """Beside other work, two threads that wait for each other are slower than one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def processor():
     return AutoProcessor.from_pretrained(checkpoint_path())
