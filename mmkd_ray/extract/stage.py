@@ -19,7 +19,7 @@ from mmkd_ray.extract.identity import SPLITS, teacher_identity, what_is_asked
 from mmkd_ray.extract.ledger import prove
 from mmkd_ray.extract.table import read_teacher_table
 
-_LIGHT = {"num_cpus": 0}
+_NO_CPUS = 0
 """Reading and writing ask for no CPU: the engines may have claimed them all."""
 
 
@@ -48,7 +48,7 @@ def ask_teacher(config: Config, run: Run, progress: Callable[[int, int], None]) 
     table = run.teacher.child("table")
     with monitored(len(expected), progress) as monitor:
         answers = _answers(config, run, aspects, identity, monitor, len(expected))
-        answers.write_parquet(table.path, filesystem=table.filesystem, ray_remote_args=_LIGHT)
+        answers.write_parquet(table.path, filesystem=table.filesystem, ray_remote_args={"num_cpus": _NO_CPUS})
     ledger = prove(table.read_table(), expected=expected, questions=len(aspects), quarantined=images["quarantined"])
     run.teacher.write_json("questions.json", [{"id": aspect.id, "question": aspect.question} for aspect in aspects])
     facts = {"asked": what_is_asked(config, images), "ledger": ledger.as_dict()}
@@ -85,7 +85,7 @@ def _answers(
         [folder.path for folder in folders],
         filesystem=folders[0].filesystem,
         columns=["image_id", "sha256", "image"],
-        ray_remote_args=_LIGHT,
+        num_cpus=_NO_CPUS,
     ).map_batches(
         AskTeacher,
         fn_constructor_args=(config.teacher, extract, [aspect.question for aspect in aspects], identity, monitor),
