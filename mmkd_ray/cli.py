@@ -36,13 +36,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _leave)
     try:
         return arguments.call(arguments)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, _Terminated) as stop:
         print("mmkd: stopped; the same command continues", file=sys.stderr)  # noqa: T201
-        return 130
-    except BaseException as error:
-        if isinstance(error, SystemExit):
-            raise
+        return 143 if isinstance(stop, _Terminated) else 130
+    except Exception as error:  # the one place where a failure before a stage is explained
         return _fail(error, log=None)
+
+
+class _Terminated(BaseException):
+    """SIGTERM as an exception: what was started is stopped on the way out."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -92,8 +94,6 @@ def _run_stage(arguments: argparse.Namespace) -> int:
         console.say(f"run       {run.folder.uri}\nlogs      {log}")
         try:
             _stage_function(arguments.stage, config)(config, run, console)
-        except KeyboardInterrupt:
-            raise
         except Exception as error:
             traceback.print_exc()
             sys.stderr.flush()
@@ -159,8 +159,7 @@ def _storage_error(error: BaseException) -> ArtifactError | None:
 
 
 def _leave(signum: int, _frame: FrameType | None) -> NoReturn:
-    """Leave by an exception, so that what was started is stopped."""
-    raise SystemExit(128 + signum)
+    raise _Terminated(signum)
 
 
 _WHAT_NEXT = """

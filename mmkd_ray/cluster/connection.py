@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,10 +32,13 @@ def connect(config: ClusterConfig) -> Iterator[str]:
     """
     check_reachable(config)
     address = _address(config)
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         context = ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **_init_args(address))
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         raise ClusterError(f"the Ray cluster at '{address}' cannot be used: {_first_line(error)}") from error
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, on_sigterm)  # ray.init sets its own, which ends the process without a word
     try:
         session = context.address_info["session_dir"]  # pyrefly: ignore[missing-attribute] (every kind has it)
         yield f"{_describe(address)}; its logs are in {session}/logs"

@@ -14,8 +14,8 @@ _QUIET_ENVIRONMENT = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_TRAIN_V2_ENABLED": "1",
-    # Train's controller takes one report of a worker each time it looks: every 2 s by default, longer than an epoch of a
-    # small student (2.0 s an epoch instead of 1.5).
+    # Train's controller takes one report of a worker each time it looks: every 2 s by default, which is longer than an
+    # epoch of a small student takes.
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.1",
 }
 

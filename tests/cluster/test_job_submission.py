@@ -20,6 +20,10 @@ def cluster(tmp_path_factory):
     port, dashboard = free_port(), free_port()
     with marked() as processes:
         environment = processes.environment()
+        # Without a token file, a node that asks for tokens does not start.
+        subprocess.run(
+            [str(BIN / "ray"), "get-auth-token", "--generate"], env=environment, capture_output=True, check=True
+        )
         head = [
             "start", "--head", "--block", f"--port={port}", f"--dashboard-port={dashboard}", "--num-cpus=1",
             f"--ray-client-server-port={free_port()}", f"--temp-dir={temporary}", "--disable-usage-stats",

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.cluster
 
 SMALL = (
     "data.train_per_class=6", "data.val_per_class=1", "data.test_per_class=4", "data.shift_per_class=2",
-    "aspects.count=24", "extract.batch_size=8", "extract.actors=1", "train.epochs=24", "train.batch_size=48",
+    "aspects.count=24", "extract.batch_size=8", "extract.actors=1", "train.epochs=60", "train.batch_size=48",
     "study.arms=[ce, makd, shuffled, random]", "study.seeds=[0]",
 )  # fmt: skip
 

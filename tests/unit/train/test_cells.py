@@ -1,0 +1,93 @@
+import pytest
+import yaml
+
+from mmkd_ray.config import validate
+from mmkd_ray.data.table import settings_identity
+from mmkd_ray.errors import ArtifactError
+from mmkd_ray.evaluate.stage import read_evaluation
+from mmkd_ray.extract.identity import what_is_asked
+from mmkd_ray.train.cells import list_cells, trained_cells
+
+
+@pytest.fixture
+def make(run, tmp_path):
+    """A configuration, with its image table and teacher table recorded as finished."""
+    questions = tmp_path / "questions.yaml"
+    questions.write_text(yaml.safe_dump(["Is it red?", "Does it face left?"]))
+
+    def made(record=True, **sections):
+        tree = {
+            "name": "t",
+            "data": {"source": "fieldguide"},
+            "aspects": {"source": "file", "path": str(questions)},
+            "study": {"arms": ["ce", "makd"], "seeds": [0, 1]},
+        }
+        config = validate({**tree, **{key: {**tree.get(key, {}), **value} for key, value in sections.items()}})
+        if record:
+            run.images.finish("images", settings=settings_identity(config), digest="d")
+            run.teacher.finish("teacher", asked=what_is_asked(config, {"digest": "d"}))
+        return config
+
+    return made
+
+
+def identities(config, run):
+    return {str(cell): cell.identity for cell in list_cells(config, run)}
+
+
+def test_every_arm_with_every_seed_is_a_cell_of_its_own(make, run):
+    cells = identities(make(), run)
+    assert set(cells) == {"ce seed 0", "makd seed 0", "ce seed 1", "makd seed 1"}
+    assert len(set(cells.values())) == 4
+
+
+def test_where_it_runs_is_no_part_of_identity(make, run):
+    elsewhere = make(cluster={"train_workers": 2, "lanes": 3}, extract={"actors": 7}, storage={"path": "elsewhere"})
+    assert identities(elsewhere, run) == identities(make(), run)
+
+
+@pytest.mark.parametrize(
+    ("change", "ce_changes"),
+    [
+        ({"train": {"lr": 0.5}}, True),
+        ({"student": {"image_size": 32}}, True),
+        ({"train": {"alpha": 9}}, False),  # the baseline has no aspect term
+    ],
+)
+def test_what_decides_an_arm_is_part_of_its_identity(make, run, change, ce_changes):
+    before, after = identities(make(), run), identities(make(**change), run)
+    assert after["makd seed 0"] != before["makd seed 0"]
+    assert (after["ce seed 0"] != before["ce seed 0"]) == ce_changes
+
+
+def test_an_orientation_flag_changes_what_is_taught_and_not_what_is_asked(make, run, tmp_path):
+    before, asked = identities(make(), run), run.teacher.record()["asked"]
+    flagged = ["Is it red?", {"question": "Does it face left?", "orientation_sensitive": True}]
+    (tmp_path / "questions.yaml").write_text(yaml.safe_dump(flagged))
+    after = identities(make(), run)
+    assert run.teacher.record()["asked"] == asked
+    assert after["makd seed 0"] != before["makd seed 0"]
+    assert after["ce seed 0"] == before["ce seed 0"]
+
+
+@pytest.mark.parametrize(
+    ("change", "command"),
+    [({"data": {"species_seed": 7}}, "images"), ({"teacher": {"prompt": "{question}?"}}, "extract")],
+)
+def test_artifacts_of_another_configuration_are_refused(make, run, change, command):
+    make()
+    with pytest.raises(ArtifactError, match=f"made for another configuration: run `mmkd {command} CONFIG` first"):
+        list_cells(make(record=False, **change), run)
+
+
+def test_untrained_and_stale_students_are_refused(make, run):
+    config = make()
+    with pytest.raises(ArtifactError, match=r"ce-seed0 is not finished: run `mmkd train CONFIG` first"):
+        trained_cells(config, run)
+    for cell in list_cells(config, run):
+        cell.folder(run).finish(cell.identity)
+    assert len(trained_cells(config, run)) == 4
+    with pytest.raises(ArtifactError, match="run `mmkd evaluate CONFIG` first"):
+        read_evaluation(config, run)
+    with pytest.raises(ArtifactError, match="made for another configuration: run `mmkd train CONFIG` first"):
+        trained_cells(make(train={"lr": 0.5}), run)
