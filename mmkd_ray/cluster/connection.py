@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 import mmkd_ray
 from mmkd_ray.cluster.environment import in_ray_job
@@ -40,6 +41,8 @@ def connect(config: ClusterConfig) -> Iterator[str]:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, on_sigterm)  # ray.init sets its own, which ends the process without a word
     try:
+        if in_ray_job():
+            _let_nodes_unpack()
         session = context.address_info["session_dir"]  # pyrefly: ignore[missing-attribute] (every kind has it)
         yield f"{_describe(address)}; its logs are in {session}/logs"
     finally:
@@ -71,6 +74,20 @@ def how_many(*, cpus: float, gpus: float) -> int:
     have_cpus, have_gpus = capacity()
     fits = [have_cpus // cpus if cpus else float("inf"), have_gpus // gpus if gpus else float("inf")]
     return max(1, int(min(fits)))
+
+
+def _let_nodes_unpack() -> None:
+    """Have every node unpack the job's working_dir before anything is read from it.
+
+    Two nodes on one machine unpack it to the same folder, and the later one deletes the folder first: a driver that was
+    just reading the shipped teacher found nothing there.
+    """
+    nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
+    if len(nodes) == 1:
+        return
+    anything = ray.remote(num_cpus=0)(os.getpid)
+    on_each = [anything.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=True)) for node in nodes]
+    ray.get([task.remote() for task in on_each])
 
 
 def _init_args(address: str) -> dict[str, Any]:
