@@ -85,7 +85,8 @@ def _let_nodes_unpack() -> None:
     nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
     if len(nodes) == 1:
         return
-    anything = ray.remote(num_cpus=0)(os.getpid)
+    # A lambda travels by value: a function of this module would be looked up in the folder in question.
+    anything = ray.remote(num_cpus=0)(lambda: None)
     on_each = [anything.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=True)) for node in nodes]
     ray.get([task.remote() for task in on_each])
 

@@ -60,9 +60,19 @@ def _wait_for_two_nodes(port, environment):
     raise AssertionError(f"the cluster never had two nodes: {status.stdout}{status.stderr}")
 
 
+def _submit(command, **options):
+    """Submit; again while the cluster, just started, says that it is not ready for jobs yet."""
+    for _ in range(15):
+        submitted = subprocess.run(command, check=False, **options)
+        if "No available agent to submit job, please try again later" not in submitted.stdout + submitted.stderr:
+            return submitted
+        time.sleep(2)
+    return submitted
+
+
 def test_the_whole_run_as_a_job(cluster, repository, tmp_path):
     dashboard, _, environment = cluster
-    submitted = subprocess.run(
+    submitted = _submit(
         [
             str(BIN / "ray"), "job", "submit", "--address", dashboard, "--working-dir", ".", "--",
             "python", "jobs/run.py", "configs/quickstart.yaml", f"storage.path={tmp_path}",
@@ -71,7 +81,7 @@ def test_the_whole_run_as_a_job(cluster, repository, tmp_path):
             # One student at a time, trained by DDP on both nodes.
             "cluster.train_workers=2", "cluster.lanes=1",
         ],
-        cwd=repository, env=environment, capture_output=True, text=True, timeout=360, check=False,
+        cwd=repository, env=environment, capture_output=True, text=True, timeout=360,
     )  # fmt: skip
     assert submitted.returncode == 0, submitted.stdout[-4000:] + submitted.stderr[-2000:]
     assert "2 nodes, 2 CPU" in submitted.stdout
