@@ -4,6 +4,7 @@ import os
 import pytest
 
 from mmkd_ray import cli
+from mmkd_ray.config import load
 from mmkd_ray.errors import TeacherError
 
 
@@ -65,6 +66,16 @@ def test_a_stage_without_its_input_names_the_command(mmkd, tmp_path):
     status, output = mmkd("report", "configs/quickstart.yaml", f"storage.path={tmp_path}")
     assert status == 2
     assert "run `mmkd" in output
+
+
+@pytest.mark.parametrize(
+    ("path", "in_a_job"), [("runs", "~/runs"), ("/shared/runs", "/shared/runs"), ("s3://b/runs", "s3://b/runs")]
+)
+def test_a_jobs_own_folder_is_temporary_and_never_written_to(repository, monkeypatch, path, in_a_job):
+    config = load(repository / "configs" / "quickstart.yaml", [f"storage.path={path}"])
+    assert cli._storage(config) == path
+    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")
+    assert cli._storage(config) == in_a_job
 
 
 def test_a_full_disk_is_explained(mmkd, tmp_path, monkeypatch):
