@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import queue
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
 from ray.train.torch import TorchTrainer
@@ -53,15 +54,23 @@ def run_study(config: Config, run: Run, progress: Callable[[int, int], None]) ->
 
 def _run_lanes(lanes: list[TorchTrainer]) -> None:
     """Fit all lanes side by side, a waiting thread each; raise the first error at once, not after the slowest."""
-    threads = ThreadPoolExecutor(max_workers=len(lanes))
-    try:
-        for finished in as_completed([threads.submit(lane.fit) for lane in lanes]):
-            message = finished.result().return_value  # pyrefly: ignore[missing-attribute] (Train V2 has it)
-            if message:
-                raise StudentError(message)
-    finally:
-        # The threads only wait for Ray: they end with the driver's connection to it.
-        threads.shutdown(wait=False, cancel_futures=True)
+    ended: queue.Queue[Any] = queue.Queue()
+
+    def fit(lane: TorchTrainer) -> None:
+        try:
+            ended.put(lane.fit())
+        except BaseException as error:
+            ended.put(error)
+
+    for lane in lanes:
+        # Daemons: a driver that is stopped, or that has an error from another lane, must not wait for them.
+        threading.Thread(target=fit, args=(lane,), daemon=True).start()
+    for _ in lanes:
+        outcome = ended.get()
+        if isinstance(outcome, BaseException):
+            raise outcome
+        if outcome.return_value:
+            raise StudentError(outcome.return_value)
 
 
 def _lanes(
