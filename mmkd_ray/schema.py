@@ -3,7 +3,9 @@
 C classes, Q aspects. Lists of one row are fixed-size, so that a table's shape can be read off its schema.
 """
 
+import numpy as np
 import pyarrow as pa
+from jaxtyping import Float
 
 IMAGES = pa.schema(
     {
@@ -42,3 +44,9 @@ def predictions(classes: int, aspects: int) -> pa.Schema:
             "aspect_logits": pa.list_(pa.float32(), aspects),
         }
     )
+
+
+def fixed_size_rows(values_NK: Float[np.ndarray, "N K"]) -> pa.FixedSizeListArray:
+    """A matrix as a column: one list of K float32 values for each of N rows."""
+    flat = pa.array(np.ascontiguousarray(values_NK).ravel(), pa.float32())
+    return pa.FixedSizeListArray.from_arrays(flat, values_NK.shape[1])

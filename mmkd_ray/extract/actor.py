@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import ray
 
@@ -41,12 +40,8 @@ class AskTeacher:
             {
                 "image_id": batch["image_id"].combine_chunks(),
                 "sha256": batch["sha256"].combine_chunks(),
-                "log_p_yes": _rows(answers.log_p_yes_NQ),
-                "log_p_no": _rows(answers.log_p_no_NQ),
+                "log_p_yes": schema.fixed_size_rows(answers.log_p_yes_NQ),
+                "log_p_no": schema.fixed_size_rows(answers.log_p_no_NQ),
             },
             schema=self._schema,
         )
-
-
-def _rows(values_NQ: np.ndarray) -> pa.FixedSizeListArray:
-    return pa.FixedSizeListArray.from_arrays(pa.array(values_NQ.ravel(), pa.float32()), values_NQ.shape[1])

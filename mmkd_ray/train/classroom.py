@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pyarrow as pa
 import safetensors.torch
 import torch
@@ -72,8 +71,8 @@ def write_outcome(
                 "image_id": held_out.image_ids,
                 "split": held_out.splits,
                 "label": pa.array(held_out.labels_N.numpy(), pa.int32()),
-                "class_logits": _rows(class_logits_NC.numpy()),
-                "aspect_logits": _rows(aspect_logits_NQ.numpy()),
+                "class_logits": schema.fixed_size_rows(class_logits_NC.numpy()),
+                "aspect_logits": schema.fixed_size_rows(aspect_logits_NQ.numpy()),
             },
             schema=schema.predictions(class_logits_NC.shape[1], aspect_logits_NQ.shape[1]),
         ),
@@ -88,11 +87,6 @@ def write_outcome(
         seconds=sum(epoch["seconds"] for epoch in trainer.history),
         continued_at=trainer.continued_at,
     )
-
-
-def _rows(values_NK: np.ndarray) -> pa.FixedSizeListArray:
-    flat = pa.array(np.ascontiguousarray(values_NK).ravel(), pa.float32())
-    return pa.FixedSizeListArray.from_arrays(flat, values_NK.shape[1])
 
 
 def _packed(student: Student) -> dict[str, Tensor]:
