@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +22,8 @@ from pyarrow import fs
 from mmkd_ray.errors import ArtifactError
 
 RECORD = "record.json"
+_READERS = 16
+"""Files read at a time: object stores answer slowly, and many at once."""
 
 
 def fingerprint(**identity: Any) -> str:
@@ -103,6 +108,23 @@ class Folder:
         path = f"{self.path}/{name}" if name else self.path
         return pq.read_table(path, filesystem=self.filesystem, columns=columns)
 
+    def read_tables(self, names: Iterable[str], columns: list[str] | None = None) -> Iterator[tuple[str, pa.Table]]:
+        """Parquet files by name, one after the other, several on their way at a time."""
+        pending: deque[tuple[str, Future[pa.Table]]] = deque()
+        with ThreadPoolExecutor(_READERS) as pool:
+            for name in names:
+                pending.append(
+                    (
+                        name,
+                        pool.submit(pq.read_table, f"{self.path}/{name}", columns=columns, filesystem=self.filesystem),
+                    )
+                )
+                if len(pending) > 2 * _READERS:
+                    first, table = pending.popleft()
+                    yield first, table.result()
+            for name, table in pending:
+                yield name, table.result()
+
     def finish(self, identity: str, **facts: Any) -> None:
         """Write the completion record: always the last act of the stage that made the folder."""
         self.write_json(RECORD, {"fingerprint": identity, **facts})
@@ -130,8 +152,12 @@ class Run:
 
     @property
     def teacher(self) -> Folder:
-        """The teacher table: `table/*.parquet`, `questions.json`, the record."""
+        """The teacher table: `table/*.parquet`, `questions.json`, `quarantine.parquet`, the record."""
         return self.folder.child("teacher")
+
+    def answers(self, key: str) -> Folder:
+        """Everything that one teacher, asked in one way, has answered so far: what the teacher table is made from."""
+        return self.folder.child("answers", key)
 
     @property
     def study(self) -> Folder:

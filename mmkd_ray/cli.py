@@ -10,6 +10,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -58,6 +59,13 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("config", help="print a configuration with every default filled in")
     _add_config(command)
     command.set_defaults(call=_print_config)
+    command = commands.add_parser("plan", help="say what extraction will take: cells, tokens, hours")
+    _add_config(command)
+    command.add_argument("--answers-per-second", type=float, help="of one engine; measured by earlier runs if unset")
+    command.set_defaults(call=_run_stage, stage="plan")
+    command = commands.add_parser("verify", help="prove that a run's teacher table is complete")
+    command.add_argument("run", metavar="RUN", help="folder or URI of a run, e.g. runs/quickstart")
+    command.set_defaults(call=_verify)
     guide = commands.add_parser("fieldguide", help="look at the embedded data set").add_subparsers(required=True)
     sheet = guide.add_parser("sheet", help="write a contact sheet of its pictures (PNG)")
     sheet.add_argument("path", help="file to write")
@@ -69,11 +77,24 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_config(command: argparse.ArgumentParser) -> None:
     command.add_argument("config", metavar="CONFIG", help="YAML file, e.g. configs/quickstart.yaml")
-    command.add_argument("overrides", nargs="*", metavar="key.path=value", help="e.g. train.epochs=10")
+    command.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="key.path=value | FILE.yaml",
+        help="e.g. train.epochs=10; a YAML file is laid over CONFIG",
+    )
 
 
 def _print_config(arguments: argparse.Namespace) -> int:
     print(to_yaml(load(arguments.config, arguments.overrides)), end="")  # noqa: T201
+    return 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from mmkd_ray.extract.verify import verify  # noqa: PLC0415 (other commands do not need it)
+
+    ledger = verify(open_run(arguments.run, ""))
+    print(f"verified  {arguments.run}: {ledger.line()}")  # noqa: T201
     return 0
 
 
@@ -93,7 +114,7 @@ def _run_stage(arguments: argparse.Namespace) -> int:
         console.say(f"mmkd_ray {__version__}  {arguments.stage} {arguments.config}")
         console.say(f"run       {run.folder.uri}\nlogs      {log}")
         try:
-            _stage_function(arguments.stage, config)(config, run, console)
+            _stage_function(arguments, config)(config, run, console)
         except Exception as error:
             traceback.print_exc()
             sys.stderr.flush()
@@ -103,15 +124,17 @@ def _run_stage(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _stage_function(stage: str, config: Config) -> Callable[[Config, Run, Console], None]:
+def _stage_function(arguments: argparse.Namespace, config: Config) -> Callable[[Config, Run, Console], None]:
     """The stage's function, with the environment set before anything heavy is imported."""
     from mmkd_ray.cluster.environment import prepare_process  # noqa: PLC0415
-    from mmkd_ray.extract.checkpoint import is_local  # noqa: PLC0415
+    from mmkd_ray.extract.checkpoint import needs_hub  # noqa: PLC0415
 
-    prepare_process(offline=is_local(config.teacher) and not config.student.pretrained)
+    prepare_process(offline=not needs_hub(config.teacher) and not config.student.pretrained)
     from mmkd_ray import pipeline  # noqa: PLC0415 (imports ray and torch: seconds)
 
-    return pipeline.STAGES[stage]
+    if arguments.stage == "plan":
+        return partial(pipeline.plan, answers_per_second=arguments.answers_per_second)
+    return pipeline.STAGES[arguments.stage]
 
 
 def _storage(config: Config) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TextIO
@@ -26,30 +26,37 @@ class Console:
         """Print a line, or several."""
         print(text, file=self.stream, flush=True)
 
-    def progress(self, stage: str, unit: str) -> Progress:
-        """Progress of one stage, counted in `unit` (plural)."""
-        return Progress(self.stream, stage, unit, in_place=self._is_terminal)
+    def progress(self, stage: str, unit: str, rated: str = "") -> Progress:
+        """Progress of one stage, counted in `unit` (plural); of the other counts, `rated` is shown as a rate."""
+        return Progress(self.stream, stage, unit, rated=rated, in_place=self._is_terminal)
 
 
 class Progress:
-    """One line a stage: `extract    480 / 960 images  50 %  15.2 images/s  ETA 0:32`."""
+    """One line a stage: `extract    480 / 960 images  50 %  15.2 images/s  760 answers/s  ETA 0:32  2 quarantined`."""
 
-    def __init__(self, stream: TextIO, stage: str, unit: str, *, in_place: bool) -> None:
+    def __init__(self, stream: TextIO, stage: str, unit: str, *, rated: str = "", in_place: bool) -> None:
         self._stream, self._stage, self._unit, self._in_place = stream, stage, unit, in_place
+        self._rated = rated
         self._started = time.monotonic()
-        self._first: tuple[float, int] | None = None
+        self._before: int | None = None
+        self._first: tuple[float, int, int] | None = None
         self._shown = float("-inf")
         self._last = (0, 0)
 
-    def __call__(self, done: int, total: int) -> None:
-        """Say that `done` of `total` are done; shows a line now and then."""
-        now = time.monotonic()
-        if self._first is None and done:
-            self._first = (now, done)
+    def __call__(self, done: int, total: int, also: Mapping[str, int] | None = None) -> None:
+        """Say that `done` of `total` are done, and other counts by name; shows a line now and then.
+
+        What was done at the first call is an earlier run's work: it is no part of the rate.
+        """
+        now, also = time.monotonic(), also or {}
+        if self._before is None:
+            self._before = done
+        if self._first is None and done > self._before:
+            self._first = (now, done, also.get(self._rated, 0))
         self._last = (done, total)
         if now - self._shown >= (TERMINAL_INTERVAL_S if self._in_place else LOG_INTERVAL_S):
             self._shown = now
-            self._write(self._line(now, done, total), last=False)
+            self._write(self._line(now, done, total, also), last=False)
 
     def close(self, remark: str = "") -> None:
         """Show the stage's last line, with its seconds and a remark."""
@@ -58,17 +65,24 @@ class Progress:
         count = f"{done:,} / {total:,} {self._unit}  " if total else ""
         self._write(f"{self._stage:<9} {count}{seconds:.1f} s{'  ' + remark if remark else ''}", last=True)
 
-    def _line(self, now: float, done: int, total: int) -> str:
+    def _line(self, now: float, done: int, total: int, also: Mapping[str, int]) -> str:
         share = f"{100 * done / total:3.0f} %" if total else ""
-        return f"{self._stage:<9} {done:,} / {total:,} {self._unit}  {share}{self._speed(now, done, total)}"
+        others = "".join(f"  {count:,} {name}" for name, count in also.items() if count and name != self._rated)
+        return (
+            f"{self._stage:<9} {done:,} / {total:,} {self._unit}  {share}{self._speed(now, done, total, also)}{others}"
+        )
 
-    def _speed(self, now: float, done: int, total: int) -> str:
+    def _speed(self, now: float, done: int, total: int, also: Mapping[str, int]) -> str:
         # The rate is counted from the first result on: start-up (loading a model) would spoil the estimate.
         if self._first is None or now - self._first[0] < 1 or done == self._first[1]:
-            return f"  starting, {now - self._started:.0f} s" if not done else ""
-        rate = (done - self._first[1]) / (now - self._first[0])
+            return f"  starting, {now - self._started:.0f} s" if self._first is None else ""
+        since, first_done, first_rated = self._first
+        rate = (done - first_done) / (now - since)
         left = round((total - done) / rate)
-        return f"  {rate:,.1f} {self._unit}/s  ETA {left // 60}:{left % 60:02d}"
+        rated = (
+            f"  {(also[self._rated] - first_rated) / (now - since):,.0f} {self._rated}/s" if self._rated in also else ""
+        )
+        return f"  {rate:,.1f} {self._unit}/s{rated}  ETA {left // 60}:{left % 60:02d}"
 
     def _write(self, line: str, *, last: bool) -> None:
         if self._in_place:

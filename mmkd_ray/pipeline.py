@@ -14,7 +14,8 @@ from mmkd_ray.config import Config, to_yaml
 from mmkd_ray.console import Console
 from mmkd_ray.data.table import build_image_table
 from mmkd_ray.evaluate.stage import evaluate_study, read_evaluation
-from mmkd_ray.extract.checkpoint import resolve
+from mmkd_ray.extract.checkpoint import check_teacher, describe_teacher
+from mmkd_ray.extract.cost import describe_cost
 from mmkd_ray.extract.ledger import Ledger
 from mmkd_ray.extract.stage import ask_teacher, mean_answer_mass
 from mmkd_ray.report.stage import write_report
@@ -41,10 +42,12 @@ def check(config: Config, run: Run, console: Console) -> None:
     """Find what would stop a later stage now, before anything slow begins."""
     with _stage("check", "", None, run, console) as (_, remark):
         aspects = load_aspects(config.aspects)
-        resolve(config.teacher)
+        check_teacher(config.teacher)
         check_student(config.student)
         check_reachable(config.cluster)
-        remark.append(f"{len(aspects)} questions, teacher {config.teacher.model}, student {config.student.model}")
+        remark.append(
+            f"{len(aspects)} questions, teacher {describe_teacher(config.teacher)}, student {config.student.model}"
+        )
 
 
 def make_images(config: Config, run: Run, console: Console) -> None:
@@ -59,9 +62,16 @@ def make_images(config: Config, run: Run, console: Console) -> None:
 
 def extract(config: Config, run: Run, console: Console) -> None:
     """Stage 2: the teacher answers every question about every image; needs a cluster."""
-    with _stage("extract", "images", run.teacher, run, console) as (progress, remark):
+    with _stage("extract", "images", run.teacher, run, console, rated="answers") as (progress, remark):
         record = ask_teacher(config, run, progress)
         remark.append(Ledger(**record["ledger"]).line())
+
+
+def plan(config: Config, run: Run, console: Console, *, answers_per_second: float | None = None) -> None:
+    """What extraction will take: asks nothing, but makes the image table if it is not there."""
+    make_images(config, run, console)
+    for line in describe_cost(config, run, answers_per_second=answers_per_second):
+        console.say(line)
 
 
 def train(config: Config, run: Run, console: Console) -> None:
@@ -93,10 +103,10 @@ def report(config: Config, run: Run, console: Console) -> None:
 
 @contextmanager
 def _stage(
-    name: str, unit: str, artifact: Folder | None, run: Run, console: Console
+    name: str, unit: str, artifact: Folder | None, run: Run, console: Console, *, rated: str = ""
 ) -> Iterator[tuple[Any, list[str]]]:
     """Show a stage's progress, and note its wall time unless it only found its artifact finished."""
-    progress, remark = console.progress(name, unit), []
+    progress, remark = console.progress(name, unit, rated), []
     started, before = time.monotonic(), artifact and artifact.record()
     yield progress, remark
     reused = artifact is not None and before is not None and artifact.record() == before

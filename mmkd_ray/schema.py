@@ -22,7 +22,11 @@ QUARANTINE = pa.schema({"path": pa.string(), "reason": pa.string()})
 
 
 IDENTITY = b"mmkd.identity"
-"""Key in a teacher table's metadata: the fingerprint of what decided its numbers."""
+"""Key in the metadata of a file of answers: the fingerprint of how they were asked."""
+ASKED = b"mmkd.asked"
+"""Key: how they were asked, in JSON (`extract.identity.teacher_facts`)."""
+QUESTIONS = b"mmkd.questions"
+"""Key: the texts of the questions in the order of the columns, in JSON."""
 
 
 def teacher(aspects: int) -> pa.Schema:
@@ -50,3 +54,14 @@ def fixed_size_rows(values_NK: Float[np.ndarray, "N K"]) -> pa.FixedSizeListArra
     """A matrix as a column: one list of K float32 values for each of N rows."""
     flat = pa.array(np.ascontiguousarray(values_NK).ravel(), pa.float32())
     return pa.FixedSizeListArray.from_arrays(flat, values_NK.shape[1])
+
+
+def matrix(column: pa.ChunkedArray) -> Float[np.ndarray, "N K"]:
+    """A column of fixed-size lists as a matrix; a missing list is a row of nan."""
+    values = column.combine_chunks()
+    width = values.type.list_size
+    # `flatten` would drop missing lists and shift all that follow.
+    flat = values.values.to_numpy(zero_copy_only=False)[values.offset * width :][: len(values) * width]
+    rows = flat.astype(np.float32).reshape(len(values), width)
+    rows[~values.is_valid().to_numpy(zero_copy_only=False)] = np.nan
+    return rows

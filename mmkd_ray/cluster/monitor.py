@@ -1,34 +1,69 @@
-"""What work in other processes has to say to the driver: how much is done, and why it cannot go on."""
+"""What work in other processes has to say to the driver, and the driver to it: counts, failures, a request to stop."""
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from mmkd_ray.errors import MmkdError
 
 POLL_S = 0.5
+DRAIN_S = 60.0
+"""Longest wait, after a SIGTERM, for what is in flight."""
+
+ProgressCallback = Callable[[int, int, Mapping[str, int]], None]
+"""Called with (done, total, other counts)."""
 
 
 @ray.remote(num_cpus=0)
 class Monitor:
     """Counts what workers have done, anywhere in the cluster, and keeps the first failure that a user can mend."""
 
-    def __init__(self) -> None:
-        self._done = 0
+    def __init__(self, done: int) -> None:
+        self._counts = Counter(done=done)
         self._failure: MmkdError | None = None
+        self._crashes: Counter[str] = Counter()
+        self._stopping = False
+        self._in_flight: Counter[str] = Counter()
 
-    def add(self, count: int) -> None:
-        """Count `count` more."""
-        self._done += count
+    def add(self, done: int, **counts: int) -> None:
+        """Count `done` more, and others by name."""
+        self._counts.update({"done": done, **counts})
 
-    def done(self) -> int:
-        """How many so far."""
-        return self._done
+    def counts(self) -> dict[str, int]:
+        """All counts so far, by name."""
+        return dict(self._counts)
+
+    def join(self, worker: str) -> None:
+        """Greet a worker: what it had in flight in an earlier life is lost."""
+        self._in_flight[worker] = 0
+
+    def begin(self, worker: str) -> bool:
+        """Ask whether a piece of work that must not be cut off may begin; `end` belongs to every yes."""
+        self._in_flight[worker] += not self._stopping
+        return not self._stopping
+
+    def end(self, worker: str, done: int, **counts: int) -> None:
+        """Count a piece of work that has ended."""
+        self._in_flight[worker] -= 1
+        self.add(done, **counts)
+
+    def stop(self) -> None:
+        """Let nothing new begin."""
+        self._stopping = True
+
+    def in_flight(self) -> int:
+        """Pieces of work that have begun and not ended."""
+        return self._in_flight.total()
 
     def fail(self, error: MmkdError) -> None:
         """Note a failure: Ray hands the driver only the text of what was raised while an actor was made."""
@@ -38,36 +73,99 @@ class Monitor:
         """The first failure, if there was one."""
         return self._failure
 
+    def crashed(self, reason: str) -> int:
+        """Count a crash, and say how often it has happened."""
+        self._crashes[reason] += 1
+        return self._crashes[reason]
+
 
 @contextmanager
-def monitored(total: int, progress: Callable[[int, int], None]) -> Iterator[Any]:
-    """Give a `Monitor` for workers, and call `progress(done, total)` while the block runs.
+def monitored(total: int, progress: ProgressCallback, *, done: int = 0) -> Iterator[Any]:
+    """Give a `Monitor` for workers, and call `progress` while the block runs.
+
+    A SIGTERM (a preempted job) first lets what is in flight end; then whoever handled it before is called. A second one
+    is not waited for.
+
+    Args:
+        total: how many there are to do.
+        progress: see `ProgressCallback`.
+        done: how many of them an earlier run has done.
 
     Raises:
         MmkdError: the failure that a worker has noted, in place of Ray's error about it.
     """
-    monitor = Monitor.remote()  # pyrefly: ignore[missing-attribute] (made by ray.remote)
-    stopped = threading.Event()
+    # On this node, because a monitor lost with another one would take its counts along.
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    monitor = Monitor.options(scheduling_strategy=here).remote(done)  # pyrefly: ignore[missing-attribute]
+    with _sigterm_noted() as terminated:
+        watch = _Watch(monitor, total, progress, terminated)
+        progress(done, total, {})
+        watch.start()
+        try:
+            yield monitor
+            watch.stop()
+            watch.show()
+        except Exception as error:
+            if (failure := ray.get(monitor.failure.remote())) is not None:
+                raise failure from error
+            raise
+        finally:
+            watch.stop()
+            ray.kill(monitor)
 
-    def watch() -> None:
-        while not stopped.wait(POLL_S):
+
+class _Watch(threading.Thread):
+    """Shows progress now and then, and drains the work after a SIGTERM."""
+
+    def __init__(self, monitor: Any, total: int, progress: ProgressCallback, terminated: threading.Event) -> None:
+        super().__init__(daemon=True)
+        self._monitor, self._total, self._progress = monitor, total, progress
+        self._terminated, self._stopped = terminated, threading.Event()
+
+    def run(self) -> None:
+        while not self._stopped.wait(POLL_S):
             try:
-                progress(ray.get(monitor.done.remote(), timeout=10), total)
+                self.show()
+                if self._terminated.is_set():
+                    self._drain()
+                    return
             except ray.exceptions.RayError:
                 return  # the cluster is gone: the stage itself says why
 
-    progress(0, total)
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
+    def show(self) -> None:
+        counts = ray.get(self._monitor.counts.remote(), timeout=10)
+        self._progress(counts.pop("done"), self._total, counts)
+
+    def stop(self) -> None:
+        self._stopped.set()
+        if threading.current_thread() is not self and self.ident is not None:
+            self.join()
+
+    def _drain(self) -> None:
+        ray.get(self._monitor.stop.remote())
+        deadline = time.monotonic() + DRAIN_S
+        while ray.get(self._monitor.in_flight.remote()) > 0 and time.monotonic() < deadline:
+            if self._stopped.wait(0.1):
+                break
+        self.show()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+@contextmanager
+def _sigterm_noted() -> Iterator[threading.Event]:
+    """An event that the first SIGTERM sets; the second goes to the handler that was there before."""
+    noted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+    before = signal.getsignal(signal.SIGTERM)
+
+    def note(_signum: int, _frame: Any) -> None:
+        signal.signal(signal.SIGTERM, before)
+        noted.set()
+
+    signal.signal(signal.SIGTERM, note)
     try:
-        yield monitor
-        stopped.set()
-        thread.join()
-        progress(ray.get(monitor.done.remote()), total)
-    except Exception as error:
-        if (failure := ray.get(monitor.failure.remote())) is not None:
-            raise failure from error
-        raise
+        yield noted
     finally:
-        stopped.set()
-        ray.kill(monitor)
+        signal.signal(signal.SIGTERM, before)

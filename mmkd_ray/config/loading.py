@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,18 +64,48 @@ def load_yaml(path: str | Path) -> Any:
         raise ConfigError(f"{path}:{where} not valid YAML: {problem}") from error
 
 
-def load(path: str | Path, overrides: list[str] | None = None) -> Config:
-    """Read a configuration file and apply `key.path=value` overrides (values are YAML).
+def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """Read a configuration file, lay further ones over it, and apply `key.path=value` overrides.
+
+    Args:
+        path: the file. Its key `include` lists files (from its own folder) that it is laid over.
+        overrides: in their order, `FILE.yaml` to lay over what there is, or `key.path=value` (values are YAML).
 
     Raises:
         ConfigError: one line with the key's path, what was got, and a suggestion where there is one.
     """
+    tree = _read_tree(Path(path))
+    for override in overrides:
+        if "=" not in override and override.endswith((".yaml", ".yml")):
+            tree = _laid_over(tree, _read_tree(Path(override)))
+        else:
+            _apply(tree, override)
+    return validate(tree)
+
+
+def _read_tree(path: Path, parents: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """A file's mapping, laid over those that it includes."""
+    if path.resolve() in parents:
+        raise ConfigError(f"{path}: includes itself, by way of {' > '.join(map(str, parents))}")
     tree = load_yaml(path)
     if not isinstance(tree, dict):
         raise ConfigError(f"{path}: expected a mapping of sections such as 'data:' and 'train:', got {show(tree)}")
-    for override in overrides or []:
-        _apply(tree, override)
-    return validate(tree)
+    included = tree.pop("include", [])
+    if not isinstance(included, list):
+        raise ConfigError(f"{path}: include: got {show(included)}; a list of files is accepted, e.g. [base.yaml]")
+    below: dict[str, Any] = {}
+    for name in included:
+        below = _laid_over(below, _read_tree(path.parent / str(name), (*parents, path.resolve())))
+    return _laid_over(below, tree)
+
+
+def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Mappings are merged key by key; everything else of `above` replaces what is below it."""
+    merged = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _laid_over(merged[key], value) if both else value
+    return merged
 
 
 def validate(tree: dict[str, Any]) -> Config:

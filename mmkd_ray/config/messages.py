@@ -6,14 +6,34 @@ import difflib
 import json
 from typing import Any, get_args
 
-from mmkd_ray.config.sections import Config, FieldGuideAspects, FieldGuideData, FileAspects, FolderData, Section
+from mmkd_ray.config.sections import (
+    Config,
+    FieldGuideAspects,
+    FieldGuideData,
+    FileAspects,
+    FolderData,
+    ImportedTeacher,
+    NoInferenceTeacher,
+    OpenAiTeacher,
+    Section,
+    VllmTeacher,
+)
+
+_VARIANTS: dict[str, tuple[type[Section], ...]] = {
+    "data": (FieldGuideData, FolderData),
+    "aspects": (FieldGuideAspects, FileAspects),
+    "teacher": (VllmTeacher, OpenAiTeacher, ImportedTeacher, NoInferenceTeacher),
+}
+"""The sections of which there are several kinds."""
+_TAG = {"data": "source", "aspects": "source", "teacher": "kind"}
+"""The key that says which kind."""
 
 
 def describe(error: Any) -> str:
     """One line for one of pydantic's errors, with the key's path."""
     # A discriminated union puts its tag into the path: data.folder.path is data.path to the user.
     path = [str(part) for part in error["loc"]]
-    if len(path) > 1 and path[0] in ("data", "aspects"):
+    if len(path) > 1 and path[0] in _VARIANTS:
         path = [path[0], *path[2:]]
     key = ".".join(path) or "configuration"
     kind, message = error["type"], error["msg"].removeprefix("Value error, ")
@@ -22,9 +42,9 @@ def describe(error: Any) -> str:
     if kind == "missing":
         return f"missing key '{key}'"
     if kind == "union_tag_not_found":
-        return f"missing key '{key}.source': accepted are {error['ctx']['discriminator']} = {_tags(path[0])}"
+        return f"missing key '{key}.{_TAG[key]}': accepted are {_TAG[key]} = {_tags(path[0])}"
     if kind == "union_tag_invalid":
-        return f"{key}.source: got '{error['ctx']['tag']}'; accepted are {_tags(path[0])}"
+        return f"{key}.{_TAG[key]}: got '{error['ctx']['tag']}'; accepted are {_tags(path[0])}"
     if not path or (path == [error["loc"][0]] and isinstance(error["input"], dict)):
         return message  # a check of several keys: its message names them
     return f"{key}: got {show(error['input'])}; {message[0].lower()}{message[1:]}"
@@ -37,10 +57,7 @@ def show(value: Any) -> str:
 
 
 def _sections() -> dict[str, tuple[type[Section], ...]]:
-    variants: dict[str, tuple[type[Section], ...]] = {
-        "data": (FieldGuideData, FolderData),
-        "aspects": (FieldGuideAspects, FileAspects),
-    }
+    variants = dict(_VARIANTS)
     for name, field in Config.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             variants[name] = (field.annotation,)
@@ -48,8 +65,8 @@ def _sections() -> dict[str, tuple[type[Section], ...]]:
 
 
 def _tags(section: str) -> str:
-    sources = [get_args(variant.model_fields["source"].annotation)[0] for variant in _sections()[section]]
-    return ", ".join(f"'{source}'" for source in sources)
+    tags = [get_args(variant.model_fields[_TAG[section]].annotation)[0] for variant in _VARIANTS[section]]
+    return ", ".join(f"'{tag}'" for tag in tags)
 
 
 def _suggest(path: list[str]) -> str:

@@ -6,15 +6,18 @@ that say what can be reused. `extract`, `cluster` and `storage` decide only wher
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     NonNegativeFloat,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    Tag,
     model_validator,
 )
 
@@ -41,8 +44,6 @@ class FieldGuideData(Section):
     test_per_class: PositiveInt = 50
     shift_per_class: PositiveInt = 20
     """Images a species in the shift set: the same species in habitats that no training image shows."""
-    max_bad_fraction: Fraction = 0.0
-    """Share of unreadable images above which the run stops."""
 
 
 class FolderData(Section):
@@ -58,8 +59,6 @@ class FolderData(Section):
     split_seed: int = 0
     max_pixels: PositiveInt = 50_000_000
     """Larger images are quarantined (decompression bombs)."""
-    max_bad_fraction: Fraction = 0.05
-    """Share of unreadable images above which the run stops."""
 
 
 class FieldGuideAspects(Section):
@@ -79,33 +78,93 @@ class FileAspects(Section):
     """Q: the first so many questions are asked; all of them if unset."""
 
 
-class TeacherConfig(Section):
-    """The multimodal LLM that answers, and how it is asked. All of it decides the answers."""
+class Asking(Section):
+    """How any teacher is asked. All of it decides the answers."""
 
-    model: str = "fieldguide"
-    """`fieldguide` (shipped with the package), a folder with a Hugging Face checkpoint, or a model id on the hub."""
-    revision: str | None = None
-    """Commit of a model on the hub; set it, so that a rerun asks the same model."""
     prompt: str = "{question} The answer must always be either Yes or No (do not provide any other response)."
     """The user's text; `{question}` is replaced. The chat template around it is the checkpoint's own."""
     yes_token: str = "Yes"  # noqa: S105 (a token of text)
     no_token: str = "No"  # noqa: S105
     """The two answers, each one token of the teacher's tokenizer."""
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    max_model_len: PositiveInt | None = None
-    """Longest prompt in tokens, image included; the checkpoint's own limit if unset."""
-    processor_args: dict[str, Any] = {}
-    """Passed to the checkpoint's image processor (e.g. `{max_patches: 1}`: one tile an image for InternVL)."""
-    trust_remote_code: bool = False
-    """Whether Python code that comes with a checkpoint may run."""
+    tokens: Literal["canonical", "all_variants"] = "canonical"
+    """`canonical`: the two tokens alone, as in the paper. `all_variants`: every single token that spells an answer
+    ("Yes", " Yes", "yes", "YES"), their probabilities added."""
 
     @model_validator(mode="after")
-    def _has_question(self) -> TeacherConfig:
+    def _has_question(self) -> Self:
         if "{question}" not in self.prompt:
             raise ValueError("the prompt must contain {question}")
         if self.yes_token == self.no_token:
             raise ValueError("yes_token and no_token must differ")
         return self
+
+
+class VllmTeacher(Asking):
+    """A checkpoint that vLLM runs on this cluster."""
+
+    kind: Literal["vllm"] = "vllm"
+    model: str = "fieldguide"
+    """`fieldguide` (shipped with the package), a folder with a Hugging Face checkpoint, or a model id on the hub."""
+    revision: str | None = None
+    """Commit of a model on the hub; set it, so that a rerun asks the same model."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    max_model_len: PositiveInt | None = None
+    """Longest prompt in tokens, image included; the checkpoint's own limit if unset. An image whose prompt is longer
+    is quarantined."""
+    processor_args: dict[str, Any] = {}
+    """Passed to the checkpoint's image processor (e.g. `{max_patches: 1}`: one tile an image for InternVL)."""
+    engine_args: dict[str, Any] = {}
+    """Passed to `vllm.LLM` where it decides answers, e.g. `{quantization: fp8}`; see `extract.engine_args`."""
+    trust_remote_code: bool = False
+    """Whether Python code that comes with a checkpoint may run."""
+
+
+class OpenAiTeacher(Asking):
+    """A model behind an OpenAI-compatible endpoint that returns log-probabilities."""
+
+    kind: Literal["openai"]
+    model: str
+    """The model's name at the endpoint."""
+    revision: str | None = None
+    """Whatever tells versions of the model apart; write another one when the endpoint serves another."""
+    base_url: str = "https://api.openai.com/v1"
+    api_key_env: str = "OPENAI_API_KEY"
+    """Environment variable of the actors that holds the key; the key itself is written nowhere."""
+    concurrency: PositiveInt = 32
+    """Requests of one actor under way at a time."""
+    requests_per_minute: PositiveInt | None = None
+    """Limit of all actors together."""
+    timeout_s: PositiveFloat = 120
+    max_retries: NonNegativeInt = 8
+    """Times that a request is sent again after a 408, 409, 429, 5xx or a lost connection, with growing pauses."""
+
+
+class ImportedTeacher(Section):
+    """Answers made elsewhere, read by `mmkd import-teacher`."""
+
+    kind: Literal["imported"]
+    name: str
+    """Which teacher gave them, in words."""
+
+
+class NoInferenceTeacher(Asking):
+    """Answers at once and at random: to measure the pipeline's own ceiling and to test faults, never to learn from."""
+
+    kind: Literal["no_inference"]
+
+
+def _kind(teacher: Any) -> str:
+    return str(teacher.get("kind", "vllm")) if isinstance(teacher, dict) else teacher.kind
+
+
+Teacher = Annotated[
+    Annotated[VllmTeacher, Tag("vllm")]
+    | Annotated[OpenAiTeacher, Tag("openai")]
+    | Annotated[ImportedTeacher, Tag("imported")]
+    | Annotated[NoInferenceTeacher, Tag("no_inference")],
+    Discriminator(_kind),
+]
+"""The multimodal LLM that answers, by `kind`; `vllm` if unset."""
 
 
 class StudentConfig(Section):
@@ -183,21 +242,55 @@ class EvaluateConfig(Section):
 
 
 class ExtractConfig(Section):
-    """Where the teacher runs. None of it changes an answer."""
+    """Where the teacher runs, and what is put up with. None of it changes an answer."""
 
     actors: PositiveInt | None = None
     """Engines in the pool; as many as the cluster holds if unset."""
     cpus_per_actor: PositiveInt = 1
     """Cores of an engine; one that runs without a GPU is bound to so many."""
     gpus_per_actor: NonNegativeFloat = 0
+    """GPUs of an engine: 0, a fraction of one (several engines share it), or 1 for each of `tensor_parallel_size`."""
+    accelerator_type: str | None = None
+    """Kind of GPU to run on, in Ray's words (`A100`, `H100`, `L4`); any if unset, mixed clusters included."""
     tensor_parallel_size: PositiveInt = 1
-    """GPUs that one copy of the teacher is spread over."""
+    """GPUs that one copy of the teacher is spread over, by a Ray placement group."""
+    placement: Literal["STRICT_PACK", "PACK"] = "STRICT_PACK"
+    """Whether the GPUs of one copy must be on one node (`STRICT_PACK`) or may be on several (`PACK`)."""
     batch_size: PositiveInt = 32
-    """Images handed to an engine at a time."""
+    """Images of a batch: what an engine is handed at a time, writes to one file, and may lose when it is killed."""
     kv_cache_gib: PositiveFloat = 0.5
     """Memory of the key-value cache of an engine that runs without a GPU, in GiB."""
-    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
-    """Share of a GPU's memory that an engine takes."""
+    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Share of a GPU's memory that an engine takes; if unset, 0.9 of its share of the GPU."""
+    engine_args: dict[str, Any] = {}
+    """Passed to `vllm.LLM` where it decides speed alone, e.g. `{max_num_seqs: 512}`."""
+    max_bad_fraction: Fraction = 0.05
+    """Share of images that cannot be read or asked above which the run fails."""
+    preflight_images: PositiveInt = 4
+    """Images that every engine asks about first, to see whether the teacher answers the questions at all."""
+    min_answer_mass: Fraction = 0.5
+    """Least mean of P(yes) + P(no) of a question; below it, the teacher is not answering and the run is refused."""
+
+    @model_validator(mode="after")
+    def _gpus_are_possible(self) -> Self:
+        if self.tensor_parallel_size > 1 and self.gpus_per_actor not in (0, self.tensor_parallel_size):
+            raise ValueError(
+                f"gpus_per_actor is {self.gpus_per_actor:g}, but an engine of tensor_parallel_size "
+                f"{self.tensor_parallel_size} takes exactly so many GPUs: set both to the same number"
+            )
+        if self.tensor_parallel_size > 1 and not self.gpus_per_actor:
+            raise ValueError("tensor_parallel_size above 1 needs GPUs: set extract.gpus_per_actor to the same number")
+        if self.gpus_per_actor > 1 and self.gpus_per_actor != self.tensor_parallel_size:
+            raise ValueError(
+                f"gpus_per_actor is {self.gpus_per_actor:g}, but tensor_parallel_size is {self.tensor_parallel_size}: "
+                "an engine would leave GPUs idle; set both to the same number"
+            )
+        if 0 < self.gpus_per_actor < (self.gpu_memory_utilization or 0):
+            raise ValueError(
+                f"gpu_memory_utilization is {self.gpu_memory_utilization:g}, more than the engine's share of the GPU "
+                f"(gpus_per_actor {self.gpus_per_actor:g}): engines on one GPU would run out of memory"
+            )
+        return self
 
 
 class ClusterConfig(Section):
@@ -230,7 +323,7 @@ class Config(Section):
     """Name of the run and of its folder."""
     data: Annotated[FieldGuideData | FolderData, Field(discriminator="source")]
     aspects: Annotated[FieldGuideAspects | FileAspects, Field(discriminator="source")]
-    teacher: TeacherConfig = TeacherConfig()
+    teacher: Teacher = VllmTeacher()
     student: StudentConfig = StudentConfig()
     train: TrainConfig = TrainConfig()
     study: StudyConfig = StudyConfig()
@@ -243,8 +336,6 @@ class Config(Section):
     def _combinations_are_possible(self) -> Config:
         if self.cluster.gpus_per_train_worker not in (0, 1):
             raise ValueError("cluster.gpus_per_train_worker: a DDP worker takes 0 or 1 GPU")
-        if self.extract.tensor_parallel_size > 1 and not self.extract.gpus_per_actor:
-            raise ValueError("extract.tensor_parallel_size above 1 needs GPUs: set extract.gpus_per_actor as well")
         if self.train.batch_size < self.cluster.train_workers:
             raise ValueError(
                 f"train.batch_size ({self.train.batch_size}) is less than cluster.train_workers "

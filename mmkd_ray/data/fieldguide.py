@@ -30,7 +30,7 @@ class FieldGuideSource:
 
     def identity(self) -> dict[str, Any]:
         """The seeds and counts, and a hash of sample pictures that changes when the drawing does."""
-        config = self._config.model_dump(exclude={"max_bad_fraction"})
+        config = self._config.model_dump()
         sample = fieldguide.images(
             species_seed=config["species_seed"], seed=config["image_seed"], per_class={"train": 1, "shift": 1}
         )

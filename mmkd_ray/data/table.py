@@ -19,6 +19,8 @@ from mmkd_ray.data.folder import FolderSource
 from mmkd_ray.data.sources import BadImage, ImageRow, Source
 from mmkd_ray.errors import DataError
 
+QUARANTINE = "quarantine.parquet"
+
 MAX_FILE_BYTES = 64 * 2**20
 """A Parquet file is closed when it holds so much or `MAX_FILE_ROWS`: files are what Ray Data spreads over nodes."""
 MAX_FILE_ROWS = 256
@@ -47,6 +49,7 @@ def build_image_table(config: Config, run: Run, progress: Callable[[int, int], N
     source = open_source(config)
     identity = fingerprint(source=source.identity(), data=settings_identity(config))
     if record := run.images.finished(identity):
+        _check_bad(run.images.read_table(QUARANTINE).to_pylist(), len(source), config.extract.max_bad_fraction)
         return record
     run.images.delete()
     writer = _Writer(run.images.child("table"))
@@ -58,8 +61,10 @@ def build_image_table(config: Config, run: Run, progress: Callable[[int, int], N
             writer.add(row)
         progress(done, len(source))
     writer.flush()
-    run.images.write_table("quarantine.parquet", _quarantine(bad))
-    _check(bad, len(source), config.data.max_bad_fraction, writer.train_labels, source.class_names)
+    quarantine = [asdict(image) for image in bad]
+    run.images.write_table(QUARANTINE, pa.Table.from_pylist(quarantine, schema=schema.QUARANTINE))
+    _check_bad(quarantine, len(source), config.extract.max_bad_fraction)
+    _check_classes(writer.train_labels, source.class_names)
     facts = {
         "settings": settings_identity(config),
         "images": dict(writer.by_split),
@@ -98,20 +103,19 @@ def read_splits(run: Run, splits: Iterable[str] | None = None, columns: list[str
     return pa.concat_tables(tables) if tables else schema.IMAGES.empty_table().select(columns or schema.IMAGES.names)
 
 
-def _quarantine(bad: list[BadImage]) -> pa.Table:
-    return pa.Table.from_pylist([asdict(image) for image in bad], schema=schema.QUARANTINE)
-
-
-def _check(bad: list[BadImage], total: int, limit: float, train_labels: set[int], class_names: tuple[str, ...]) -> None:
-    if bad and len(bad) > limit * total:
-        shown = "; ".join(f"{image.path}: {image.reason}" for image in bad[:3])
+def _check_bad(bad: list[dict[str, str]], total: int, limit: float) -> None:
+    if len(bad) > limit * total:
+        shown = "; ".join(f"{image['path']}: {image['reason']}" for image in bad[:3])
         raise DataError(
-            f"{len(bad)} of {total} images cannot be read, more than data.max_bad_fraction = {limit} allows ({shown}); "
-            "all are listed in images/quarantine.parquet"
+            f"{len(bad)} of {total} images cannot be read, more than extract.max_bad_fraction = {limit} allows "
+            f"({shown}); all are listed in images/{QUARANTINE}"
         )
+
+
+def _check_classes(train_labels: set[int], class_names: tuple[str, ...]) -> None:
     missing = [name for label, name in enumerate(class_names) if label not in train_labels]
     if missing:
-        raise DataError(f"no readable training image of {', '.join(missing)}; see images/quarantine.parquet")
+        raise DataError(f"no readable training image of {', '.join(missing)}; see images/{QUARANTINE}")
 
 
 class _Writer:

@@ -47,7 +47,9 @@ def aspect_fidelity(
 ) -> Float64[np.ndarray, " Q"]:
     """How well the student's aspect logits rank the teacher's Yes above its No: AUC of each question.
 
-    nan for a question to which the teacher always gives the same answer.
+    nan for a question to which the teacher always gives the same answer. Images that the teacher could not be asked
+    about (nan) are left out.
     """
-    says_yes_NQ = teacher_p_yes_NQ > 0.5
+    asked_N = np.isfinite(teacher_p_yes_NQ).all(axis=1)
+    aspect_logits_NQ, says_yes_NQ = aspect_logits_NQ[asked_N], teacher_p_yes_NQ[asked_N] > 0.5
     return np.array([roc_auc(aspect_logits_NQ[:, q], says_yes_NQ[:, q]) for q in range(says_yes_NQ.shape[1])])

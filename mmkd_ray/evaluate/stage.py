@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmkd_ray.artifacts import Run, fingerprint
+from mmkd_ray.aspects.questions import load_aspects
 from mmkd_ray.config import Config
 from mmkd_ray.errors import ArtifactError
 from mmkd_ray.evaluate.metrics import aspect_fidelity, per_class_accuracy, top_k_accuracy
@@ -36,7 +37,10 @@ def evaluate_study(config: Config, run: Run) -> dict[str, Any]:
         ArtifactError: a cell of the study has not been trained.
     """
     cells = trained_cells(config, run)
-    record, teacher = run.require(run.images, "images"), read_teacher_table(run)
+    record, teacher = (
+        run.require(run.images, "images"),
+        read_teacher_table(run, [aspect.question for aspect in load_aspects(config.aspects)]),
+    )
     arms = {arm: _measure_arm(config, run, arm, teacher) for arm in config.study.arms}
     if BASELINE in arms:
         for arm, measured in arms.items():

@@ -1,47 +1,120 @@
-"""The teacher as an actor of a Ray Data pool: one row an image, all its questions in one actor."""
+"""The teacher as an actor of a Ray Data pool: asks about a batch of images, and writes the answers down at once."""
 
 from __future__ import annotations
 
-from typing import Any
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NoReturn
 
+import numpy as np
 import pyarrow as pa
 import ray
+from jaxtyping import Bool
 
-from mmkd_ray import schema
 from mmkd_ray.cluster.environment import prepare_process
-from mmkd_ray.config import ExtractConfig, TeacherConfig
-from mmkd_ray.errors import MmkdError
-from mmkd_ray.extract.checkpoint import is_local
+from mmkd_ray.config import ExtractConfig, Teacher
+from mmkd_ray.errors import MmkdError, TeacherError
+from mmkd_ray.extract.checkpoint import needs_hub
+from mmkd_ray.extract.engine import load_engine
+from mmkd_ray.extract.preflight import find_problem
+from mmkd_ray.extract.store import AnswerStore
+
+MAX_CRASHES = 3
+"""Times that an engine may die of the same cause before the run does."""
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What every actor of a pool is told."""
+
+    teacher: Teacher
+    extract: ExtractConfig
+    questions: tuple[str, ...]
+    ask_PQ: Bool[np.ndarray, "P Q"]
+    """Sets of questions; an image's column `ask` says which is its own."""
+    store: AnswerStore
+    monitor: Any
 
 
 class AskTeacher:
-    """Input rows `{image_id, sha256, image}`; output rows `schema.teacher(Q)`, one for each, in the same order."""
+    """Input rows `{image_id, sha256, image, ask}`; output, for each batch, one row `{images}`: how many were asked.
 
-    def __init__(
-        self, teacher: TeacherConfig, extract: ExtractConfig, questions: list[str], identity: str, monitor: Any
-    ) -> None:
-        prepare_process(offline=is_local(teacher))
-        from mmkd_ray.extract.vllm_engine import VllmEngine  # noqa: PLC0415 (only an actor needs what vllm needs)
+    The answers themselves go to the store, a file a batch, before the batch counts as done: what is killed loses no
+    more than its batches in flight, and a batch that Ray hands out again after a restart is found there.
+    """
 
+    def __init__(self, assignment: Assignment) -> None:
+        teacher = assignment.teacher
+        prepare_process(offline=not needs_hub(teacher))
+        self._assignment, self._monitor = assignment, assignment.monitor
+        self._name = ray.get_runtime_context().get_actor_id()
+        ray.get(self._monitor.join.remote(self._name))
         try:
-            self._engine = VllmEngine(teacher, extract)
+            self._engine = load_engine(teacher, assignment.extract)
         except MmkdError as error:
-            ray.get(monitor.fail.remote(error))
-            raise
-        self._questions = questions
-        self._schema = schema.teacher(len(questions)).with_metadata({schema.IDENTITY: identity})
-        self._monitor = monitor
+            self._give_up(error)
+        self._checked = False
+        self._checking = threading.Lock()
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        """Answer all questions about a batch of images."""
-        answers = self._engine.answer(batch["image"].to_pylist(), self._questions)
-        self._monitor.add.remote(batch.num_rows)
-        return pa.table(
-            {
-                "image_id": batch["image_id"].combine_chunks(),
-                "sha256": batch["sha256"].combine_chunks(),
-                "log_p_yes": schema.fixed_size_rows(answers.log_p_yes_NQ),
-                "log_p_no": schema.fixed_size_rows(answers.log_p_no_NQ),
-            },
-            schema=self._schema,
-        )
+        """Ask what is lacking about a batch of images; nothing any more once the run is being stopped."""
+        asked = 0
+        for ask, images in _by_ask(batch):
+            if not ray.get(self._monitor.begin.remote(self._name)):
+                break
+            columns = self._assignment.ask_PQ[ask]
+            questions = [text for text, wanted in zip(self._assignment.questions, columns, strict=True) if wanted]
+            try:
+                failed = self._ask(images, questions)
+            except MmkdError as error:
+                self._give_up(error)
+            except Exception as error:
+                self._die(error)
+            asked += images.num_rows
+            good = images.num_rows - failed
+            self._monitor.end.remote(self._name, good, answers=good * len(questions), quarantined=failed)
+        return pa.table({"images": [asked]})
+
+    def _ask(self, images: pa.Table, questions: list[str]) -> int:
+        """Ask and write; the number of images that could not be asked."""
+        store, image_ids, sha256 = self._assignment.store, *(images[c].to_pylist() for c in ("image_id", "sha256"))
+        name = store.name(image_ids, sha256, questions)
+        if store.has(name):
+            return 0
+        encoded = images["image"].to_pylist()
+        self._preflight(encoded, questions)
+        answers = self._engine.answer(encoded, questions)
+        store.write(name, image_ids, sha256, questions, answers)
+        return len(answers.failed)
+
+    def _preflight(self, encoded: list[bytes], questions: list[str]) -> None:
+        """Before this engine's first batch: does the teacher answer the questions at all?"""
+        with self._checking:
+            if not self._checked:
+                extract = self._assignment.extract
+                answers = self._engine.answer(encoded[: extract.preflight_images], questions)
+                if problem := find_problem(answers, questions, extract.min_answer_mass):
+                    raise TeacherError(problem)
+                self._checked = True
+
+    def _give_up(self, error: MmkdError) -> NoReturn:
+        ray.get(self._monitor.fail.remote(error))
+        raise error
+
+    def _die(self, error: Exception) -> NoReturn:
+        """An engine that has raised something unforeseen is not to be trusted: Ray starts another one in its place."""
+        reason = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
+        if ray.get(self._monitor.crashed.remote(reason)) >= MAX_CRASHES:
+            self._give_up(
+                TeacherError(f"the teacher's engine has died {MAX_CRASHES} times of the same cause: {reason}")
+            )
+        os._exit(1)
+
+
+def _by_ask(batch: pa.Table) -> Iterator[tuple[int, pa.Table]]:
+    """A batch's rows by the set of questions that they lack."""
+    ask = batch["ask"].to_numpy()
+    for value in np.unique(ask):
+        yield int(value), batch.filter(pa.array(ask == value))

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from mmkd_ray import fieldguide
-from mmkd_ray.config import TeacherConfig
+from mmkd_ray.config import ImportedTeacher, OpenAiTeacher, Teacher, VllmTeacher
 from mmkd_ray.errors import TeacherError
 
 _HASHED_WHOLE = 64 * 2**20
@@ -14,12 +14,17 @@ _HASHED_WHOLE = 64 * 2**20
 _ENDS = 2**20
 
 
-def is_local(teacher: TeacherConfig) -> bool:
+def is_local(teacher: VllmTeacher) -> bool:
     """Whether the checkpoint is a folder, so that nothing is looked up on the hub."""
     return teacher.model == "fieldguide" or Path(teacher.model).exists() or teacher.model.startswith(("/", "."))
 
 
-def resolve(teacher: TeacherConfig) -> str:
+def is_in_reach(teacher: VllmTeacher) -> bool:
+    """Whether `content_identity` can be told here: always, but for a folder that is on another machine."""
+    return not is_local(teacher) or teacher.model == "fieldguide" or Path(teacher.model).is_dir()
+
+
+def resolve(teacher: VllmTeacher) -> str:
     """The folder of a local checkpoint on this machine, or the id of a model on the hub.
 
     Raises:
@@ -38,7 +43,31 @@ def resolve(teacher: TeacherConfig) -> str:
     return str(folder.absolute())
 
 
-def content_identity(teacher: TeacherConfig) -> str:
+def check_teacher(teacher: Teacher) -> None:
+    """Find out, without loading anything, what can be known to be wrong.
+
+    Raises:
+        TeacherError: the folder of a local teacher does not hold a checkpoint.
+    """
+    if isinstance(teacher, VllmTeacher):
+        resolve(teacher)
+
+
+def describe_teacher(teacher: Teacher) -> str:
+    """The teacher's name for people."""
+    if isinstance(teacher, VllmTeacher):
+        return teacher.model
+    if isinstance(teacher, OpenAiTeacher):
+        return f"{teacher.model} at {teacher.base_url}"
+    return f"{teacher.name} (imported)" if isinstance(teacher, ImportedTeacher) else "none (random answers)"
+
+
+def needs_hub(teacher: Teacher) -> bool:
+    """Whether the teacher may have to be downloaded."""
+    return isinstance(teacher, VllmTeacher) and not is_local(teacher)
+
+
+def content_identity(teacher: VllmTeacher) -> str:
     """What identifies the weights: a hash of a local folder's files, or the hub's id with its revision."""
     place = resolve(teacher)
     if not is_local(teacher):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from jaxtyping import Float32
+
+from mmkd_ray.config import ExtractConfig, NoInferenceTeacher, OpenAiTeacher, Teacher, VllmTeacher
 
 
 @dataclass(frozen=True)
@@ -15,19 +17,49 @@ class Answers:
     """The teacher's answers about N images to Q questions: natural logs over the whole vocabulary.
 
     P(yes) = sigmoid(log_p_yes - log_p_no); the answer mass is exp(log_p_yes) + exp(log_p_no), 1 for a teacher that
-    says nothing but the two answers.
+    says nothing but the two answers. Cells that could not be asked are nan.
     """
 
     log_p_yes_NQ: Float32[np.ndarray, "N Q"]
     log_p_no_NQ: Float32[np.ndarray, "N Q"]
+    failed: Mapping[int, str] = field(default_factory=dict)
+    """Why an image could not be asked (all of) its questions, by its row."""
 
 
 class Engine(Protocol):
-    """A loaded teacher."""
+    """A loaded teacher.
+
+    `answer` may be called by several threads at a time: an engine still busy with one batch is given the next.
+    """
 
     def answer(self, images: Sequence[bytes], questions: Sequence[str]) -> Answers:
         """Ask every question about every encoded image; an answer depends on its image and question alone."""
         ...
+
+    def counts(self) -> dict[str, float]:
+        """What the engine has done so far, e.g. `busy_s`, `prompt_tokens`, `computed_tokens`."""
+        ...
+
+
+def load_engine(teacher: Teacher, extract: ExtractConfig) -> Engine:
+    """The engine of a teacher's kind, loaded.
+
+    Raises:
+        TeacherError: it cannot be loaded, or does not answer with single tokens.
+    """
+    # Each brings imports of seconds that the others do not need.
+    if isinstance(teacher, VllmTeacher):
+        from mmkd_ray.extract.vllm_engine import VllmEngine  # noqa: PLC0415
+
+        return VllmEngine(teacher, extract)
+    if isinstance(teacher, OpenAiTeacher):
+        from mmkd_ray.extract.openai_engine import OpenAiEngine  # noqa: PLC0415
+
+        return OpenAiEngine(teacher, extract)
+    assert isinstance(teacher, NoInferenceTeacher), "imported answers are not asked"
+    from mmkd_ray.extract.no_inference import NoInferenceEngine  # noqa: PLC0415
+
+    return NoInferenceEngine()
 
 
 def p_yes(log_p_yes: Float32[np.ndarray, ...], log_p_no: Float32[np.ndarray, ...]) -> Float32[np.ndarray, ...]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import pyarrow as pa
 
+from mmkd_ray import schema
 from mmkd_ray.errors import LedgerError
 
 
@@ -17,6 +19,9 @@ class Ledger:
     """Counts of images and of cells (an image with a question)."""
 
     images: int
+    """Images that must be there."""
+    scored: int
+    """Images of which every answer is there."""
     questions: int
     expected: int
     """Cells there must be: images x questions."""
@@ -26,14 +31,14 @@ class Ledger:
     duplicated: int
     """Cells found more than once, counted without the first time."""
     quarantined: int
-    """Images that could not be read; they are not expected."""
+    """Images that could not be read or asked; they are not expected."""
 
     def line(self) -> str:
         """The ledger as one line for a person."""
         return (
-            f"{self.images:,} images x {self.questions} questions = {self.expected:,} cells expected, "
-            f"{self.present:,} present, {self.missing:,} missing, {self.duplicated:,} twice; "
-            f"{self.quarantined:,} images quarantined"
+            f"{self.images + self.quarantined:,} images, {self.scored:,} scored, {self.quarantined:,} quarantined; "
+            f"{self.images:,} x {self.questions} questions = {self.expected:,} cells expected, "
+            f"{self.present:,} present, {self.missing:,} missing, {self.duplicated:,} twice"
         )
 
     def as_dict(self) -> dict[str, int]:
@@ -41,34 +46,33 @@ class Ledger:
         return asdict(self)
 
 
-def prove(table: pa.Table, *, expected: Mapping[str, str], questions: int, quarantined: int) -> Ledger:
-    """Count a teacher table against the image table.
+def prove(
+    tables: Iterable[pa.Table], *, expected: Mapping[str, str], questions: Sequence[str], quarantined: int
+) -> Ledger:
+    """Count the files of a teacher table against the image table.
 
     Args:
-        table: rows of `schema.teacher(questions)`.
+        tables: rows of `schema.teacher(Q)`, with the metadata of a teacher table.
         expected: content hash of each image that must be there, by its id.
-        questions: Q.
-        quarantined: images left out because they cannot be read.
+        questions: the Q questions, in the order of the columns.
+        quarantined: images left out because they cannot be read or asked.
 
     Raises:
-        LedgerError: cells are missing or doubled, or there are rows that nobody asked for.
+        LedgerError: cells are missing or doubled, there are rows that nobody asked for, or files were asked in
+            different ways.
     """
-    ids = table["image_id"].to_pylist()
-    complete = _is_complete(table)
-    good = [image_id for image_id, sha256, ok in zip(ids, table["sha256"].to_pylist(), complete, strict=True)
-            if ok and expected.get(image_id) == sha256]  # fmt: skip
-    counts = Counter(good)
-    present = len(counts) * questions
-    ledger = Ledger(
-        images=len(expected),
-        questions=questions,
-        expected=len(expected) * questions,
-        present=present,
-        missing=len(expected) * questions - present,
-        duplicated=(len(good) - len(counts)) * questions,
-        quarantined=quarantined,
-    )
-    unknown = len(ids) - len(good)
+    counts: Counter[str] = Counter()
+    unknown, identities = 0, set()
+    for table in tables:
+        identities.add(_identity(table, questions))
+        complete = _is_complete(table, len(questions))
+        rows = zip(table["image_id"].to_pylist(), table["sha256"].to_pylist(), complete, strict=True)
+        good = [image_id for image_id, sha256, ok in rows if ok and expected.get(image_id) == sha256]
+        counts.update(good)
+        unknown += table.num_rows - len(good)
+    if len(identities) > 1:
+        raise LedgerError(f"the teacher table is a mixture: its files were asked in {len(identities)} different ways")
+    ledger = _ledger(counts, len(expected), len(questions), quarantined)
     if ledger.missing or ledger.duplicated or unknown:
         absent = [image_id for image_id in expected if image_id not in counts][:3]
         twice = [image_id for image_id, count in counts.items() if count > 1][:3]
@@ -80,14 +84,34 @@ def prove(table: pa.Table, *, expected: Mapping[str, str], questions: int, quara
     return ledger
 
 
-def _is_complete(table: pa.Table) -> np.ndarray:
+def _ledger(counts: Counter[str], images: int, questions: int, quarantined: int) -> Ledger:
+    return Ledger(
+        images=images,
+        scored=len(counts),
+        questions=questions,
+        expected=images * questions,
+        present=len(counts) * questions,
+        missing=(images - len(counts)) * questions,
+        duplicated=(counts.total() - len(counts)) * questions,
+        quarantined=quarantined,
+    )
+
+
+def _identity(table: pa.Table, questions: Sequence[str]) -> bytes | None:
+    metadata = table.schema.metadata or {}
+    stored = json.loads(metadata.get(schema.QUESTIONS, b"[]"))
+    if stored != list(questions):
+        raise LedgerError(
+            f"a file of the teacher table has {len(stored)} other questions, or the same in another order, than the "
+            f"{len(questions)} expected"
+        )
+    return metadata.get(schema.IDENTITY)
+
+
+def _is_complete(table: pa.Table, questions: int) -> np.ndarray:
     """Whether all answers of a row are finite, bool [N]."""
     complete = np.ones(table.num_rows, dtype=bool)
     for column in ("log_p_yes", "log_p_no"):
-        values = table[column].combine_chunks()
-        # `flatten` would drop null rows and shift all that follow: fill them first.
-        width = values.type.list_size
-        present = values.is_valid().to_numpy(zero_copy_only=False)
-        flat = values.values.to_numpy(zero_copy_only=False)[values.offset * width :][: len(values) * width]
-        complete &= present & np.isfinite(flat.astype(np.float64)).reshape(len(values), width).all(axis=1)
+        values = schema.matrix(table[column])
+        complete &= np.isfinite(values).all(axis=1) & (values.shape[1] == questions)
     return complete

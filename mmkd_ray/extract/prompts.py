@@ -42,17 +42,22 @@ def prompt_tokens(processor: Any, template: str, question: str) -> list[int]:
     return tokenizer.encode(text, add_special_tokens=not begins)
 
 
-def single_token(tokenizer: Any, answer: str) -> int:
-    """The id of an answer's token.
+def with_other_question(expanded: list[int], image_end: int, first: list[int], other: list[int]) -> list[int] | None:
+    """What the processor would make of another question about the same image, without running it again.
 
-    Raises:
-        TeacherError: the tokenizer writes the answer in several tokens or in none, so its probability cannot be read
-            off the first one.
+    Args:
+        expanded: what it made of `first`: the placeholder replaced by the image's tokens.
+        image_end: where those end in `expanded`.
+        first: `prompt_tokens` of the question it was run for.
+        other: `prompt_tokens` of the other one.
+
+    Returns:
+        The tokens, or None where the prompts differ before the image's end, so that nothing can be concluded.
     """
-    ids = tokenizer.encode(answer, add_special_tokens=False)
-    if len(ids) != 1 or ids[0] == tokenizer.unk_token_id:
-        raise TeacherError(
-            f"'{answer}' is {len(ids)} tokens in the teacher's tokenizer, not one; "
-            "choose teacher.yes_token and teacher.no_token that are single tokens"
-        )
-    return ids[0]
+    common = next(
+        (i for i, (a, b) in enumerate(zip(first, other, strict=False)) if a != b), min(len(first), len(other))
+    )
+    start = len(expanded) - (len(first) - common)
+    if start < image_end or expanded[start:] != first[common:]:
+        return None
+    return expanded[:start] + other[common:]

@@ -2,103 +2,115 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import pyarrow as pa
 import ray
 import ray.data
 
-from mmkd_ray.artifacts import Run
-from mmkd_ray.aspects.questions import Aspect, load_aspects
-from mmkd_ray.cluster.connection import check_fits, how_many
-from mmkd_ray.cluster.monitor import monitored
-from mmkd_ray.config import Config, ExtractConfig
-from mmkd_ray.data.table import read_splits, require_images, split_folders
-from mmkd_ray.extract.actor import AskTeacher
-from mmkd_ray.extract.identity import SPLITS, teacher_identity, what_is_asked
-from mmkd_ray.extract.ledger import prove
-from mmkd_ray.extract.table import read_teacher_table
+from mmkd_ray.artifacts import Run, fingerprint
+from mmkd_ray.cluster.monitor import ProgressCallback, monitored
+from mmkd_ray.config import Config, ImportedTeacher
+from mmkd_ray.data.table import require_images
+from mmkd_ray.extract.actor import AskTeacher, Assignment
+from mmkd_ray.extract.identity import require_teacher, what_is_asked
+from mmkd_ray.extract.plan import Plan, files_with, make_plan, only_todo, wanted_cells
+from mmkd_ray.extract.pool import pool
+from mmkd_ray.extract.speed import SpeedMeter
+from mmkd_ray.extract.store import AnswerStore, Wanted
+from mmkd_ray.extract.table import read_teacher_table, write_teacher_table
 
 _NO_CPUS = 0
-"""Reading and writing ask for no CPU: the engines may have claimed them all."""
+"""Reading asks for no CPU: the engines may have claimed them all."""
 
 
-def ask_teacher(config: Config, run: Run, progress: Callable[[int, int], None]) -> dict[str, Any]:
-    """Ask the teacher every question about every training and validation image; free if that is done.
+def ask_teacher(config: Config, run: Run, progress: ProgressCallback) -> dict[str, Any]:
+    """Ask the teacher every question about every training and validation image; what is answered is not asked again.
 
     Args:
         config: the run's configuration.
         run: with its image table finished.
-        progress: called with (images done, images in all).
+        progress: called with (images done, images in all, `answers` and `quarantined` so far).
 
     Returns:
-        The record: `fingerprint`, `ledger` (its counts).
+        The record of the teacher table: `fingerprint`, `asked`, `ledger` (its counts).
 
     Raises:
-        TeacherError: the teacher cannot be loaded or has no single-token answers.
+        TeacherError: the teacher cannot be loaded, or does not answer the questions.
+        DataError: more images than `extract.max_bad_fraction` allows cannot be asked.
         LedgerError: the table that came out is not complete.
         ClusterError: the cluster cannot hold the engines asked for.
     """
-    images, aspects = require_images(config, run), load_aspects(config.aspects)
-    identity = teacher_identity(config, images)
+    if isinstance(config.teacher, ImportedTeacher):
+        return require_teacher(config, run)
+    images = require_images(config, run)
+    asked = what_is_asked(config, images)
+    identity = fingerprint(asked=asked, limits=_limits(config))
     if record := run.teacher.finished(identity):
         return record
-    run.teacher.delete()
-    expected = _expected(run)
-    table = run.teacher.child("table")
-    with monitored(len(expected), progress) as monitor:
-        answers = _answers(config, run, aspects, identity, monitor, len(expected))
-        answers.write_parquet(table.path, filesystem=table.filesystem, ray_remote_args={"num_cpus": _NO_CPUS})
-    ledger = prove(table.read_table(), expected=expected, questions=len(aspects), quarantined=images["quarantined"])
-    run.teacher.write_json("questions.json", [{"id": aspect.id, "question": aspect.question} for aspect in aspects])
-    facts = {"asked": what_is_asked(config, images), "ledger": ledger.as_dict()}
-    run.teacher.finish(identity, **facts)
-    return {"fingerprint": identity, **facts}
+    store, wanted = AnswerStore(run, asked["teacher"]), wanted_cells(run, tuple(asked["questions"]))
+    plan = make_plan(wanted, store.present(wanted))
+    store.begin()
+    if plan.images:
+        _ask(config, run, wanted, plan, store, progress)
+    return write_teacher_table(run, store, wanted, identity, asked, images["quarantined"], config.extract)
 
 
 def mean_answer_mass(run: Run) -> dict[str, float]:
     """Mean of P(yes) + P(no) over the images, by question."""
     table = read_teacher_table(run)
-    means_Q = table.mass_NQ.mean(axis=0)
-    return dict(zip(table.questions, means_Q.tolist(), strict=True))
+    return dict(zip(table.questions, table.mass_NQ.mean(axis=0).tolist(), strict=True))
 
 
-def _expected(run: Run) -> dict[str, str]:
-    rows = read_splits(run, SPLITS, columns=["image_id", "sha256"])
-    return dict(zip(rows["image_id"].to_pylist(), rows["sha256"].to_pylist(), strict=True))
+def _ask(config: Config, run: Run, wanted: Wanted, plan: Plan, store: AnswerStore, progress: ProgressCallback) -> None:
+    total, meter = len(wanted.sha256), SpeedMeter(progress)
+    with (
+        pool(config.teacher, config.extract, _batches(config, plan)) as options,
+        monitored(total, meter, done=total - plan.images) as monitor,
+    ):
+        assignment = Assignment(config.teacher, config.extract, wanted.questions, plan.ask_PQ, store, monitor)
+        asked = _images(config, run, plan).map_batches(
+            AskTeacher,
+            fn_constructor_args=(assignment,),
+            batch_size=config.extract.batch_size,
+            batch_format="pyarrow",
+            zero_copy_batch=True,
+            **options,
+        )
+        for _ in asked.iter_batches(batch_size=None):
+            pass  # the actors have written their answers; this drives them
+    meter.write(store.folder, engines=options["compute"].max_size)
 
 
-def _answers(
-    config: Config, run: Run, aspects: tuple[Aspect, ...], identity: str, monitor: Any, images: int
-) -> ray.data.Dataset:
-    """The rows of the teacher table, lazily: they are computed when they are written."""
-    extract = config.extract
-    actors = extract.actors or _enough_actors(extract, images)
-    check_fits("extraction", count=actors, cpus=extract.cpus_per_actor, gpus=extract.gpus_per_actor)
+def _images(config: Config, run: Run, plan: Plan) -> ray.data.Dataset:
+    """The images that lack an answer, a batch a block, encoded as they were found."""
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     # The second version of Ray 2.60's Parquet source lists its files in a task that insists on a whole CPU, and would
     # wait for ever where the engines have claimed them all.
     context.use_datasource_v2 = False
-    folders = split_folders(run, SPLITS)
+    files = files_with(run, plan.todo)
+    todo = ray.put(plan.todo)
     return ray.data.read_parquet(
-        [folder.path for folder in folders],
-        filesystem=folders[0].filesystem,
+        [f"{folder.path}/{name}" for folder, name in files],
+        filesystem=files[0][0].filesystem,
         columns=["image_id", "sha256", "image"],
         num_cpus=_NO_CPUS,
-    ).map_batches(
-        AskTeacher,
-        fn_constructor_args=(config.teacher, extract, [aspect.question for aspect in aspects], identity, monitor),
-        batch_size=extract.batch_size,
-        batch_format="pyarrow",
-        zero_copy_batch=True,
-        compute=ray.data.ActorPoolStrategy(size=actors),
-        num_cpus=extract.cpus_per_actor,
-        num_gpus=extract.gpus_per_actor,
-    )
+        # Blocks of a batch: an engine that is done early takes the next from what another would have had.
+        override_num_blocks=_batches(config, plan),
+    ).map_batches(partial(_keep_todo, todo=todo), batch_format="pyarrow", batch_size=None, num_cpus=_NO_CPUS)
 
 
-def _enough_actors(extract: ExtractConfig, images: int) -> int:
-    """As many engines as the cluster holds, but none without a batch to work on."""
-    batches = -(-images // extract.batch_size)
-    return min(how_many(cpus=extract.cpus_per_actor, gpus=extract.gpus_per_actor), max(batches, 1))
+def _keep_todo(block: pa.Table, *, todo: ray.ObjectRef) -> pa.Table:
+    return only_todo(block, ray.get(todo))
+
+
+def _limits(config: Config) -> list[Any]:
+    """What decides whether a table is accepted, not what is in it: the answers are kept, and looked at again."""
+    extract = config.extract
+    return [extract.max_bad_fraction, extract.min_answer_mass, getattr(config.teacher, "max_model_len", None)]
+
+
+def _batches(config: Config, plan: Plan) -> int:
+    return max(1, -(-plan.images // config.extract.batch_size))

@@ -4,86 +4,123 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from functools import partial
 from typing import Any
 
-import numpy as np
-
 from mmkd_ray.cluster.cores import claim_cores
-from mmkd_ray.config import ExtractConfig, TeacherConfig
+from mmkd_ray.config import ExtractConfig, VllmTeacher
 from mmkd_ray.data.decode import decode_rgb
-from mmkd_ray.errors import TeacherError
+from mmkd_ray.errors import DataError, TeacherError
 from mmkd_ray.extract.checkpoint import resolve
 from mmkd_ray.extract.engine import Answers
-from mmkd_ray.extract.prompts import prompt_tokens, single_token
-
-_REASON_LENGTH = 500
-"""Characters of vLLM's own words that an error keeps."""
+from mmkd_ray.extract.engine_thread import Batch, EngineThread, Request, one_line
+from mmkd_ray.extract.prompts import prompt_tokens, with_other_question
+from mmkd_ray.extract.tokens import AnswerTokens, answer_tokens
 
 
 class VllmEngine:
-    """Loads the teacher when it is made; one of these a process."""
+    """Loads the teacher when it is made; one of these a process at a time."""
 
-    def __init__(self, teacher: TeacherConfig, extract: ExtractConfig) -> None:
+    def __init__(self, teacher: VllmTeacher, extract: ExtractConfig) -> None:
         model = resolve(teacher)
-        if not extract.gpus_per_actor:
+        self._in_process = not extract.gpus_per_actor
+        if self._in_process:
             _bind_to_cores(extract.cpus_per_actor)
         # vllm takes 15 s to import and reads its environment while it does: here, not at the top.
         try:
             from transformers import AutoProcessor  # noqa: PLC0415
             from vllm import LLM, SamplingParams  # noqa: PLC0415
             from vllm.exceptions import VLLMError  # noqa: PLC0415
+            from vllm.sampling_params import RequestOutputKind  # noqa: PLC0415
         except ImportError as error:
             raise TeacherError(f"vLLM cannot be imported: {error}; install mmkd-ray[cpu] or mmkd-ray[gpu]") from error
 
         self._template = teacher.prompt
-        self._refusal = VLLMError
         try:
             self._processor = AutoProcessor.from_pretrained(
                 model, revision=teacher.revision, trust_remote_code=teacher.trust_remote_code
             )
-            self._token_ids = self._find_tokens(teacher)
-            self._llm = LLM(model=model, **_engine_args(teacher, extract))
-        except (ImportError, OSError, ValueError, RuntimeError, VLLMError) as error:
-            raise TeacherError(f"the teacher '{teacher.model}' cannot be loaded: {_reason(error)}") from error
-        self._sampling = SamplingParams(
-            temperature=0, max_tokens=1, logprob_token_ids=list(self._token_ids), detokenize=False
+            tokens = answer_tokens(self._processor.tokenizer, teacher)
+            llm = LLM(model=model, **_engine_args(teacher, extract))
+        except (ImportError, OSError, ValueError, TypeError, RuntimeError, VLLMError) as error:
+            raise TeacherError(f"the teacher '{teacher.model}' cannot be loaded: {one_line(error)}") from error
+        self._refusals = (ValueError, VLLMError)
+        self._renderer = llm.llm_engine.renderer
+        self._rendering = threading.Lock()
+        self._thread = EngineThread(
+            engine=llm.llm_engine,
+            params=SamplingParams(
+                temperature=0,
+                max_tokens=1,
+                logprob_token_ids=tokens.all,
+                detokenize=False,
+                output_kind=RequestOutputKind.FINAL_ONLY,
+            ),
+            read=partial(_read_answer, tokens),
+            refusals=self._refusals,
         )
 
     def answer(self, images: Sequence[bytes], questions: Sequence[str]) -> Answers:
         """Ask every question about every encoded image (RGB, first frame, as a person sees it)."""
         prompts_Q = [prompt_tokens(self._processor, self._template, question) for question in questions]
-        prompts: list[Any] = []
-        for encoded in images:
-            data = {"image": decode_rgb(encoded)}
+        batch = Batch(len(images), len(questions))
+        for row, encoded in enumerate(images):
+            try:
+                data = self._image_data(encoded)
+                # vLLM's cache of prepared images wants requests to come in the order in which they were prepared.
+                with self._rendering:
+                    for column, prompt in enumerate(self._render(data, prompts_Q)):
+                        self._thread.submit(Request(batch, row, column, prompt))
+            except (DataError, *self._refusals) as error:
+                batch.fail_image(row, one_line(error))
+        return batch.wait()
+
+    def counts(self) -> dict[str, float]:
+        """See `engine_thread.Counts`."""
+        return asdict(self._thread.counts)
+
+    def close(self) -> None:
+        """Let go of the engine, so that another one may be made in this process."""
+        self._thread.close()
+        del self._renderer
+
+    def _image_data(self, encoded: bytes) -> dict[str, Any]:
+        return {
+            "multi_modal_data": {"image": decode_rgb(encoded)},
             # Otherwise vLLM hashes the pixels again for every question to find that it has seen the image.
-            uuids = {"image": hashlib.sha256(encoded).hexdigest()}
-            prompts += [
-                {"prompt_token_ids": tokens, "multi_modal_data": data, "multi_modal_uuids": uuids}
-                for tokens in prompts_Q
-            ]
-        try:
-            outputs = self._llm.generate(prompts, self._sampling, use_tqdm=False)
-        except (ValueError, self._refusal) as error:
-            raise TeacherError(f"the teacher cannot be asked: {_reason(error)}") from error
-        log_p_NQA = np.array([self._answer_logprobs(output) for output in outputs], dtype=np.float32).reshape(
-            len(images), len(questions), 2
-        )
-        return Answers(log_p_yes_NQ=log_p_NQA[..., 0], log_p_no_NQ=log_p_NQA[..., 1])
+            "multi_modal_uuids": {"image": hashlib.sha256(encoded).hexdigest()},
+        }
 
-    def _find_tokens(self, teacher: TeacherConfig) -> tuple[int, int]:
-        tokenizer = self._processor.tokenizer
-        return single_token(tokenizer, teacher.yes_token), single_token(tokenizer, teacher.no_token)
+    def _render(self, data: dict[str, Any], prompts_Q: list[list[int]]) -> Iterator[Any]:
+        """The processor's outcome for each question.
 
-    def _answer_logprobs(self, output: Any) -> list[float]:
-        first_token = output.outputs[0].logprobs[0]
-        return [first_token[token].logprob for token in self._token_ids]
+        In this process the image's own part of the first is shared by all others. An engine in another process must
+        have the cache of prepared images between the two asked every time, or its two ends would drift apart.
+        """
+        first: dict[str, Any] = {}
+        for tokens in prompts_Q:
+            shared = None
+            if first:
+                shared = with_other_question(first["prompt_token_ids"], _image_end(first), prompts_Q[0], tokens)
+            if shared is not None:
+                yield {**first, "prompt_token_ids": shared}
+                continue
+            prompt: Any = {"prompt_token_ids": tokens, **data}
+            rendered: Any = self._renderer.render_cmpl([prompt])[0]
+            if self._in_process and not first:
+                first = rendered
+            yield rendered
 
 
-def _reason(error: Exception) -> str:
-    """One line of an error: pydantic's, which vLLM raises, say only on their second line what is wrong."""
-    lines = [line.strip() for line in str(error).splitlines() if "For further information" not in line]
-    return " ".join(filter(None, lines))[:_REASON_LENGTH] or type(error).__name__
+def _image_end(rendered: Any) -> int:
+    return max(place.offset + place.length for place in rendered["mm_placeholders"]["image"])
+
+
+def _read_answer(tokens: AnswerTokens, output: Any) -> tuple[float, float]:
+    return tokens.log_p({token: entry.logprob for token, entry in output.outputs[0].logprobs[0].items()})
 
 
 def _bind_to_cores(count: int) -> None:
@@ -111,7 +148,7 @@ def _bind_to_cores(count: int) -> None:
     torch.set_num_threads(len(cores))
 
 
-def _engine_args(teacher: TeacherConfig, extract: ExtractConfig) -> dict[str, Any]:
+def _engine_args(teacher: VllmTeacher, extract: ExtractConfig) -> dict[str, Any]:
     args: dict[str, Any] = {
         "revision": teacher.revision,
         "tokenizer_revision": teacher.revision,
@@ -127,10 +164,21 @@ def _engine_args(teacher: TeacherConfig, extract: ExtractConfig) -> dict[str, An
         "tensor_parallel_size": extract.tensor_parallel_size,
         "seed": 0,
     }
+    return args | _device_args(extract) | extract.engine_args | teacher.engine_args
+
+
+def _device_args(extract: ExtractConfig) -> dict[str, Any]:
     if extract.gpus_per_actor:
-        args["gpu_memory_utilization"] = extract.gpu_memory_utilization
-    else:
+        share = min(extract.gpus_per_actor, 1)
+        args: dict[str, Any] = {"gpu_memory_utilization": extract.gpu_memory_utilization or 0.9 * share}
+        if extract.tensor_parallel_size > 1:
+            args["distributed_executor_backend"] = "ray"  # in the actor's placement group
+        return args
+    return {
         # Compiling for a CPU takes longer than it saves on a run of minutes.
-        args["enforce_eager"] = True
-        args["kv_cache_memory_bytes"] = round(extract.kv_cache_gib * 2**30)
-    return args
+        "enforce_eager": True,
+        "kv_cache_memory_bytes": round(extract.kv_cache_gib * 2**30),
+        # Only whole blocks are shared between the questions of an image: the smallest that vLLM has on a CPU. With its
+        # default of 128 tokens most images would be prefilled again for every question.
+        "block_size": 32,
+    }

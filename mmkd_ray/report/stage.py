@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config, to_yaml
 from mmkd_ray.data.table import read_splits
+from mmkd_ray.extract.checkpoint import describe_teacher
 from mmkd_ray.extract.table import TeacherTable, read_teacher_table
 from mmkd_ray.report import words
 from mmkd_ray.report.charts import GainChart, gain_chart, interval_chart, learning_curves
@@ -59,11 +60,12 @@ def render(page: dict[str, Any]) -> str:
 
 def gather(config: Config, run: Run, summary: dict[str, Any], evaluation: dict[str, Any]) -> dict[str, Any]:
     """All that the template shows, by name."""
-    teacher = read_teacher_table(run)
+    teacher = read_teacher_table(run, evaluation["questions"])
     arms, arm = evaluation["arms"], focus_arm(evaluation)
     differences = {name: measured["difference"] for name, measured in arms.items() if measured.get("difference")}
     return {
         "config": config,
+        "teacher_name": describe_teacher(config.teacher),
         "summary": summary,
         "evaluation": evaluation,
         "arm": arm,

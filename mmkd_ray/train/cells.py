@@ -44,6 +44,8 @@ def list_cells(config: Config, run: Run) -> list[Cell]:
         # Every arm has the same Q outputs, whatever they are taught.
         "aspects": len(aspects),
     }
+    # An answer does not depend on what else was asked: a table with more questions teaches the same.
+    asked = teacher["asked"] | {"questions": [aspect.question for aspect in aspects]}
     taught = {
         "alpha": config.train.alpha,
         "orientation_sensitive": [aspect.orientation_sensitive for aspect in aspects],
@@ -51,7 +53,7 @@ def list_cells(config: Config, run: Run) -> list[Cell]:
 
     def identity(arm: ArmName, seed: int) -> str:
         targets = None if arm == BASELINE else taught
-        answers = teacher["fingerprint"] if uses_teacher(arm) else None
+        answers = asked if uses_teacher(arm) else None
         return fingerprint(arm=arm, seed=seed, **shared, targets=targets, answers=answers)
 
     return [Cell(arm, seed, identity(arm, seed)) for seed in config.study.seeds for arm in config.study.arms]

@@ -25,7 +25,7 @@ class Classroom:
     def __init__(self, config: Config, run: Run, aspects: tuple[Aspect, ...]) -> None:
         self._config = config
         size = config.student.image_size
-        table = read_teacher_table(run)
+        table = read_teacher_table(run, [aspect.question for aspect in aspects])
         self.train = load_pixels(run, ["train"], size=config.train.decode_size or size)
         self.val = load_pixels(run, ["val"], size=size)
         self.classes = len(run.require(run.images, "images")["class_names"])

@@ -149,7 +149,9 @@ class StudentTrainer:
             targets_BQ = lesson.aspect_targets_NQ[batch.rows_B].to(self._device)
             # The teacher saw the image unflipped: "facing left" must not be taught with a mirrored picture.
             wrong_BQ = batch.views.flipped_B[:, None] & lesson.orientation_sensitive_Q
-            mask_BQ = (~wrong_BQ).to(self._device, targets_BQ.dtype)
+            # nan: the teacher could not be asked.
+            mask_BQ = (~wrong_BQ).to(self._device) & targets_BQ.isfinite()
+            mask_BQ, targets_BQ = mask_BQ.to(targets_BQ.dtype), targets_BQ.nan_to_num()
         class_logits_BC, aspect_logits_BQ = self._model(images_BCHW)
         return hybrid_loss(
             class_logits_BC,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
 from typing import Any
 
 from ray.train.torch import TorchTrainer
@@ -13,14 +12,14 @@ from ray.train.v2.api.config import CheckpointConfig, FailureConfig, RunConfig, 
 from mmkd_ray.artifacts import Run, fingerprint
 from mmkd_ray.aspects.questions import Aspect, load_aspects
 from mmkd_ray.cluster.connection import check_fits, how_many
-from mmkd_ray.cluster.monitor import monitored
+from mmkd_ray.cluster.monitor import ProgressCallback, monitored
 from mmkd_ray.config import Config
 from mmkd_ray.errors import StudentError
 from mmkd_ray.train.cells import Cell, list_cells
 from mmkd_ray.train.worker import train_cells
 
 
-def run_study(config: Config, run: Run, progress: Callable[[int, int], None]) -> list[Cell]:
+def run_study(config: Config, run: Run, progress: ProgressCallback) -> list[Cell]:
     """Train every cell that is not trained yet; continue the ones that were interrupted.
 
     Cells are dealt out to *lanes*. A lane is one Ray Train worker group that trains its cells in turn, so that a cold

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
@@ -13,10 +14,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmkd_ray.config import ExtractConfig, TeacherConfig
+from mmkd_ray.config import ExtractConfig, VllmTeacher
 from mmkd_ray.errors import TeacherError
 from mmkd_ray.extract.engine import Answers, answer_mass, p_yes
-from tests.checkpoints import QUESTIONS, build_internvl, build_smolvlm, hf_answers
+from tests.checkpoints import (
+    QUESTIONS,
+    build_gemma3,
+    build_internvl,
+    build_llava,
+    build_llava_onevision,
+    build_mistral3,
+    build_qwen2_5_vl,
+    build_qwen3_vl,
+    build_smolvlm,
+    hf_answers,
+)
 
 PROMPT = (
     "The picture shows a single bird, drawn for a field guide. Look at its shape, at the colours of its back, belly "
@@ -25,7 +37,16 @@ PROMPT = (
 )
 """Long enough that questions share whole blocks of vLLM's prefix cache (128 tokens on a CPU)."""
 
-FAMILIES: dict[str, Callable[[Path], Path]] = {"internvl": build_internvl, "smolvlm": build_smolvlm}
+FAMILIES: dict[str, Callable[[Path], Path]] = {
+    "internvl": build_internvl,
+    "smolvlm": build_smolvlm,
+    "qwen2_5_vl": build_qwen2_5_vl,
+    "qwen3_vl": build_qwen3_vl,
+    "llava_onevision": build_llava_onevision,
+    "llava": build_llava,
+    "mistral3": build_mistral3,
+    "gemma3": build_gemma3,
+}
 TOO_LONG = "Is it a bird? " * 200
 
 
@@ -71,7 +92,9 @@ def ask_in_this_process(folder: str, images: list[bytes], questions: list[str]) 
     """Everything that is asked of one engine; runs in a process of its own, which is bound to a core for good."""
     from mmkd_ray.extract.vllm_engine import VllmEngine
 
-    engine = VllmEngine(TeacherConfig(model=folder, prompt=PROMPT, dtype="float32"), ExtractConfig())
+    # The engine before this one, if Python came to it later, would end vLLM's process group, which is now ours.
+    gc.collect()
+    engine = VllmEngine(VllmTeacher(model=folder, prompt=PROMPT, dtype="float32"), ExtractConfig())
     plain = engine.answer(images, questions)
     with pytest.raises(TeacherError) as raised:
         engine.answer(images[:1], [questions[0], TOO_LONG])
@@ -98,7 +121,7 @@ def _joined(parts: Sequence[Answers], *, axis: int) -> Answers:
 
 @pytest.fixture(scope="module")
 def engine_process() -> Iterator[ProcessPoolExecutor]:
-    """One process for both families: most of the time goes into importing vLLM."""
+    """One process for all families: most of the time goes into importing vLLM."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         yield pool
 

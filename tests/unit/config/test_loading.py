@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from mmkd_ray.config import load, to_yaml, validate
@@ -41,7 +43,10 @@ def test_overrides_reach_nested_keys_and_are_typed(tmp_path):
         ("teacher", "prompt", "Yes or no?", "the prompt must contain {question}"),
         ("data", "source", "folders", "data.source: got 'folders'; accepted are 'fieldguide', 'folder'"),
         ("data", "path", "x", "unknown key 'data.path'; did you mean"),
-        ("extract", "tensor_parallel_size", 2, "set extract.gpus_per_actor as well"),
+        ("teacher", "kind", "vlm", "teacher.kind: got 'vlm'; accepted are 'vllm', 'openai', 'imported', 'no_inference'"),
+        ("teacher", "promt", "{question}", "unknown key 'teacher.promt'; did you mean 'teacher.prompt'?"),
+        ("extract", "gpus_per_actor", 2, "an engine would leave GPUs idle"),
+        ("extract", "tensor_parallel_size", 2, "set extract.gpus_per_actor to the same number"),
     ],
 )
 def test_a_mistake_is_one_line_with_the_keys_path(section, key, value, message):
@@ -83,3 +88,47 @@ def test_a_malformed_override_is_named(tmp_path, override):
 @pytest.mark.parametrize("name", ["quickstart", "own_images", "fresh_study"])
 def test_shipped_configurations_are_valid(name, repository):
     assert load(repository / "configs" / f"{name}.yaml").name == name
+
+
+def test_engines_that_share_a_gpu_may_not_take_more_of_it_than_their_share():
+    shared = {"gpus_per_actor": 0.5}
+    assert validate({**MINIMAL, "extract": shared}).extract.gpus_per_actor == 0.5
+    with pytest.raises(ConfigError, match="engines on one GPU would run out of memory"):
+        validate({**MINIMAL, "extract": {**shared, "gpu_memory_utilization": 0.8}})
+
+
+def test_a_file_is_laid_over_those_that_it_includes(tmp_path):
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "data.yaml").write_text(
+        "data: {source: fieldguide, train_per_class: 3, val_per_class: 2}\naspects: {source: fieldguide}\n"
+    )
+    (tmp_path / "teacher.yaml").write_text("teacher: {prompt: 'So: {question}', processor_args: {max_patches: 1}}\n")
+    (tmp_path / "main.yaml").write_text(
+        "include: [base/data.yaml, teacher.yaml]\nname: t\ndata: {train_per_class: 4}\n"
+        "teacher: {processor_args: {min_patches: 2}}\n"
+    )
+    config = load(tmp_path / "main.yaml", ["data.val_per_class=7"])
+    assert (config.data.train_per_class, config.data.val_per_class) == (4, 7)
+    assert config.teacher.prompt == "So: {question}"
+    assert config.teacher.processor_args == {"max_patches": 1, "min_patches": 2}
+
+
+def test_a_further_file_is_laid_over_the_first_in_the_order_of_the_command_line(tmp_path):
+    (tmp_path / "main.yaml").write_text("name: t\ndata: {source: fieldguide}\naspects: {source: fieldguide}\n")
+    (tmp_path / "fast.yaml").write_text("train: {epochs: 3, lr: 0.5}\n")
+    config = load(tmp_path / "main.yaml", ["train.lr=0.1", str(tmp_path / "fast.yaml"), "train.epochs=4"])
+    assert (config.train.lr, config.train.epochs) == (0.5, 4)
+
+
+def test_a_file_that_includes_itself_is_an_error(tmp_path):
+    (tmp_path / "a.yaml").write_text("include: [b.yaml]\n")
+    (tmp_path / "b.yaml").write_text("include: [a.yaml]\n")
+    with pytest.raises(ConfigError, match="includes itself, by way of"):
+        load(tmp_path / "a.yaml")
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in Path(__file__).parents[3].joinpath("configs/teachers").glob("*.yaml")))
+def test_shipped_teachers_are_valid_over_own_images(repository, name):
+    config = load(repository / "configs/own_images.yaml", [str(repository / "configs/teachers" / name)])
+    assert not config.teacher.trust_remote_code
+    assert config.teacher.revision

@@ -9,9 +9,14 @@ from mmkd_ray.errors import DataError
 from tests.unit.data.test_folder import picture
 
 
-def config_for(path, **data):
+def config_for(path, *, max_bad_fraction=0.0, **data):
     return validate(
-        {"name": "t", "data": {"source": "folder", "path": str(path), **data}, "aspects": {"source": "fieldguide"}}
+        {
+            "name": "t",
+            "data": {"source": "folder", "path": str(path), **data},
+            "aspects": {"source": "fieldguide"},
+            "extract": {"max_bad_fraction": max_bad_fraction},
+        }
     )
 
 
@@ -73,7 +78,10 @@ def test_bad_images_are_listed_and_too_many_stop_the_run(folder, run):
     assert run.images.read_table("quarantine.parquet").to_pylist() == [
         {"path": "a/bad.png", "reason": "not a readable image: the file is empty"}
     ]
-    with pytest.raises(DataError, match=r"1 of 21 images cannot be read, more than data.max_bad_fraction = 0.0"):
+    with pytest.raises(DataError, match=r"1 of 21 images cannot be read, more than extract.max_bad_fraction = 0.0"):
+        build_image_table(config_for(folder, max_bad_fraction=0.0), run, no_progress)
+    run.images.delete()
+    with pytest.raises(DataError, match="1 of 21 images cannot be read"):
         build_image_table(config_for(folder, max_bad_fraction=0.0), run, no_progress)
     assert run.images.record() is None
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mmkd_ray import fieldguide
-from mmkd_ray.config import TeacherConfig
+from mmkd_ray.config import VllmTeacher
 from mmkd_ray.errors import TeacherError
 from mmkd_ray.extract import checkpoint
 from mmkd_ray.extract.checkpoint import content_identity, is_local, resolve
@@ -24,8 +24,8 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def teacher(model: Path | str, **settings: str) -> TeacherConfig:
-    return TeacherConfig(model=str(model), **settings)
+def teacher(model: Path | str, **settings: str) -> VllmTeacher:
+    return VllmTeacher(model=str(model), **settings)
 
 
 def test_a_folder_resolves_to_its_absolute_path(folder: Path, monkeypatch: pytest.MonkeyPatch):

@@ -157,7 +157,7 @@ def write_teacher(config: Config, run: Run, images: list[dict], plan: Plan) -> N
     )
     run.teacher.child("table").write_table("part-00000.parquet", table)
     aspects = [Aspect(question) for question in plan.questions]
-    run.teacher.write_json("questions.json", [{"id": aspect.id, "question": aspect.question} for aspect in aspects])
+    run.teacher.write_json("questions.json", [{"question": aspect.question} for aspect in aspects])
     asked = what_is_asked(config, run.images.record())
     run.teacher.finish("teacher", asked=asked, ledger={"questions": len(aspects)})
 

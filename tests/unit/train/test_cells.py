@@ -22,7 +22,9 @@ def make(run, tmp_path):
             "aspects": {"source": "file", "path": str(questions)},
             "study": {"arms": ["ce", "makd"], "seeds": [0, 1]},
         }
-        config = validate({**tree, **{key: {**tree.get(key, {}), **value} for key, value in sections.items()}})
+        for key, value in sections.items():
+            tree[key] = value if "source" in value else {**tree.get(key, {}), **value}
+        config = validate(tree)
         if record:
             run.images.finish("images", settings=settings_identity(config), digest="d")
             run.teacher.finish("teacher", asked=what_is_asked(config, {"digest": "d"}))
@@ -71,13 +73,26 @@ def test_an_orientation_flag_changes_what_is_taught_and_not_what_is_asked(make, 
 
 
 @pytest.mark.parametrize(
-    ("change", "command"),
-    [({"data": {"species_seed": 7}}, "images"), ({"teacher": {"prompt": "{question}?"}}, "extract")],
+    ("change", "message"),
+    [
+        ({"data": {"species_seed": 7}}, "made for another configuration: run `mmkd images CONFIG` first"),
+        ({"teacher": {"prompt": "{question}?"}}, r"teacher.prompt was '{question} The.* is '{question}\?'; run `mmkd ext"),
+        ({"teacher": {"tokens": "all_variants"}}, "teacher.tokens was 'canonical' and is 'all_variants'"),
+        ({"aspects": {"source": "fieldguide"}}, "has no answers to 52 of the questions, e.g. 'Does the"),
+    ],
 )
-def test_artifacts_of_another_configuration_are_refused(make, run, change, command):
+def test_artifacts_of_another_configuration_are_refused(make, run, change, message):
     make()
-    with pytest.raises(ArtifactError, match=f"made for another configuration: run `mmkd {command} CONFIG` first"):
+    with pytest.raises(ArtifactError, match=message):
         list_cells(make(record=False, **change), run)
+
+
+def test_a_table_with_more_questions_in_another_order_teaches_the_same(make, run, tmp_path):
+    before = identities(make(), run)
+    record = run.teacher.record()
+    record["asked"]["questions"] = ["Is it big?", *record["asked"]["questions"][::-1]]
+    run.teacher.finish("another", **{key: value for key, value in record.items() if key != "fingerprint"})
+    assert identities(make(record=False), run) == before
 
 
 def test_untrained_and_stale_students_are_refused(make, run):

@@ -1,0 +1,121 @@
+"""What an extraction will take, before it is run: images, questions, tokens, hours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from mmkd_ray.artifacts import Run
+from mmkd_ray.config import Config, ImportedTeacher, VllmTeacher
+from mmkd_ray.data.decode import decode_rgb
+from mmkd_ray.data.table import read_splits, require_images
+from mmkd_ray.errors import ConfigError, TeacherError
+from mmkd_ray.extract.checkpoint import describe_teacher, resolve
+from mmkd_ray.extract.identity import SPLITS, what_is_asked
+from mmkd_ray.extract.plan import make_plan, wanted_cells
+from mmkd_ray.extract.prompts import chat_prompt, prompt_tokens
+from mmkd_ray.extract.speed import read_speed
+from mmkd_ray.extract.store import AnswerStore
+
+_SAMPLE = 16
+"""Images whose tokens are counted: some processors make more of larger ones."""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Prompt tokens of one image, means over some images and all questions."""
+
+    shared: float
+    """T_p + T_i: everything up to the image's end, the same for all questions."""
+    question: float
+    """T_q: what follows."""
+
+    def least(self, questions: float) -> float:
+        """Tokens to prefill for an image where everything that can be shared is: T_p + T_i + Q T_q."""
+        return self.shared + questions * self.question
+
+    def one_by_one(self, questions: float) -> float:
+        """Tokens where nothing is shared: Q (T_p + T_i + T_q)."""
+        return questions * (self.shared + self.question)
+
+
+def describe_cost(config: Config, run: Run, *, answers_per_second: float | None = None) -> list[str]:
+    """Lines for a person.
+
+    Args:
+        config: the run's configuration.
+        run: with its image table finished.
+        answers_per_second: of one engine; as measured by the last extraction of this teacher here if unset.
+
+    Raises:
+        ConfigError: the teacher's answers are imported, so that nothing is asked.
+    """
+    if isinstance(config.teacher, ImportedTeacher):
+        raise ConfigError("teacher.kind is 'imported': its answers are read by `mmkd import-teacher`, none are asked")
+    asked = what_is_asked(config, require_images(config, run))
+    store, wanted = AnswerStore(run, asked["teacher"]), wanted_cells(run, tuple(asked["questions"]))
+    plan = make_plan(wanted, store.present(wanted))
+    images, questions = len(wanted.sha256), len(wanted.questions)
+    lines = [
+        f"teacher   {describe_teacher(config.teacher)}",
+        f"images    {images:,} ({' and '.join(SPLITS)}), {plan.images:,} of them with something to ask",
+        f"questions {questions}",
+        f"cells     {images * questions:,} wanted, {images * questions - plan.cells:,} present, {plan.cells:,} to ask",
+    ]
+    if plan.images:
+        lines.append(_tokens_line(config, run, wanted.questions, plan.images, plan.cells))
+        lines.append(_time_line(config, plan.cells, answers_per_second, read_speed(store.folder)))
+    return lines
+
+
+def count_tokens(teacher: VllmTeacher, images: list[bytes], questions: tuple[str, ...]) -> Tokens:
+    """Count the tokens of prompts by the checkpoint's own processor.
+
+    Raises:
+        TeacherError: the processor cannot be loaded.
+    """
+    from transformers import AutoProcessor  # noqa: PLC0415 (seconds)
+
+    try:
+        processor: Any = AutoProcessor.from_pretrained(
+            resolve(teacher), revision=teacher.revision, trust_remote_code=teacher.trust_remote_code
+        )
+    except (OSError, ValueError, ImportError) as error:
+        raise TeacherError(f"the processor of '{teacher.model}' cannot be loaded: {error}") from error
+    first = prompt_tokens(processor, teacher.prompt, questions[0])
+    text = chat_prompt(processor, teacher.prompt, questions[0])
+    after = len(first) - 1 - first.index(processor.image_token_id) if processor.image_token_id in first else 0
+    shared = [
+        len(processor(text=text, images=[decode_rgb(encoded)], **teacher.processor_args)["input_ids"][0]) - after
+        for encoded in images
+    ]
+    lengths = [len(prompt_tokens(processor, teacher.prompt, question)) for question in questions]
+    return Tokens(sum(shared) / len(shared), after + sum(lengths) / len(lengths) - len(first))
+
+
+def _tokens_line(config: Config, run: Run, questions: tuple[str, ...], images: int, cells: int) -> str:
+    if not isinstance(config.teacher, VllmTeacher):
+        return f"requests  {cells:,}, one a cell"
+    sample = read_splits(run, SPLITS[:1], columns=["image"])["image"].slice(0, _SAMPLE).to_pylist()
+    tokens = count_tokens(config.teacher, sample, questions)
+    each = cells / images
+    least, naive = tokens.least(each), tokens.one_by_one(each)
+    return (
+        f"tokens    {tokens.shared:,.0f} shared by an image's questions + {tokens.question:.1f} a question: "
+        f"{least:,.0f} an image, {images * least:,.0f} in all ({naive / least:.1f} x as many if asked one by one)"
+    )
+
+
+def _time_line(config: Config, cells: int, given: float | None, measured: float | None) -> str:
+    rate = given or measured
+    if rate is None:
+        return "time      unknown: give --answers-per-second (of one engine), or extract a part and ask again"
+    hours = cells / rate / 3600
+    source = "as given" if given else "as measured here"
+    gpus = config.extract.gpus_per_actor
+    spent = f"{hours * gpus:,.3f} GPU-hours" if gpus else f"{hours * config.extract.cpus_per_actor:,.3f} core-hours"
+    engines = config.extract.actors or 1
+    return (
+        f"time      {spent}; {hours / engines:,.3f} h on {engines} engine{'s' if engines > 1 else ''} at {rate:,.0f} "
+        f"answers/s each ({source}), loading not counted"
+    )

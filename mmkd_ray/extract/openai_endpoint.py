@@ -1,0 +1,158 @@
+"""An OpenAI-compatible endpoint: who is asked, with which key, and what its failures mean."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Self
+from urllib.parse import urlsplit
+
+import openai
+
+from mmkd_ray.config import OpenAiTeacher
+from mmkd_ray.errors import TeacherError
+
+_SAID_LENGTH = 300
+"""Characters of an endpoint's own words that an error keeps."""
+_PLACEHOLDER = "none"
+"""The key for a server on this machine, which usually asks for none; the `openai` package insists on one."""
+_KNOWN_AGAIN = 8
+"""Characters at the start of a key by which an endpoint's echo of it is known, even one that is cut off or masked."""
+_REFUSED_CELL = {400, 413, 422}
+"""Statuses that are about what was sent: a prompt too long, an image too large or refused."""
+_PASSING = {408, 409, 429}
+"""Statuses, with all from 500, that the `openai` package retries."""
+
+Failure = openai.OpenAIError | ValueError
+"""What a request raises; ValueError where an answer is not the JSON that it says it is."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Who is asked. Every text from outside goes through `said`, which takes the key out of it."""
+
+    base_url: str
+    model: str
+    key_env: str
+    key: str | None = field(repr=False)
+
+    @classmethod
+    def of(cls, teacher: OpenAiTeacher) -> Self:
+        """The endpoint of a teacher, its key read from the environment of this process.
+
+        Raises:
+            TeacherError: the variable is missing though the endpoint is not on this machine, or holds no key.
+        """
+        key = os.environ.get(teacher.api_key_env, "").strip() or None
+        if key is None and not _is_on_this_machine(teacher.base_url):
+            raise TeacherError(
+                f"{teacher.base_url} needs a key, but the environment variable {teacher.api_key_env} is not set in "
+                "the actors; set it (to any word, if the endpoint asks for no key), or name another one in "
+                "teacher.api_key_env"
+            )
+        if key is not None and not re.fullmatch(r"[!-~]+", key):
+            # The HTTP library would say so too, and quote the key.
+            raise TeacherError(
+                f"the environment variable {teacher.api_key_env} holds no key: a key is printable ASCII without spaces"
+            )
+        return cls(teacher.base_url, teacher.model, teacher.api_key_env, key)
+
+    @property
+    def sent_key(self) -> str:
+        """The key that goes into the request."""
+        return self.key or _PLACEHOLDER
+
+    def said(self, words: object) -> str:
+        """One line of what an endpoint or a library said, without the key."""
+        text = str(words)
+        if self.key is not None:
+            text = re.sub(_echo_of(self.key), "<key>", text)
+        # Only then: a key that is cut in two is not found.
+        return " ".join(text.split())[:_SAID_LENGTH]
+
+    def refusal(self, failure: Failure) -> str | None:
+        """Why this one image cannot be asked; None if the failure is not about the image.
+
+        A refusal of log-probabilities has the same status, and would come back for every image.
+        """
+        if not isinstance(failure, openai.APIStatusError) or failure.status_code not in _REFUSED_CELL:
+            return None
+        reason = self._reason(failure)
+        return None if "logprobs" in reason else f"the endpoint refuses it ({failure.status_code}): {reason}"
+
+    def error(self, failure: Failure) -> TeacherError:
+        """What a failure means and what to do; it holds no other exception, nor the key."""
+        reason = self._reason(failure)
+        if not isinstance(failure, openai.APIError):
+            return TeacherError(f"{self.base_url} does not answer with a chat completion: {reason}; {_CHECK_URL}")
+        if isinstance(failure, openai.APIStatusError) and not _passes(failure):
+            return TeacherError(self._refused(failure.status_code, reason))
+        retries = failure.request.headers.get("x-stainless-retry-count", "0")
+        return TeacherError(
+            f"{self.base_url} gives no answer after {retries} retries: {reason}; run the same command again when it "
+            "does: what is answered is kept. For an endpoint that is busy or slow, lower teacher.concurrency, set "
+            "teacher.requests_per_minute, or raise teacher.timeout_s"
+        )
+
+    def no_logprobs(self) -> TeacherError:
+        """The error about an answer without log-probabilities."""
+        return TeacherError(
+            f"{self.base_url} answers without log-probabilities for model '{self.model}', and P(yes) is read from "
+            "them; choose a model or an endpoint that returns them (vLLM does)"
+        )
+
+    def _refused(self, status: int, reason: str) -> str:
+        where = f"{self.base_url} refuses ({status}): {reason}"
+        if "logprobs" in reason:
+            return (
+                f"{where}; P(yes) is read from the 20 likeliest first tokens: choose a model or an endpoint that "
+                "gives so many log-probabilities (vLLM does)"
+            )
+        if status == 401:
+            got = f"the key in {self.key_env} is not accepted" if self.key else f"a key is wanted, in {self.key_env}"
+            return f"{where}; {got}: set that environment variable for the actors to a valid one"
+        if status == 403:
+            return f"{where}; the key in {self.key_env} may not use model '{self.model}'"
+        if status == 404:
+            return f"{where}; there is no model '{self.model}' (teacher.model), or {_CHECK_URL}"
+        return where
+
+    def _reason(self, failure: Failure) -> str:
+        if not isinstance(failure, openai.APIStatusError):
+            cause = f" {failure.__cause__}" if failure.__cause__ else ""
+            return self.said(f"{failure}{cause}")
+        return self.said(_message(failure.body) or failure.message)
+
+
+_CHECK_URL = "check teacher.base_url, which usually ends in /v1"
+
+
+def _message(body: object) -> object:
+    """The sentence in an error's body, wherever a server puts it."""
+    if not isinstance(body, Mapping):
+        return body
+    for name in ("message", "detail", "error"):
+        if body.get(name):
+            return _message(body[name])
+    return body
+
+
+def _echo_of(key: str) -> str:
+    """A regular expression; a key that is a mere word, for a server that takes any, can be in other words."""
+    start = re.escape(key[:_KNOWN_AGAIN])
+    return start + r"[!-~]*" if len(key) >= _KNOWN_AGAIN else rf"\b{start}\b"
+
+
+def _passes(failure: openai.APIStatusError) -> bool:
+    return failure.status_code in _PASSING or failure.status_code >= 500
+
+
+def _is_on_this_machine(base_url: str) -> bool:
+    host = urlsplit(base_url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,45 @@
+"""Images as an endpoint is sent them."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+from PIL import ExifTags, Image
+
+from mmkd_ray.data.decode import decode_rgb
+
+_PNG_BIT_DEPTH = 24
+"""Where a PNG says it: after signature, length and name of the first chunk, width and height."""
+
+
+def data_uri(encoded: bytes) -> str:
+    """The `data:` URI of an image, such that any decoder shows what a person would see.
+
+    The bytes go as they are where nothing about them is left to a decoder, and else as a PNG of their pixels.
+
+    Raises:
+        DataError: the image cannot be read: said here, as by every engine, before anyone is asked about it.
+    """
+    image = decode_rgb(encoded)
+    plain = _plain_format(encoded)
+    if plain is None:
+        stream = io.BytesIO()
+        image.save(stream, "PNG")
+        encoded, plain = stream.getvalue(), "PNG"
+    return f"data:image/{plain.lower()};base64,{base64.b64encode(encoded).decode('ascii')}"
+
+
+def _plain_format(encoded: bytes) -> str | None:
+    """PNG or JPEG, for one frame of RGB or grey with 8 bits a channel, opaque and upright; None for all else."""
+    with Image.open(io.BytesIO(encoded)) as image:
+        plain = (
+            image.format in ("PNG", "JPEG")
+            and image.mode in ("RGB", "L")
+            and "transparency" not in image.info
+            and getattr(image, "n_frames", 1) == 1
+            and image.getexif().get(ExifTags.Base.Orientation, 1) == 1
+            # Pillow reads PNGs of 2 to 16 bits a channel in these modes too.
+            and (image.format == "JPEG" or encoded[_PNG_BIT_DEPTH] == 8)
+        )
+        return image.format if plain else None
