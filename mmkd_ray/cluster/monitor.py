@@ -34,6 +34,8 @@ class Monitor:
         self._crashes: Counter[str] = Counter()
         self._stopping = False
         self._in_flight: Counter[str] = Counter()
+        self._ended: set[str] = set()
+        self._engines: dict[str, list[dict[str, float]]] = {}
 
     def add(self, done: int, **counts: int) -> None:
         """Count `done` more, and others by name."""
@@ -52,10 +54,25 @@ class Monitor:
         self._in_flight[worker] += not self._stopping
         return not self._stopping
 
-    def end(self, worker: str, done: int, **counts: int) -> None:
-        """Count a piece of work that has ended."""
+    def end(self, worker: str, piece: str, done: int, **counts: int) -> None:
+        """Count a piece of work that has ended; once, however often Ray has it done again after a restart."""
         self._in_flight[worker] -= 1
-        self.add(done, **counts)
+        if piece not in self._ended:
+            self._ended.add(piece)
+            self.add(done, **counts)
+
+    def measure(self, worker: str, counts: dict[str, float]) -> None:
+        """Note what a worker's engine has done so far, with the time; the first and the last note are kept."""
+        now = {"time": time.monotonic(), **counts}
+        self._engines[worker] = [*self._engines.get(worker, [])[:1], now]
+
+    def engines(self) -> list[dict[str, float]]:
+        """What each engine has done between its first and its last note, `time` in seconds among it."""
+        return [
+            {key: last - first.get(key, 0) for key, last in notes[-1].items()}
+            for notes in self._engines.values()
+            for first in notes[:1]
+        ]
 
     def stop(self) -> None:
         """Let nothing new begin."""

@@ -17,7 +17,7 @@ from mmkd_ray.cluster.environment import prepare_process
 from mmkd_ray.config import ExtractConfig, Teacher
 from mmkd_ray.errors import MmkdError, TeacherError
 from mmkd_ray.extract.checkpoint import needs_hub
-from mmkd_ray.extract.engine import load_engine
+from mmkd_ray.extract.engines import load_engine
 from mmkd_ray.extract.preflight import find_problem
 from mmkd_ray.extract.store import AnswerStore
 
@@ -66,27 +66,28 @@ class AskTeacher:
                 break
             columns = self._assignment.ask_PQ[ask]
             questions = [text for text, wanted in zip(self._assignment.questions, columns, strict=True) if wanted]
+            name = self._assignment.store.name(*_names(images), questions)
             try:
-                failed = self._ask(images, questions)
+                failed = self._ask(name, images, questions)
             except MmkdError as error:
                 self._give_up(error)
             except Exception as error:
                 self._die(error)
             asked += images.num_rows
             good = images.num_rows - failed
-            self._monitor.end.remote(self._name, good, answers=good * len(questions), quarantined=failed)
+            self._monitor.measure.remote(self._name, self._engine.counts())
+            self._monitor.end.remote(self._name, name, good, answers=good * len(questions), quarantined=failed)
         return pa.table({"images": [asked]})
 
-    def _ask(self, images: pa.Table, questions: list[str]) -> int:
+    def _ask(self, name: str, images: pa.Table, questions: list[str]) -> int:
         """Ask and write; the number of images that could not be asked."""
-        store, image_ids, sha256 = self._assignment.store, *(images[c].to_pylist() for c in ("image_id", "sha256"))
-        name = store.name(image_ids, sha256, questions)
+        store = self._assignment.store
         if store.has(name):
             return 0
         encoded = images["image"].to_pylist()
         self._preflight(encoded, questions)
         answers = self._engine.answer(encoded, questions)
-        store.write(name, image_ids, sha256, questions, answers)
+        store.write(name, *_names(images), questions, answers)
         return len(answers.failed)
 
     def _preflight(self, encoded: list[bytes], questions: list[str]) -> None:
@@ -111,6 +112,10 @@ class AskTeacher:
                 TeacherError(f"the teacher's engine has died {MAX_CRASHES} times of the same cause: {reason}")
             )
         os._exit(1)
+
+
+def _names(images: pa.Table) -> tuple[list[str], list[str]]:
+    return images["image_id"].to_pylist(), images["sha256"].to_pylist()
 
 
 def _by_ask(batch: pa.Table) -> Iterator[tuple[int, pa.Table]]:

@@ -64,7 +64,9 @@ def describe_cost(config: Config, run: Run, *, answers_per_second: float | None 
     ]
     if plan.images:
         lines.append(_tokens_line(config, run, wanted.questions, plan.images, plan.cells))
-        lines.append(_time_line(config, plan.cells, answers_per_second, read_speed(store.folder)))
+        lines.append(
+            _time_line(config, plan.cells, answers_per_second, read_speed(store.folder).get("answers_per_second"))
+        )
     return lines
 
 

@@ -9,8 +9,6 @@ from typing import Protocol
 import numpy as np
 from jaxtyping import Float32
 
-from mmkd_ray.config import ExtractConfig, NoInferenceTeacher, OpenAiTeacher, Teacher, VllmTeacher
-
 
 @dataclass(frozen=True)
 class Answers:
@@ -39,27 +37,6 @@ class Engine(Protocol):
     def counts(self) -> dict[str, float]:
         """What the engine has done so far, e.g. `busy_s`, `prompt_tokens`, `computed_tokens`."""
         ...
-
-
-def load_engine(teacher: Teacher, extract: ExtractConfig) -> Engine:
-    """The engine of a teacher's kind, loaded.
-
-    Raises:
-        TeacherError: it cannot be loaded, or does not answer with single tokens.
-    """
-    # Each brings imports of seconds that the others do not need.
-    if isinstance(teacher, VllmTeacher):
-        from mmkd_ray.extract.vllm_engine import VllmEngine  # noqa: PLC0415
-
-        return VllmEngine(teacher, extract)
-    if isinstance(teacher, OpenAiTeacher):
-        from mmkd_ray.extract.openai_engine import OpenAiEngine  # noqa: PLC0415
-
-        return OpenAiEngine(teacher, extract)
-    assert isinstance(teacher, NoInferenceTeacher), "imported answers are not asked"
-    from mmkd_ray.extract.no_inference import NoInferenceEngine  # noqa: PLC0415
-
-    return NoInferenceEngine()
 
 
 def p_yes(log_p_yes: Float32[np.ndarray, ...], log_p_no: Float32[np.ndarray, ...]) -> Float32[np.ndarray, ...]:

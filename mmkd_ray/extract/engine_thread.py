@@ -91,8 +91,8 @@ class EngineThread:
     `LLM.generate` would wait for the last answer of a batch before it looks at the first image of the next.
     """
 
-    engine: Any
-    """vLLM's `LLMEngine`."""
+    make: Callable[[], Any]
+    """Makes vLLM's `LLMEngine`, in the thread that it will run in: OpenMP keeps settings thread by thread."""
     params: Any
     read: Callable[[Any], tuple[float, float]]
     """(log P(yes), log P(no)) of a finished request's output."""
@@ -105,8 +105,18 @@ class EngineThread:
         self._open: dict[str, Request] = {}
         self._number = 0
         self._dead: BaseException | None = None
+        self._engine: Any = None
+        self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
+        self._ready.wait()
+        if self._dead is not None:
+            raise self._dead
+
+    @property
+    def renderer(self) -> Any:
+        """What makes requests of prompts; for any one thread at a time."""
+        return self._engine.renderer
 
     def submit(self, request: Request) -> None:
         """Hand in one cell; its batch hears of the answer."""
@@ -118,18 +128,21 @@ class EngineThread:
         """End the thread and let go of the engine; everything submitted is answered first."""
         self._inbox.put(None)
         self._thread.join()
-        self.engine = None
+        self._engine = None
 
     def _run(self) -> None:
         try:
+            self._engine = self.make()
+            self._ready.set()
             while self._admit():
                 started = time.perf_counter()
-                outputs = self.engine.step()
+                outputs = self._engine.step()
                 self.counts.busy_s += time.perf_counter() - started
                 for output in outputs:
                     self._deliver(output)
         except BaseException as error:
             self._dead = error
+            self._ready.set()
             for request in self._open.values():
                 request.batch.abandon(error)
             while not self._inbox.empty():
@@ -153,7 +166,7 @@ class EngineThread:
         self._number += 1
         started = time.perf_counter()
         try:
-            self.engine.add_request(name, request.prompt, self.params)
+            self._engine.add_request(name, request.prompt, self.params)
         except self.refusals as error:
             request.batch.fail_cell(request.row, one_line(error))
         else:

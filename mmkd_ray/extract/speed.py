@@ -10,6 +10,7 @@ from mmkd_ray.artifacts import Folder
 from mmkd_ray.cluster.monitor import ProgressCallback
 
 _SPEED = "speed.json"
+_COUNTS = ("busy_s", "requests", "prompt_tokens", "computed_tokens")
 _LEAST_S = 2.0
 """Shorter measurements say nothing."""
 
@@ -28,14 +29,34 @@ class SpeedMeter:
             self._seen = [*self._seen[:1], (time.monotonic(), answers)]
         self.progress(done, total, also)
 
-    def write(self, folder: Folder, engines: int) -> None:
-        """Keep what was measured, for one engine; nothing if it was over too soon."""
+    def write(self, folder: Folder, engines: list[dict[str, float]], actors: int) -> None:
+        """Keep what was measured; nothing if it was over too soon.
+
+        Args:
+            folder: where to.
+            engines: `Monitor.engines()`.
+            actors: engines in the pool.
+        """
         (began, first), (ended, last) = (self._seen or [(0.0, 0)])[0], (self._seen or [(0.0, 0)])[-1]
-        if ended - began >= _LEAST_S:
-            rate = (last - first) / (ended - began) / engines
-            folder.write_json(_SPEED, {"answers_per_second": round(rate, 2), "engines": engines})
+        if ended - began < _LEAST_S:
+            return
+        total = {key: sum(engine.get(key, 0) for engine in engines) for key in ("time", *_COUNTS)}
+        folder.write_json(
+            _SPEED,
+            {
+                "answers_per_second": round((last - first) / (ended - began) / actors, 2),
+                "engines": actors,
+                # From each engine's first batch to its last.
+                "engine_busy": round(total["busy_s"] / max(total["time"], 1e-9), 4),
+                **{key: int(total[key]) for key in _COUNTS if key != "busy_s"},
+            },
+        )
 
 
-def read_speed(folder: Folder) -> float | None:
-    """Answers a second of one engine, as measured in the last extraction; None if there was none."""
-    return folder.read_json(_SPEED)["answers_per_second"] if folder.exists(_SPEED) else None
+def read_speed(folder: Folder) -> dict[str, float]:
+    """What the last extraction has measured; empty if there was none.
+
+    `answers_per_second` of one engine, `engine_busy` (share of the time), `prompt_tokens`, and `computed_tokens`: those
+    of them that were not found in the prefix cache.
+    """
+    return folder.read_json(_SPEED) if folder.exists(_SPEED) else {}

@@ -21,9 +21,6 @@ from mmkd_ray.extract.speed import SpeedMeter
 from mmkd_ray.extract.store import AnswerStore, Wanted
 from mmkd_ray.extract.table import read_teacher_table, write_teacher_table
 
-_NO_CPUS = 0
-"""Reading asks for no CPU: the engines may have claimed them all."""
-
 
 def ask_teacher(config: Config, run: Run, progress: ProgressCallback) -> dict[str, Any]:
     """Ask the teacher every question about every training and validation image; what is answered is not asked again.
@@ -70,7 +67,7 @@ def _ask(config: Config, run: Run, wanted: Wanted, plan: Plan, store: AnswerStor
         monitored(total, meter, done=total - plan.images) as monitor,
     ):
         assignment = Assignment(config.teacher, config.extract, wanted.questions, plan.ask_PQ, store, monitor)
-        asked = _images(config, run, plan).map_batches(
+        asked = _images(config, run, plan, readers=options["compute"].max_size).map_batches(
             AskTeacher,
             fn_constructor_args=(assignment,),
             batch_size=config.extract.batch_size,
@@ -80,11 +77,16 @@ def _ask(config: Config, run: Run, wanted: Wanted, plan: Plan, store: AnswerStor
         )
         for _ in asked.iter_batches(batch_size=None):
             pass  # the actors have written their answers; this drives them
-    meter.write(store.folder, engines=options["compute"].max_size)
+        engines = ray.get(monitor.engines.remote())
+    meter.write(store.folder, engines, actors=options["compute"].max_size)
 
 
-def _images(config: Config, run: Run, plan: Plan) -> ray.data.Dataset:
-    """The images that lack an answer, a batch a block, encoded as they were found."""
+def _images(config: Config, run: Run, plan: Plan, *, readers: int) -> ray.data.Dataset:
+    """The images that lack an answer, a batch a block, encoded as they were found.
+
+    Reading asks for no CPU, because the engines may have claimed them all; so the number of readers is limited here, or
+    Ray would start a process for every file.
+    """
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     # The second version of Ray 2.60's Parquet source lists its files in a task that insists on a whole CPU, and would
@@ -96,10 +98,13 @@ def _images(config: Config, run: Run, plan: Plan) -> ray.data.Dataset:
         [f"{folder.path}/{name}" for folder, name in files],
         filesystem=files[0][0].filesystem,
         columns=["image_id", "sha256", "image"],
-        num_cpus=_NO_CPUS,
+        num_cpus=0,
+        concurrency=readers,
         # Blocks of a batch: an engine that is done early takes the next from what another would have had.
         override_num_blocks=_batches(config, plan),
-    ).map_batches(partial(_keep_todo, todo=todo), batch_format="pyarrow", batch_size=None, num_cpus=_NO_CPUS)
+    ).map_batches(
+        partial(_keep_todo, todo=todo), batch_format="pyarrow", batch_size=None, num_cpus=0, concurrency=readers
+    )
 
 
 def _keep_todo(block: pa.Table, *, todo: ray.ObjectRef) -> pa.Table:

@@ -1,63 +1,21 @@
 """`ray job submit` against a cluster of two nodes, as the README has it."""
 
 import json
-import socket
 import subprocess
 import time
 
 import pytest
 
-from tests.processes import BIN, free_port, marked
+from tests.clusters import two_nodes
+from tests.processes import BIN
 
 pytestmark = pytest.mark.cluster
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    """A head and a second node of one CPU each, on ports of their own; they end with the module."""
-    # Sockets below: their paths must be short.
-    temporary = tmp_path_factory.mktemp("ray")
-    port, dashboard = free_port(), free_port()
-    with marked() as processes:
-        environment = processes.environment()
-        # Without a token file, a node that asks for tokens does not start.
-        subprocess.run(
-            [str(BIN / "ray"), "get-auth-token", "--generate"], env=environment, capture_output=True, check=True
-        )
-        head = [
-            "start", "--head", "--block", f"--port={port}", f"--dashboard-port={dashboard}", "--num-cpus=1",
-            f"--ray-client-server-port={free_port()}", f"--temp-dir={temporary}", "--disable-usage-stats",
-        ]  # fmt: skip
-        second = ["start", "--block", f"--address=127.0.0.1:{port}", "--num-cpus=1"]
-        with (temporary / "nodes.log").open("wb") as log:
-            for arguments in (head, second):
-                subprocess.Popen([str(BIN / "ray"), *arguments], env=environment, stdout=log, stderr=log)
-                _wait_for_port(port)
-            _wait_for_two_nodes(port, environment)
-            yield f"http://127.0.0.1:{dashboard}", f"127.0.0.1:{port}", environment
-        processes.end()
-        assert processes.wait_until_gone() == []
-
-
-def _wait_for_port(port, seconds=60):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        with socket.socket() as client:
-            if client.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.2)
-    raise AssertionError(f"nothing listened on port {port} after {seconds} s")
-
-
-def _wait_for_two_nodes(port, environment):
-    for _ in range(20):
-        status = subprocess.run(
-            [str(BIN / "ray"), "status", f"--address=127.0.0.1:{port}"],
-            env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if "2.0 CPU" in status.stdout:
-            return
-    raise AssertionError(f"the cluster never had two nodes: {status.stdout}{status.stderr}")
+    with two_nodes(tmp_path_factory.mktemp("ray")) as started:
+        yield started.dashboard, started.address, started.environment
 
 
 def _submit(command, **options):

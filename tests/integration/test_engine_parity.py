@@ -6,7 +6,7 @@ import gc
 import io
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +45,6 @@ FAMILIES: dict[str, Callable[[Path], Path]] = {
     "llava_onevision": build_llava_onevision,
     "llava": build_llava,
     "mistral3": build_mistral3,
-    "gemma3": build_gemma3,
 }
 TOO_LONG = "Is it a bird? " * 200
 
@@ -55,7 +54,8 @@ class Asked:
     """What one engine answered, the calls in this order; all brought back into the first call's order."""
 
     plain: Answers
-    error: str
+    too_long: Answers
+    two_batches_at_a_time: Answers
     questions_reversed: Answers
     images_reversed: Answers
     one_image_at_a_time: Answers
@@ -88,7 +88,7 @@ def _encode(pixels: np.ndarray, kind: str = "PNG") -> bytes:
     return stream.getvalue()
 
 
-def ask_in_this_process(folder: str, images: list[bytes], questions: list[str]) -> dict[str, Answers | str]:
+def ask_in_this_process(folder: str, images: list[bytes], questions: list[str]) -> dict[str, Answers]:
     """Everything that is asked of one engine; runs in a process of its own, which is bound to a core for good."""
     from mmkd_ray.extract.vllm_engine import VllmEngine
 
@@ -96,16 +96,29 @@ def ask_in_this_process(folder: str, images: list[bytes], questions: list[str]) 
     gc.collect()
     engine = VllmEngine(VllmTeacher(model=folder, prompt=PROMPT, dtype="float32"), ExtractConfig())
     plain = engine.answer(images, questions)
-    with pytest.raises(TeacherError) as raised:
-        engine.answer(images[:1], [questions[0], TOO_LONG])
-    return {
+    with ThreadPoolExecutor(2) as threads:
+        halves = list(threads.map(lambda half: engine.answer(half, questions), (images[:3], images[3:])))
+    asked = {
         "plain": plain,
-        "error": str(raised.value),
+        "too_long": engine.answer(images[:2], [questions[0], TOO_LONG]),
+        "two_batches_at_a_time": _joined(halves, axis=0),
         "questions_reversed": _reordered(engine.answer(images, questions[::-1]), columns=slice(None, None, -1)),
         "images_reversed": _reordered(engine.answer(images[::-1], questions), rows=slice(None, None, -1)),
         "one_image_at_a_time": _joined([engine.answer([image], questions) for image in images], axis=0),
         "one_question_at_a_time": _joined([engine.answer(images, [question]) for question in questions], axis=1),
     }
+    engine.close()
+    return asked
+
+
+def refusal_in_this_process(folder: str) -> str:
+    """Why a teacher is not loaded."""
+    from mmkd_ray.extract.vllm_engine import VllmEngine
+
+    gc.collect()
+    with pytest.raises(TeacherError) as raised:
+        VllmEngine(VllmTeacher(model=folder, prompt=PROMPT, dtype="float32"), ExtractConfig())
+    return str(raised.value)
 
 
 def _reordered(answers: Answers, *, rows: slice = slice(None), columns: slice = slice(None)) -> Answers:
@@ -160,12 +173,21 @@ def test_log_probabilities_are_over_the_whole_vocabulary(asked: Asked):
 
 
 @pytest.mark.parametrize(
-    "variant", ["questions_reversed", "images_reversed", "one_image_at_a_time", "one_question_at_a_time"]
+    "variant",
+    ["two_batches_at_a_time", "questions_reversed", "images_reversed", "one_image_at_a_time", "one_question_at_a_time"],
 )
 def test_an_answer_depends_on_its_image_and_question_alone(asked: Asked, variant: str):
     np.testing.assert_allclose(p_yes_of(getattr(asked, variant)), p_yes_of(asked.plain), rtol=0, atol=1e-4)
 
 
-def test_a_prompt_longer_than_the_model_reads_is_an_error_that_says_so(asked: Asked):
-    assert "1024" in asked.error
-    assert "length" in asked.error
+def test_a_prompt_longer_than_the_model_reads_fails_its_images_and_says_so(asked: Asked):
+    assert set(asked.too_long.failed) == {0, 1}
+    assert "1024" in asked.too_long.failed[0]
+    assert "length" in asked.too_long.failed[0]
+    assert np.isnan(asked.too_long.log_p_yes_NQ).all()
+
+
+def test_a_teacher_that_vllm_would_run_wrongly_on_a_cpu_is_refused(engine_process: ProcessPoolExecutor, tmp_path: Path):
+    """Gemma 3: with 16 tokens an image P(yes) would be off by 0.1."""
+    refusal = engine_process.submit(refusal_in_this_process, str(build_gemma3(tmp_path / "gemma3"))).result()
+    assert "would answer wrongly on a CPU" in refusal

@@ -43,7 +43,12 @@ def test_overrides_reach_nested_keys_and_are_typed(tmp_path):
         ("teacher", "prompt", "Yes or no?", "the prompt must contain {question}"),
         ("data", "source", "folders", "data.source: got 'folders'; accepted are 'fieldguide', 'folder'"),
         ("data", "path", "x", "unknown key 'data.path'; did you mean"),
-        ("teacher", "kind", "vlm", "teacher.kind: got 'vlm'; accepted are 'vllm', 'openai', 'imported', 'no_inference'"),
+        (
+            "teacher",
+            "kind",
+            "vlm",
+            "teacher.kind: got 'vlm'; accepted are 'vllm', 'openai', 'imported', 'no_inference'",
+        ),
         ("teacher", "promt", "{question}", "unknown key 'teacher.promt'; did you mean 'teacher.prompt'?"),
         ("extract", "gpus_per_actor", 2, "an engine would leave GPUs idle"),
         ("extract", "tensor_parallel_size", 2, "set extract.gpus_per_actor to the same number"),
@@ -127,7 +132,9 @@ def test_a_file_that_includes_itself_is_an_error(tmp_path):
         load(tmp_path / "a.yaml")
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in Path(__file__).parents[3].joinpath("configs/teachers").glob("*.yaml")))
+@pytest.mark.parametrize(
+    "name", sorted(path.name for path in Path(__file__).parents[3].joinpath("configs/teachers").glob("*.yaml"))
+)
 def test_shipped_teachers_are_valid_over_own_images(repository, name):
     config = load(repository / "configs/own_images.yaml", [str(repository / "configs/teachers" / name)])
     assert not config.teacher.trust_remote_code

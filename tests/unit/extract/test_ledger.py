@@ -10,7 +10,6 @@ from mmkd_ray.errors import LedgerError
 from mmkd_ray.extract.ledger import prove
 from mmkd_ray.extract.store import answers_metadata
 
-
 QUESTIONS = ["Is it red?", "Is it blue?"]
 
 
@@ -29,9 +28,13 @@ GOOD = [("a", "1", [-0.1, -0.2]), ("b", "2", [-0.3, -0.4])]
 def test_a_complete_table_in_any_order():
     ledger = prove([table(GOOD[::-1])], expected=EXPECTED, questions=QUESTIONS, quarantined=3)
     assert ledger.as_dict() == {
-        "images": 2, "scored": 2, "questions": 2, "expected": 4, "present": 4, "missing": 0, "duplicated": 0, "quarantined": 3,
+        "images": 2, "scored": 2, "questions": 2, "expected": 4, "present": 4, "missing": 0, "duplicated": 0,
+        "quarantined": 3,
     }  # fmt: skip
-    assert "5 images, 2 scored, 3 quarantined; 2 x 2 questions = 4 cells expected, 4 present, 0 missing, 0 twice" == ledger.line()
+    assert (
+        ledger.line()
+        == "5 images, 2 scored, 3 quarantined; 2 x 2 questions = 4 cells expected, 4 present, 0 missing, 0 twice"
+    )
 
 
 @pytest.mark.parametrize(

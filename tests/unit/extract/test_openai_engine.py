@@ -6,9 +6,11 @@ import gc
 import io
 import logging
 import pickle
+import struct
 import threading
 import time
 import traceback
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -206,6 +208,12 @@ def test_other_words_for_a_refused_image(start: Start, reply: Reply):
     assert set(engine.answer([png()], QUESTIONS).failed) == {0}
 
 
+def test_no_more_is_asked_about_an_image_that_is_refused(start: Start):
+    endpoint, engine = start(refuse(400, "no"), concurrency=1)
+    assert set(engine.answer([png(50), png(60)], QUESTIONS).failed) == {0, 1}
+    assert len(endpoint.asked) == 2
+
+
 def test_an_image_that_cannot_be_read_is_not_sent(start: Start):
     endpoint, engine = start()
     answers = engine.answer([png()[:40], b"", png()], QUESTIONS)
@@ -391,6 +399,7 @@ def make_pictures() -> dict[str, bytes]:
         "rotated PNG": encoded(ramp, exif=turned),
         "CMYK JPEG": encoded(ramp.convert("CMYK"), "JPEG"),
         "16-bit PNG": encoded(deep),
+        "48-bit PNG": png_48(),
         "1-bit PNG": encoded(smooth.convert("1")),
         "transparent PNG": encoded(clear),
         "PNG with a clear grey": encoded(smooth, transparency=7),
@@ -400,6 +409,17 @@ def make_pictures() -> dict[str, bytes]:
         "WEBP": encoded(ramp, "WEBP", lossless=True),
         "TIFF": encoded(ramp, "TIFF"),
     }
+
+
+def png_48() -> bytes:
+    """16 bits a channel, which Pillow reads and does not write."""
+    rows = b"".join(b"\0" + np.random.default_rng(row).bytes(6 * 6) for row in range(4))
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", 6, 4, 16, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize("name", make_pictures())

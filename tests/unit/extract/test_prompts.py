@@ -7,7 +7,7 @@ import pytest
 from transformers import AutoProcessor
 
 from mmkd_ray.errors import TeacherError
-from mmkd_ray.extract.prompts import chat_prompt, prompt_tokens, with_other_question
+from mmkd_ray.extract.prompts import chat_prompt, prompt_tokens
 from mmkd_ray.extract.tokens import single_token
 from tests.checkpoints import build_internvl, build_smolvlm
 

@@ -76,7 +76,10 @@ def test_an_orientation_flag_changes_what_is_taught_and_not_what_is_asked(make, 
     ("change", "message"),
     [
         ({"data": {"species_seed": 7}}, "made for another configuration: run `mmkd images CONFIG` first"),
-        ({"teacher": {"prompt": "{question}?"}}, r"teacher.prompt was '{question} The.* is '{question}\?'; run `mmkd ext"),
+        (
+            {"teacher": {"prompt": "{question}?"}},
+            r"teacher.prompt was '{question} The.* is '{question}\?'; run `mmkd ext",
+        ),
         ({"teacher": {"tokens": "all_variants"}}, "teacher.tokens was 'canonical' and is 'all_variants'"),
         ({"aspects": {"source": "fieldguide"}}, "has no answers to 52 of the questions, e.g. 'Does the"),
     ],

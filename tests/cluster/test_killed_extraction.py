@@ -1,0 +1,180 @@
+"""Extraction that is killed, anywhere: the same command ends with the same table; only what was in flight is redone."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from contextlib import contextmanager
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from mmkd_ray.artifacts import open_run
+from mmkd_ray.extract.table import read_teacher_table
+from mmkd_ray.extract.verify import verify
+from tests.clusters import two_nodes
+from tests.processes import BIN, marked, run_mmkd
+
+pytestmark = pytest.mark.cluster
+
+IMAGES, QUESTIONS, BATCH = 24 * 10, 52, 8
+SMALL = (
+    "data.train_per_class=8", "data.val_per_class=2", "data.test_per_class=1", "data.shift_per_class=1",
+    f"extract.batch_size={BATCH}",
+)  # fmt: skip
+
+
+def command(stage, storage, *overrides):
+    return (stage, "configs/quickstart.yaml", f"storage.path={storage}", "name=r", *SMALL, *overrides)
+
+
+@pytest.fixture(scope="module")
+def storage_with_images(repository, tmp_path_factory):
+    """A run with its image table; copied for every test."""
+    storage = tmp_path_factory.mktemp("images")
+    with marked() as processes:
+        assert run_mmkd(processes, *command("images", storage), cwd=repository).returncode == 0
+    return storage
+
+
+@pytest.fixture
+def storage(storage_with_images, tmp_path):
+    subprocess.run(["cp", "-r", f"{storage_with_images}/.", str(tmp_path)], check=True)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def unbroken(repository, storage_with_images, tmp_path_factory):
+    """The teacher table of a run that nothing interrupts."""
+    storage = tmp_path_factory.mktemp("unbroken")
+    subprocess.run(["cp", "-r", f"{storage_with_images}/.", str(storage)], check=True)
+    with marked() as processes:
+        ended = run_mmkd(processes, *command("extract", storage), cwd=repository)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return read_teacher_table(open_run(str(storage), "r"))
+
+
+@contextmanager
+def extracting(processes, storage, repository, *overrides, **environment):
+    """A running `mmkd extract`, and what it has printed; ended, if it is not, with the block."""
+    output = storage / "output.txt"
+    with output.open("wb") as stream:
+        driver = subprocess.Popen(
+            [str(BIN / "mmkd"), *command("extract", storage, *overrides)],
+            cwd=repository, env=processes.environment(**environment), stdout=stream, stderr=stream,
+        )  # fmt: skip
+    try:
+        yield driver, output
+    finally:
+        driver.kill()
+        driver.wait()
+
+
+def until(condition, driver, output, seconds=240):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert driver.poll() is None, f"ended too early:\n{output.read_text()}"
+        assert time.monotonic() < deadline, f"never happened:\n{output.read_text()}"
+        time.sleep(0.05)
+
+
+def stored(storage):
+    """The files of answers, by name, with the time at which each was written."""
+    return {path.name: path.stat().st_mtime_ns for path in (storage / "r" / "answers").glob("*/part-*.parquet")}
+
+
+def engines(processes):
+    """The processes of engine actors, by what Ray calls them once they have loaded, or are loading."""
+    return [process for process in processes.alive() if "AskTeacher" in " ".join(process.cmdline())]
+
+
+def check_same(storage, unbroken):
+    """The ledger holds, read again, and every P(yes) is that of the unbroken run."""
+    run = open_run(str(storage), "r")
+    ledger = verify(run)
+    assert (ledger.present, ledger.missing, ledger.duplicated) == (IMAGES * QUESTIONS, 0, 0)
+    table = read_teacher_table(run)
+    assert table.image_ids == unbroken.image_ids
+    np.testing.assert_allclose(table.p_yes_NQ, unbroken.p_yes_NQ, rtol=0, atol=1e-5)
+    return run.teacher.record()
+
+
+@pytest.mark.parametrize("moment", ["loading", "asking"])
+def test_a_killed_engine_is_replaced_and_nothing_is_lost(storage, unbroken, repository, moment):
+    with marked() as processes, extracting(processes, storage, repository, "extract.actors=1") as (driver, output):
+        until(lambda: engines(processes) and (moment == "loading" or len(stored(storage)) >= 3), driver, output)
+        before = stored(storage)
+        (engine,) = engines(processes)
+        engine.kill()
+        assert driver.wait(300) == 0, output.read_text()
+        assert engine.pid not in [process.pid for process in engines(processes)]
+    after = stored(storage)
+    assert before.items() <= after.items(), "a batch that was written before the kill was asked again"
+    assert check_same(storage, unbroken)["asked_again"] == 0
+    assert "missing, 0 twice" in output.read_text()
+
+
+def test_a_driver_killed_at_any_moment_and_a_preempted_one_are_continued(storage, unbroken, repository):
+    """Killed while loading, killed between batches, preempted with batches in flight, and then left alone."""
+    snapshots = []
+    for moment, signum in (("loading", signal.SIGKILL), ("asking", signal.SIGKILL), ("asking", signal.SIGTERM)):
+        enough = len(stored(storage)) + (4 if moment == "asking" else 0)
+        with marked() as processes, extracting(processes, storage, repository) as (driver, output):
+            until(lambda: engines(processes) and len(stored(storage)) >= enough, driver, output)  # noqa: B023
+            if moment == "loading":
+                time.sleep(2)
+            os.kill(driver.pid, signum)
+            status = driver.wait(90)
+            assert processes.wait_until_gone(30) == []
+        assert status == {signal.SIGKILL: -9, signal.SIGTERM: 143}[signum], output.read_text()
+        assert not (storage / "r" / "teacher" / "record.json").exists()
+        snapshots.append(stored(storage))
+    said = output.read_text()
+    assert "stopped; the same command continues" in said
+    # What was in flight at the SIGTERM was written: the last line of progress counts all that is there.
+    done = max(int(count.replace(",", "")) for count in re.findall(r"^extract +([\d,]+) / ", said, re.MULTILINE))
+    rows = sum(pq.read_metadata(path).num_rows for path in (storage / "r" / "answers").glob("*/part-*.parquet"))
+    assert IMAGES > done == rows
+    with marked() as processes:
+        ended = run_mmkd(processes, *command("extract", storage), cwd=repository)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    after = stored(storage)
+    for snapshot in snapshots:
+        assert snapshot.items() <= after.items(), "a batch that was written was asked again"
+    check_same(storage, unbroken)
+
+
+def test_killed_between_the_last_answers_and_the_record_it_asks_nothing_again(storage, unbroken, repository):
+    """The state that such a kill leaves: all answers, half a table, no record; and a file that was being written."""
+    with marked() as processes:
+        assert run_mmkd(processes, *command("extract", storage), cwd=repository).returncode == 0
+    teacher, before = storage / "r" / "teacher", stored(storage)
+    (teacher / "record.json").unlink()
+    part = next((teacher / "table").glob("*.parquet"))
+    part.write_bytes(part.read_bytes()[:1000])
+    answers = next((storage / "r" / "answers").iterdir())
+    (answers / "part-0123456789abcdef.parquet.part").write_bytes(b"half")
+    with marked() as processes:
+        ended = run_mmkd(processes, *command("extract", storage), cwd=repository)
+        assert engines(processes) == []
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert stored(storage) == before
+    check_same(storage, unbroken)
+
+
+def test_a_lost_node_is_survived(storage, unbroken, repository, tmp_path_factory):
+    """Each node runs an engine; the second one's raylet is killed while both are asking."""
+    with (
+        two_nodes(tmp_path_factory.mktemp("ray")) as cluster,
+        extracting(
+            cluster.processes, storage, repository, "extract.actors=2", RAY_ADDRESS=cluster.address
+        ) as (driver, output),
+    ):  # fmt: skip
+        until(lambda: len(stored(storage)) >= 5, driver, output)
+        before = stored(storage)
+        cluster.second_raylet().kill()
+        assert driver.wait(300) == 0, output.read_text()
+    assert before.items() <= stored(storage).items()
+    check_same(storage, unbroken)
