@@ -33,7 +33,7 @@ _STAGES = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status is 0, 2 for a mistake that is explained in one line, 1 for a failure of ours."""
-    arguments = _parser().parse_args(argv)
+    arguments = _parse(argv)
     signal.signal(signal.SIGTERM, _leave)
     try:
         return arguments.call(arguments)
@@ -66,6 +66,19 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("verify", help="prove that a run's teacher table is complete")
     command.add_argument("run", metavar="RUN", help="folder or URI of a run, e.g. runs/quickstart")
     command.set_defaults(call=_verify)
+    command = commands.add_parser("import-teacher", help="make the teacher table from answers made elsewhere")
+    command.add_argument("config", metavar="CONFIG", help="YAML file with teacher: {kind: imported, name: ...}")
+    command.add_argument("file", metavar="FILE", help="{image name: [P(yes), ...]} as one JSON object or one a line")
+    command.add_argument("overrides", nargs="*", metavar="key.path=value | FILE.yaml")
+    command.add_argument("--merge-duplicates", action="store_true", help="drop repeats, take the mean of what differs")
+    command.add_argument("--epsilon", type=float, default=1e-6, help="P(yes) is clipped to [EPSILON, 1 - EPSILON]")
+    command.set_defaults(call=_import_teacher)
+    command = commands.add_parser("export-teacher", help="write a run's teacher table as a file of another tool")
+    command.add_argument("run", metavar="RUN", help="folder or URI of a run, e.g. runs/quickstart")
+    command.add_argument("file", metavar="FILE", help="file to write")
+    command.add_argument("--format", choices=["makd-json"], default="makd-json")
+    command.add_argument("--splits", nargs="+", default=["train", "val"], help="MaKD's own training wants train alone")
+    command.set_defaults(call=_export_teacher)
     guide = commands.add_parser("fieldguide", help="look at the embedded data set").add_subparsers(required=True)
     sheet = guide.add_parser("sheet", help="write a contact sheet of its pictures (PNG)")
     sheet.add_argument("path", help="file to write")
@@ -73,6 +86,41 @@ def _parser() -> argparse.ArgumentParser:
     sheet.add_argument("--seed", type=int, default=0)
     sheet.set_defaults(call=_write_sheet)
     return parser
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments; overrides may also follow an option, which Python 3.11's argparse does not see."""
+    parser = _parser()
+    arguments, rest = parser.parse_known_args(argv)
+    if rest and ("overrides" not in arguments or any(text.startswith("-") for text in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        arguments.overrides = [*arguments.overrides, *rest]
+    return arguments
+
+
+def _import_teacher(arguments: argparse.Namespace) -> int:
+    from mmkd_ray.extract.interop.importing import import_teacher  # noqa: PLC0415 (other commands do not need it)
+    from mmkd_ray.extract.ledger import Ledger  # noqa: PLC0415
+
+    config = load(arguments.config, arguments.overrides)
+    record = import_teacher(
+        config,
+        open_run(_storage(config), config.name),
+        arguments.file,
+        merge_duplicates=arguments.merge_duplicates,
+        epsilon=arguments.epsilon,
+    )
+    print("\n".join([*record["remarks"], Ledger(**record["ledger"]).line()]))  # noqa: T201
+    return 0
+
+
+def _export_teacher(arguments: argparse.Namespace) -> int:
+    from mmkd_ray.extract.interop.exporting import export_teacher, open_finished_run  # noqa: PLC0415
+
+    written = export_teacher(open_finished_run(arguments.run), arguments.file, splits=arguments.splits)
+    print(f"{arguments.file}: {len(written):,} images; questions in order: {arguments.run}/teacher/questions.json")  # noqa: T201
+    return 0
 
 
 def _add_config(command: argparse.ArgumentParser) -> None:

@@ -109,16 +109,25 @@ def hf_loop(
 def ray_data_llm(
     teacher: VllmTeacher, extract: ExtractConfig, images: list[bytes], questions: list[str], repetitions: int
 ) -> list[float]:
-    """`ray.data.llm`, one row a prompt, with as many engines as the machine has cores."""
+    """`ray.data.llm`, one row a prompt, with as many engines as the machine has cores.
+
+    Its own stages for chat templates and images are left out: in Ray 2.60 the latter imports what vLLM 0.32 no longer
+    has (`vllm.entrypoints.chat_utils`). It is given tokenised prompts and hashes of the images instead.
+    """
     prepare_process(offline=True)
     # As our own engines have it; its workers inherit it.
-    os.environ.update(TORCH_COMPILE_DISABLE="1", VLLM_LOGGING_LEVEL="ERROR", VLLM_CPU_OMP_THREADS_BIND="nobind")
+    os.environ.update(TORCH_COMPILE_DISABLE="1", VLLM_LOGGING_LEVEL="ERROR")
     import ray  # noqa: PLC0415
     from ray.data.llm import build_processor, vLLMEngineProcessorConfig  # noqa: PLC0415
+    from transformers import AutoProcessor  # noqa: PLC0415
 
+    from mmkd_ray.extract.prompts import prompt_tokens  # noqa: PLC0415
     from mmkd_ray.extract.vllm_engine import engine_args  # noqa: PLC0415
 
-    cores = len(os.sched_getaffinity(0))
+    model, cores = resolve(teacher), len(os.sched_getaffinity(0))
+    processor: Any = AutoProcessor.from_pretrained(model)
+    answers = processor.tokenizer.convert_tokens_to_ids(["Yes", "No"])
+    tokens = {question: prompt_tokens(processor, teacher.prompt, question) for question in questions}
     ray.init(
         address="local",
         include_dashboard=False,
@@ -129,15 +138,16 @@ def ray_data_llm(
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.use_datasource_v2 = False
-    args = engine_args(teacher, extract)
-    for key in ("revision", "tokenizer_revision", "mm_processor_kwargs"):
-        args.pop(key)
+    args = {key: value for key, value in engine_args(teacher, extract).items() if value is not None}
     config = vLLMEngineProcessorConfig(
-        model_source=resolve(teacher),
-        engine_kwargs=args | {"max_model_len": 512},
+        model_source=model,
+        engine_kwargs=args,
         concurrency=cores,
         batch_size=64,
-        prepare_multimodal_stage={"enabled": True},
+        chat_template_stage={"enabled": False},
+        tokenize_stage={"enabled": False},
+        detokenize_stage={"enabled": False},
+        prepare_multimodal_stage={"enabled": False},
         log_engine_metrics=False,
         placement_group_config={"bundles": [{"CPU": 1}]},
     )
@@ -145,21 +155,20 @@ def ray_data_llm(
     def to_prompt(row: dict[str, Any]) -> dict[str, Any]:
         with Image.open(io.BytesIO(row["image"])) as opened:
             image = opened.convert("RGB")
-        content = [
-            {"type": "image", "image": image},
-            {"type": "text", "text": teacher.prompt.replace("{question}", row["question"])},
-        ]
         return {
-            "messages": [{"role": "user", "content": content}],
-            "sampling_params": {"temperature": 0, "max_tokens": 1, "logprobs": 20, "detokenize": False},
-        }
+            "tokenized_prompt": tokens[row["question"]],
+            "multimodal_data": {"image": image},
+            "multimodal_uuids": {"image": hashlib.sha256(row["image"]).hexdigest()},
+            "sampling_params": {
+                "temperature": 0, "max_tokens": 1, "logprob_token_ids": answers, "logprobs": len(answers),
+                "detokenize": False,
+            },
+        }  # fmt: skip
 
-    processor = build_processor(
-        config, preprocess=to_prompt, postprocess=lambda row: {"n": row["num_generated_tokens"]}
-    )
+    asked = build_processor(config, preprocess=to_prompt, postprocess=lambda row: {"n": row["num_generated_tokens"]})
     rows = [{"image": image, "question": question} for image in images for question in questions]
-    dataset = processor(ray.data.from_items(rows, override_num_blocks=max(4, len(rows) // 64)))
     ended, answered = [], []
+    dataset = asked(ray.data.from_items(rows, override_num_blocks=max(4, len(rows) // 64)))
     for batch in dataset.iter_batches(batch_size=None):
         ended.append(time.perf_counter())
         answered.append(len(batch["n"]))

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from mmkd_ray.artifacts import Run
 from mmkd_ray.data.table import read_splits
 from mmkd_ray.errors import ArtifactError, DataError
-from mmkd_ray.extract import makd_json
 from mmkd_ray.extract.identity import SPLITS
-from mmkd_ray.extract.places import locate
+from mmkd_ray.extract.interop import makd_json
+from mmkd_ray.extract.interop.places import locate
 from mmkd_ray.extract.table import read_teacher_table
 
 

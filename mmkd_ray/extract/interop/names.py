@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from mmkd_ray.errors import DataError
-from mmkd_ray.extract.wording import count, examples
+from mmkd_ray.extract.interop.wording import count, examples
 
 _EXTENSION = re.compile(r"\.(png|jpe?g|jpe|webp|gif|bmp|tiff?|ppm|avif|heic|jp2)$", re.IGNORECASE)
 _AGREEING = sys.maxsize

@@ -9,7 +9,7 @@ from mmkd_ray.data.table import build_image_table
 from mmkd_ray.errors import ArtifactError, AspectError, ConfigError, DataError, LedgerError
 from mmkd_ray.extract.engine import Answers
 from mmkd_ray.extract.identity import require_teacher
-from mmkd_ray.extract.importing import EPSILON, UNMATCHED, import_teacher
+from mmkd_ray.extract.interop.importing import EPSILON, UNMATCHED, import_teacher
 from mmkd_ray.extract.plan import wanted_cells
 from mmkd_ray.extract.stage import ask_teacher
 from mmkd_ray.extract.store import AnswerStore
@@ -17,7 +17,7 @@ from mmkd_ray.extract.table import read_teacher_table
 from mmkd_ray.train.cells import list_cells
 from mmkd_ray.train.classroom import Classroom
 from tests.unit.data.test_folder import picture
-from tests.unit.extract.imported import FLOWERS, QUESTIONS, config_for, needs_flowers, write_file, write_images
+from tests.unit.extract.interop.imported import FLOWERS, QUESTIONS, config_for, needs_flowers, write_file, write_images
 
 TRAIN, VAL, TEST = ["train/a/1.jpg", "train/b/2.jpg"], ["val/a/3.jpg"], ["test/b/4.jpg"]
 GOOD = {"train/a/1.jpg": [0.25, 0.5], "train/b/2.jpg": [0.125, 1], "val/a/3.jpg": [0.75, 0]}
@@ -272,7 +272,7 @@ def test_a_study_may_use_some_of_the_questions(tmp_path, imports, run):
 
 
 def test_a_table_in_several_files_keeps_its_rows(imports, run, monkeypatch):
-    monkeypatch.setattr("mmkd_ray.extract.importing.ROWS_A_FILE", 2)
+    monkeypatch.setattr("mmkd_ray.extract.interop.importing.ROWS_A_FILE", 2)
     imports(GOOD)
     np.testing.assert_allclose(p_yes_of(run, [*TRAIN, *VAL])[:, 0], [0.25, 0.125, 0.75], rtol=1e-6)
 

@@ -15,7 +15,7 @@ from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config, validate
 from mmkd_ray.data.table import settings_identity
 
-FLOWERS = Path(__file__).parents[4] / "shared" / "data" / "internvl2_flowers102"
+FLOWERS = Path(__file__).parents[5] / "shared" / "data" / "internvl2_flowers102"
 QUESTIONS = ("Is it red?", "Is it blue?")
 
 needs_flowers = pytest.mark.skipif(not FLOWERS.is_dir(), reason="the real InternVL2 answers are not here")

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from mmkd_ray.errors import DataError
-from mmkd_ray.extract.wording import count, examples
+from mmkd_ray.extract.interop.wording import count, examples
 
 
 @dataclass(frozen=True)

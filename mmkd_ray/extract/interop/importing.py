@@ -12,16 +12,16 @@ from mmkd_ray.artifacts import Run, fingerprint
 from mmkd_ray.config import Config, ImportedTeacher
 from mmkd_ray.data.table import read_splits, require_images
 from mmkd_ray.errors import AspectError, ConfigError, DataError, LedgerError
-from mmkd_ray.extract import makd_json
 from mmkd_ray.extract.engine import Answers
 from mmkd_ray.extract.identity import what_is_asked
-from mmkd_ray.extract.names import Matches, match_names
-from mmkd_ray.extract.places import locate
+from mmkd_ray.extract.interop import makd_json
+from mmkd_ray.extract.interop.names import Matches, match_names
+from mmkd_ray.extract.interop.places import locate
+from mmkd_ray.extract.interop.repeats import Merged, merge, refuse_repeats
+from mmkd_ray.extract.interop.wording import count, examples
 from mmkd_ray.extract.plan import wanted_cells
-from mmkd_ray.extract.repeats import Merged, merge, refuse_repeats
 from mmkd_ray.extract.store import AnswerStore, Wanted
 from mmkd_ray.extract.table import ROWS_A_FILE, write_teacher_table
-from mmkd_ray.extract.wording import count, examples
 
 EPSILON = 1e-6
 UNMATCHED = "unmatched.json"

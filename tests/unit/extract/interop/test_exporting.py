@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from mmkd_ray.errors import ArtifactError, DataError
-from mmkd_ray.extract.exporting import export_teacher, open_finished_run
-from mmkd_ray.extract.importing import EPSILON, import_teacher
+from mmkd_ray.extract.interop.exporting import export_teacher, open_finished_run
+from mmkd_ray.extract.interop.importing import EPSILON, import_teacher
 from mmkd_ray.extract.table import read_teacher_table
-from tests.unit.extract.imported import FLOWERS, QUESTIONS, config_for, needs_flowers, write_file, write_images
+from tests.unit.extract.interop.imported import FLOWERS, QUESTIONS, config_for, needs_flowers, write_file, write_images
 
 TRAIN = [f"train/{'ab'[row % 2]}/{row}.jpg" for row in range(200)]
 VAL = ["val/a/x.jpg", "val/b/y.jpg"]

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmkd_ray.errors import DataError
-from mmkd_ray.extract.names import match_names
+from mmkd_ray.extract.interop.names import match_names
 
 
 def matched(names, wanted, others=()):

@@ -1,0 +1,1 @@
+"""Teacher tables from and for others: the files of the MaKD authors."""
