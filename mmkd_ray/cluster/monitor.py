@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import ray
@@ -35,6 +35,7 @@ class Monitor:
         self._stopping = False
         self._in_flight: Counter[str] = Counter()
         self._ended: set[str] = set()
+        self._actors: dict[str, Any] = {}
         self._engines: dict[str, list[dict[str, float]]] = {}
 
     def add(self, done: int, **counts: int) -> None:
@@ -45,9 +46,19 @@ class Monitor:
         """All counts so far, by name."""
         return dict(self._counts)
 
-    def join(self, worker: str) -> None:
-        """Greet a worker: what it had in flight in an earlier life is lost."""
+    def join(self, worker: str, actor: Any) -> None:
+        """Greet a worker, by name and handle: what it had in flight in an earlier life is lost."""
         self._in_flight[worker] = 0
+        self._actors[worker] = actor
+
+    def dismiss(self) -> None:
+        """End all workers.
+
+        Ray ends an actor when nobody holds on to it. After a failure the frames of the exception do, for as long as
+        someone has it: the next execution in the same process would wait for the actors' CPUs for ever.
+        """
+        for actor in self._actors.values():
+            ray.kill(actor)
 
     def begin(self, worker: str) -> bool:
         """Ask whether a piece of work that must not be cut off may begin; `end` belongs to every yes."""
@@ -128,7 +139,9 @@ def monitored(total: int, progress: ProgressCallback, *, done: int = 0) -> Itera
             raise
         finally:
             watch.stop()
-            ray.kill(monitor)
+            with suppress(ray.exceptions.RayError):  # the cluster is gone, and they with it
+                ray.get(monitor.dismiss.remote(), timeout=10)
+                ray.kill(monitor)
 
 
 class _Watch(threading.Thread):

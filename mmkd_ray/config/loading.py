@@ -100,11 +100,14 @@ def _read_tree(path: Path, parents: tuple[Path, ...] = ()) -> dict[str, Any]:
 
 
 def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """Mappings are merged key by key; everything else of `above` replaces what is below it."""
+    """Sections are merged key by key; the value of a key replaces the one below it.
+
+    A mapping such as `processor_args`, too: half of one model's arguments is no use to another.
+    """
     merged = dict(below)
-    for key, value in above.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _laid_over(merged[key], value) if both else value
+    for section, keys in above.items():
+        both = isinstance(keys, dict) and isinstance(merged.get(section), dict)
+        merged[section] = {**merged[section], **keys} if both else keys
     return merged
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from pyarrow import fs
 from mmkd_ray.artifacts import Folder, open_run
 from mmkd_ray.config import FolderData
 from mmkd_ray.data.decode import decode_rgb
+from mmkd_ray.data.listing import Found, list_tree, reason
 from mmkd_ray.data.sources import BadImage, ImageRow
 from mmkd_ray.data.split import stratified_cut
 from mmkd_ray.errors import DataError
@@ -19,24 +21,23 @@ from mmkd_ray.errors import DataError
 
 @dataclass(frozen=True)
 class _File:
-    path: str  # within the tree, also the image's id
+    found: Found  # its path within the tree is also the image's id
     split: str  # empty until the splits are cut
     class_name: str
-    size: int
-    modified_ns: int
 
 
 class FolderSource:
     """`CLASS/IMAGE` below `path`, or `SPLIT/CLASS/IMAGE` where `path` has a folder `train`.
 
     Hidden files and files that lie in no class folder are not images of the data set. Every other file is either
-    read or named in the quarantine table.
+    read or named in the quarantine table. Names of classes that look the same are the same, however their accents are
+    encoded.
     """
 
     def __init__(self, config: FolderData) -> None:
         self._config = config
         self._root = _root(config.path)
-        files = _assign_splits(_list_files(self._root), config)
+        files = _assign_splits(_place(list_tree(self._root), config.path), config)
         self.class_names = tuple(sorted({file.class_name for file in files}))
         _check_classes(self.class_names, files, config.path)
         self._files = files
@@ -47,19 +48,30 @@ class FolderSource:
 
     def identity(self) -> dict[str, Any]:
         """Names, sizes and times of the files: content itself is hashed when it is read."""
-        return {"files": [[file.path, file.split, file.size, file.modified_ns] for file in self._files]}
+        found = [(file.found, file.split) for file in self._files]
+        return {"files": [[item.path, split, item.size, item.modified_ns, item.problem] for item, split in found]}
 
     def rows(self) -> Iterator[ImageRow | BadImage]:
         """Read every file; one that cannot be read or decoded becomes a `BadImage`."""
         labels = {name: label for label, name in enumerate(self.class_names)}
         for file in self._files:
+            path = file.found.path
             try:
-                encoded = self._root.read_bytes(file.path)
-                decode_rgb(encoded, max_pixels=self._config.max_pixels)
-            except (DataError, OSError) as error:
-                yield BadImage(file.path, str(error))
+                encoded = self._read(file.found)
+            except DataError as error:
+                yield BadImage(path, str(error))
                 continue
-            yield ImageRow(file.path, encoded, labels[file.class_name], file.class_name, file.split)
+            yield ImageRow(path, encoded, labels[file.class_name], file.class_name, file.split)
+
+    def _read(self, found: Found) -> bytes:
+        if found.problem:
+            raise DataError(found.problem)
+        try:
+            encoded = self._root.read_bytes(found.path)
+        except OSError as error:
+            raise DataError(f"cannot be read: {reason(error)}") from error
+        decode_rgb(encoded, max_pixels=self._config.max_pixels)
+        return encoded
 
 
 def _root(path: str) -> Folder:
@@ -69,19 +81,17 @@ def _root(path: str) -> Folder:
     return folder
 
 
-def _list_files(root: Folder) -> list[_File]:
-    base = root.path.rstrip("/") + "/"
-    infos = root.filesystem.get_file_info(fs.FileSelector(base.rstrip("/"), recursive=True))
-    paths = {info.path.removeprefix(base): info for info in infos if info.type == fs.FileType.File}
-    visible = {path: info for path, info in paths.items() if not any(part.startswith(".") for part in path.split("/"))}
-    has_splits = any(path.startswith("train/") and path.count("/") >= 2 for path in visible)
+def _place(found: list[Found], root: str) -> list[_File]:
+    """Split and class of each file that lies in a class folder."""
+    has_splits = any(item.path.startswith("train/") and item.path.count("/") >= 2 for item in found)
+    depth = 2 if has_splits else 1
     files = []
-    for path, info in sorted(visible.items()):
-        parts = path.split("/")
-        depth = 2 if has_splits else 1
+    for item in found:
+        parts = item.path.split("/")
         if len(parts) > depth:
-            split = parts[0] if has_splits else ""
-            files.append(_File(path, split, parts[depth - 1], info.size, info.mtime_ns or 0))
+            files.append(_File(item, parts[0] if has_splits else "", unicodedata.normalize("NFC", parts[depth - 1])))
+        elif item.path.endswith("/"):
+            raise DataError(f"data.path: '{root}/{item.path}': {item.problem}; make it readable, or remove it")
     return files
 
 
@@ -97,15 +107,12 @@ def _assign_splits(files: list[_File], config: FolderData) -> list[_File]:
 
 
 def _cut(files: list[_File], split: str, fraction: float, seed: int, *, taken: str, rest: str) -> list[_File]:
-    pool = [index for index, file in enumerate(files) if file.split == split]
+    pool = [index for index, file in enumerate(files) if file.split == split and not file.found.problem]
     classes = sorted({file.class_name for file in files})
     labels_N = np.array([classes.index(files[index].class_name) for index in pool], dtype=np.int64)
     chosen = {pool[row] for row in stratified_cut(labels_N, fraction=fraction, seed=seed)}
     assigned = {index: taken if index in chosen else rest for index in pool}
-    return [
-        _File(file.path, assigned.get(index, file.split), file.class_name, file.size, file.modified_ns)
-        for index, file in enumerate(files)
-    ]
+    return [replace(file, split=assigned.get(index, file.split)) for index, file in enumerate(files)]
 
 
 def _check_classes(class_names: tuple[str, ...], files: list[_File], path: str) -> None:
@@ -113,6 +120,14 @@ def _check_classes(class_names: tuple[str, ...], files: list[_File], path: str) 
         raise DataError(f"data.path: '{path}' holds no images; expected {path}/CLASS/IMAGE or {path}/train/CLASS/IMAGE")
     if len(class_names) < 2:
         raise DataError(f"data.path: '{path}' has one class only ('{class_names[0]}'); a classifier needs two or more")
-    untrained = set(class_names) - {file.class_name for file in files if file.split == "train"}
+    untrained = set(class_names) - {file.class_name for file in files if file.split == "train" and not _problem(file)}
     if untrained:
-        raise DataError(f"data.path: no training images of {', '.join(sorted(untrained))}; add some or drop the class")
+        known = [_problem(file) for file in files if file.class_name in untrained and _problem(file)]
+        raise DataError(
+            f"data.path: no training images of {', '.join(sorted(untrained))}{f' ({known[0]})' if known else ''}; "
+            "add some or drop the class"
+        )
+
+
+def _problem(file: _File) -> str:
+    return f"{file.found.path}: {file.found.problem}" if file.found.problem else ""

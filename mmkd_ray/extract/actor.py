@@ -36,6 +36,8 @@ class Assignment:
     """Sets of questions; an image's column `ask` says which is its own."""
     store: AnswerStore
     monitor: Any
+    all_may_fail: bool
+    """Whether the run would be accepted if none of its images could be asked: they are the rest of a larger one."""
 
 
 class AskTeacher:
@@ -50,7 +52,7 @@ class AskTeacher:
         prepare_process(offline=not needs_hub(teacher))
         self._assignment, self._monitor = assignment, assignment.monitor
         self._name = ray.get_runtime_context().get_actor_id()
-        ray.get(self._monitor.join.remote(self._name))
+        ray.get(self._monitor.join.remote(self._name, ray.get_runtime_context().current_actor))
         try:
             self._engine = load_engine(teacher, assignment.extract)
         except MmkdError as error:
@@ -96,7 +98,12 @@ class AskTeacher:
             if not self._checked:
                 extract = self._assignment.extract
                 answers = self._engine.answer(encoded[: extract.preflight_images], questions)
-                if problem := find_problem(answers, questions, extract.min_answer_mass):
+                if problem := find_problem(
+                    answers,
+                    questions,
+                    extract.min_answer_mass,
+                    all_may_fail=self._assignment.all_may_fail,
+                ):
                     raise TeacherError(problem)
                 self._checked = True
 

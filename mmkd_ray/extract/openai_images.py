@@ -39,7 +39,7 @@ def _plain_format(encoded: bytes) -> str | None:
             and "transparency" not in image.info
             and getattr(image, "n_frames", 1) == 1
             and image.getexif().get(ExifTags.Base.Orientation, 1) == 1
-            # Pillow reads PNGs of 2 to 16 bits a channel in these modes too.
+            # Pillow reads a PNG of 2 to 16 bits a channel in these modes too.
             and (image.format == "JPEG" or encoded[_PNG_BIT_DEPTH] == 8)
         )
         return image.format if plain else None

@@ -66,19 +66,32 @@ def _ask(config: Config, run: Run, wanted: Wanted, plan: Plan, store: AnswerStor
         pool(config.teacher, config.extract, _batches(config, plan)) as options,
         monitored(total, meter, done=total - plan.images) as monitor,
     ):
-        assignment = Assignment(config.teacher, config.extract, wanted.questions, plan.ask_PQ, store, monitor)
-        asked = _images(config, run, plan, readers=options["compute"].max_size).map_batches(
-            AskTeacher,
-            fn_constructor_args=(assignment,),
-            batch_size=config.extract.batch_size,
-            batch_format="pyarrow",
-            zero_copy_batch=True,
-            **options,
+        assignment = Assignment(
+            teacher=config.teacher,
+            extract=config.extract,
+            questions=wanted.questions,
+            ask_PQ=plan.ask_PQ,
+            store=store,
+            monitor=monitor,
+            all_may_fail=plan.images <= config.extract.max_bad_fraction * total,
         )
-        for _ in asked.iter_batches(batch_size=None):
-            pass  # the actors have written their answers; this drives them
+        _drive(_images(config, run, plan, readers=options["compute"].max_size), assignment, options)
         engines = ray.get(monitor.engines.remote())
     meter.write(store.folder, engines, actors=options["compute"].max_size)
+
+
+def _drive(images: ray.data.Dataset, assignment: Assignment, options: dict[str, Any]) -> None:
+    """Have every image asked about; the actors write the answers themselves."""
+    asked = images.map_batches(
+        AskTeacher,
+        fn_constructor_args=(assignment,),
+        batch_size=assignment.extract.batch_size,
+        batch_format="pyarrow",
+        zero_copy_batch=True,
+        **options,
+    )
+    for _ in asked.iter_batches(batch_size=None):
+        pass
 
 
 def _images(config: Config, run: Run, plan: Plan, *, readers: int) -> ray.data.Dataset:

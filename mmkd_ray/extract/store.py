@@ -104,6 +104,8 @@ class AnswerStore:
         if bad:
             quarantine = pa.Table.from_pylist(bad, schema=schema.QUARANTINE)
             self.folder.child(_QUARANTINE).write_table(name, quarantine)
+        if not good:
+            return  # nothing that a later run, under other limits, should find done
         columns = {
             "image_id": [image_ids[row] for row in good],
             "sha256": [sha256[row] for row in good],

@@ -1,98 +1,242 @@
-"""Extraction with the real Ray Data, the real vLLM and the shipped teacher."""
+"""Extraction with the real Ray Data, the real vLLM and the shipped teacher: one run that grows, and what is refused."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from mmkd_ray import fieldguide
 from mmkd_ray.artifacts import open_run
-from mmkd_ray.config import validate
-from mmkd_ray.data.table import build_image_table
-from mmkd_ray.errors import TeacherError
+from mmkd_ray.config import VllmTeacher, validate
+from mmkd_ray.data.table import build_image_table, read_splits
+from mmkd_ray.errors import ArtifactError, DataError, LedgerError, TeacherError
+from mmkd_ray.extract.cost import count_tokens
+from mmkd_ray.extract.identity import require_teacher
 from mmkd_ray.extract.stage import ask_teacher, mean_answer_mass
 from mmkd_ray.extract.table import read_teacher_table
+from mmkd_ray.extract.verify import verify
+from tests.checkpoints import build_internvl
 
-DATA = {"source": "fieldguide", "train_per_class": 2, "val_per_class": 1, "test_per_class": 1, "shift_per_class": 1}
+QUESTIONS = [question.text for question in fieldguide.QUESTIONS]
+CLASSES = 3
+TALL = (40, 64)
+"""Width and height: images of other shapes must do as well."""
 
 
-def config_with(**sections):
-    tree = {
-        "name": "t",
-        "data": DATA,
-        "aspects": {"source": "fieldguide"},
-        "teacher": {"prompt": "{question}"},
-        "extract": {"actors": 1, "cpus_per_actor": 2, "batch_size": 16},
-    }
-    return validate({**tree, **{key: {**tree.get(key, {}), **value} for key, value in sections.items()}})
+def write_folder(root, per_class):
+    """Pictures of the field guide as a folder of `train` and `test`, one folder a class."""
+    counts = {"train": per_class, "test": 1}
+    for image in fieldguide.images(species_seed=0, seed=0, per_class=counts):
+        if image.label < CLASSES:
+            path = root / image.split / image.class_name / f"{image.image_id.replace('/', ' ')} ü.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(image.png)
+
+
+def config_for(root, questions=QUESTIONS, *, teacher=None, **extract):
+    """A run over such a folder, its questions in a file beside it."""
+    asked = root.parent / "questions.yaml"
+    asked.write_text(yaml.safe_dump(list(questions)), encoding="utf-8")
+    return validate(
+        {
+            "name": "t",
+            "data": {"source": "folder", "path": str(root)},
+            "aspects": {"source": "file", "path": str(asked)},
+            "teacher": {"prompt": "{question}", "dtype": "float32", **(teacher or {})},
+            "extract": {"actors": 1, "cpus_per_actor": 2, "batch_size": 8, **extract},
+        }
+    )
+
+
+def ask(config, run):
+    """Images and answers; the record, and how many images and cells the teacher was asked about."""
+    progress = []
+    build_image_table(config, run, lambda *_: None)
+    record = ask_teacher(config, run, lambda *counts: progress.append(counts))
+    asked = (progress[-1][0] - progress[0][0], progress[-1][2].get("answers", 0)) if progress else (0, 0)
+    return record, asked
 
 
 @pytest.fixture(scope="module")
-def asked(ray_cluster, tmp_path_factory):
-    """A finished extraction, and its record."""
-    run, config = open_run(str(tmp_path_factory.mktemp("runs")), "t"), config_with()
-    build_image_table(config, run, lambda *_: None)
-    progress = []
-    record = ask_teacher(config, run, lambda *done: progress.append(done))
-    return run, config, record, progress
-
-
-def test_the_ledger_is_complete_and_progress_reached_the_end(asked):
-    _, _, record, progress = asked
-    cells = 24 * 3 * len(fieldguide.QUESTIONS)
-    assert record["ledger"] == {
-        "images": 72, "questions": len(fieldguide.QUESTIONS), "expected": cells, "present": cells,
-        "missing": 0, "duplicated": 0, "quarantined": 0,
-    }  # fmt: skip
-    assert progress[0] == (0, 72)
-    assert progress[-1] == (72, 72)
-
-
-def test_the_teacher_is_right_about_most_of_what_it_sees(asked):
-    run, config, _, _ = asked
-    table = read_teacher_table(run)
-    counts = {"train": config.data.train_per_class, "val": config.data.val_per_class}
-    truth = {image.image_id: image.attributes for image in fieldguide.images(species_seed=0, seed=0, per_class=counts)}
-    true_NQ = np.array([[truth[name][question.id] for question in fieldguide.QUESTIONS] for name in table.image_ids])
-    assert ((table.p_yes_NQ > 0.5) == true_NQ).mean() > 0.93
-    assert min(mean_answer_mass(run).values()) > 0.98
-
-
-def test_the_identity_is_in_the_metadata_of_the_table(asked):
-    run, _, record, _ = asked
-    folder = run.teacher.child("table")
-    for name in folder.names():
-        metadata = folder.read_table(name).schema.metadata
-        assert metadata[b"mmkd.identity"].decode() == record["fingerprint"]
-
-
-def test_a_finished_extraction_is_free_and_where_it_runs_is_no_part_of_it(asked):
-    run, _, record, _ = asked
-    elsewhere = config_with(extract={"actors": 2, "cpus_per_actor": 1, "batch_size": 5})
-    calls = []
-    assert ask_teacher(elsewhere, run, lambda *done: calls.append(done)) == record
-    assert calls == []
-
-
-def test_the_order_of_questions_and_the_batches_do_not_change_an_answer(asked, tmp_path):
-    run, _, _, _ = asked
+def grown(ray_cluster, tmp_path_factory):
+    """A run of ten questions, then of more, in another order, about more images, one of them changed."""
+    root = tmp_path_factory.mktemp("data") / "images"
+    run = open_run(str(tmp_path_factory.mktemp("runs")), "t")
+    write_folder(root, 4)
+    first, asked_first = ask(config_for(root, QUESTIONS[:10]), run)
     before = read_teacher_table(run)
-    backwards = tmp_path / "backwards.yaml"
-    backwards.write_text(yaml.safe_dump(list(before.questions[:9:-1])))
-    config = config_with(
-        aspects={"source": "file", "path": str(backwards)},
-        extract={"actors": 2, "cpus_per_actor": 1, "batch_size": 7},
+    write_folder(root, 6)
+    changed = next(name for name in sorted(before.image_ids) if (root / name).is_file())
+    another = max(name for name in before.image_ids if (root / name).is_file())
+    with Image.open(root / another) as image:
+        other = image.resize(TALL)
+    other.save(root / changed)
+    config = config_for(root, QUESTIONS[11:3:-1])
+    second, asked_second = ask(config, run)
+    return {
+        "root": root, "run": run, "first": first, "asked_first": asked_first, "before": before, "changed": changed,
+        "config": config, "second": second, "asked_second": asked_second,
+    }  # fmt: skip
+
+
+def asked_images(run):
+    rows = read_splits(run, ["train", "val"], columns=["image_id"])
+    return rows["image_id"].to_pylist()
+
+
+def test_a_first_run_asks_everything_and_its_ledger_is_complete(grown):
+    assert grown["asked_first"] == (12, 12 * 10)
+    assert grown["first"]["ledger"] == {
+        "images": 12, "scored": 12, "questions": 10, "expected": 120, "present": 120, "missing": 0, "duplicated": 0,
+        "quarantined": 0,
+    }  # fmt: skip
+
+
+def test_only_new_questions_and_new_or_changed_images_are_asked(grown):
+    """Questions 4 to 9 are known, 10 and 11 are new; six images are new, one has changed."""
+    assert len(asked_images(grown["run"])) == 18
+    assert grown["asked_second"] == (18, 11 * 2 + 7 * 8)
+    assert grown["second"]["ledger"]["present"] == 18 * 8
+    assert grown["second"]["asked_again"] == 0
+
+
+def test_readers_find_their_columns_by_question(grown):
+    after, before = read_teacher_table(grown["run"]), grown["before"]
+    assert after.questions == tuple(QUESTIONS[11:3:-1])
+    same = [name for name in before.image_ids if name != grown["changed"]]
+    known = QUESTIONS[4:10]
+    old = before.p_yes_of(same)[:, [before.questions.index(text) for text in known]]
+    new = read_teacher_table(grown["run"], known).p_yes_of(same)
+    np.testing.assert_array_equal(new, old)
+
+
+def test_an_image_with_other_bytes_under_the_same_name_is_asked_again(grown):
+    known = QUESTIONS[4:10]
+    before, after = grown["before"], read_teacher_table(grown["run"], known)
+    old = before.p_yes_of([grown["changed"]])[:, [before.questions.index(text) for text in known]]
+    assert np.abs(after.p_yes_of([grown["changed"]]) - old).max() > 0.5
+
+
+def test_the_answers_are_those_of_a_run_in_one_piece(grown, tmp_path):
+    run = open_run(str(tmp_path), "whole")
+    config = grown["config"].model_copy(
+        update={
+            "extract": grown["config"].extract.model_copy(update={"actors": 2, "cpus_per_actor": 1, "batch_size": 5})
+        }
     )
-    other = open_run(str(tmp_path), "other")
-    build_image_table(config, other, lambda *_: None)
-    ask_teacher(config, other, lambda *_: None)
-    after = read_teacher_table(other)
-    columns = [before.questions.index(question) for question in after.questions]
-    assert columns == list(range(len(before.questions) - 1, 9, -1))
-    np.testing.assert_allclose(after.p_yes_of(list(before.image_ids)), before.p_yes_NQ[:, columns], rtol=0, atol=1e-4)
+    ask(config, run)
+    whole, pieces = read_teacher_table(run), read_teacher_table(grown["run"])
+    assert whole.image_ids == pieces.image_ids
+    np.testing.assert_allclose(whole.p_yes_NQ, pieces.p_yes_NQ, rtol=0, atol=1e-5)
 
 
-def test_a_teacher_without_a_single_token_yes_is_explained(ray_cluster, run):
-    config = config_with(teacher={"prompt": "{question}", "yes_token": "Most certainly"})
-    build_image_table(config, run, lambda *_: None)
+def test_the_teacher_is_right_about_most_of_what_it_sees(grown):
+    table = read_teacher_table(grown["run"])
+    truth = {}
+    for image in fieldguide.images(species_seed=0, seed=0, per_class={"train": 6, "test": 1}):
+        truth[f"{image.split}/{image.class_name}/{image.image_id.replace('/', ' ')} ü.png"] = image.attributes
+    names = [name for name in table.image_ids if name != grown["changed"]]
+    ids = [next(q.id for q in fieldguide.QUESTIONS if q.text == text) for text in table.questions]
+    true_NQ = np.array([[truth[name][key] for key in ids] for name in names])
+    assert ((table.p_yes_of(names) > 0.5) == true_NQ).mean() > 0.93
+    assert min(mean_answer_mass(grown["run"]).values()) > 0.98
+
+
+def test_a_finished_extraction_is_free_and_where_it_runs_is_no_part_of_it(grown):
+    moved = grown["config"].extract.model_copy(update={"actors": 2, "cpus_per_actor": 1, "batch_size": 5})
+    record, asked = ask(grown["config"].model_copy(update={"extract": moved}), grown["run"])
+    assert record == grown["second"]
+    assert asked == (0, 0)
+
+
+def test_verify_reads_the_tables_alone(grown):
+    assert verify(grown["run"]).present == 18 * 8
+
+
+def test_another_prompt_is_another_table_and_mixing_is_refused(grown, tmp_path):
+    """The first prompt's answers stay and are found again; a file that is put among the wrong ones is noticed."""
+    run, config = grown["run"], grown["config"]
+    other = config.model_copy(update={"teacher": config.teacher.model_copy(update={"prompt": "Well: {question}"})})
+    with pytest.raises(ArtifactError, match=r"teacher.prompt was '\{question\}' and is 'Well: \{question\}'"):
+        require_teacher(other, run)
+    _, asked = ask(other, run)
+    assert asked == (18, 18 * 8)
+    _, asked = ask(config, run)
+    assert asked == (0, 0)
+    stores = sorted(Path(run.folder.path, "answers").iterdir(), key=lambda store: len(list(store.iterdir())))
+    stray = next(stores[0].glob("part-*.parquet"))
+    misplaced = stores[1] / stray.name
+    misplaced.write_bytes(stray.read_bytes())
+    try:
+        run.teacher.delete()
+        with pytest.raises(
+            LedgerError, match=r"must not be mixed: teacher.prompt was 'Well: .* and is .*move the file"
+        ):
+            ask(config, run)
+    finally:
+        misplaced.unlink()
+    ask(config, run)
+
+
+def test_what_cannot_be_read_is_quarantined_and_too_much_of_it_fails_the_run(grown, tmp_path):
+    root = tmp_path / "images"
+    write_folder(root, 4)
+    (next((root / "train").iterdir()) / "broken.png").write_bytes(b"\x89PNG not quite")
+    run = open_run(str(tmp_path), "r")
+    record, _ = ask(config_for(root, [QUESTIONS[0]], max_bad_fraction=0.1), run)
+    assert record["ledger"]["quarantined"] == 1
+    assert verify(run).quarantined == 1
+    with pytest.raises(DataError, match=r"1 of 16 images cannot be read, more than extract.max_bad_fraction = 0.01"):
+        ask(config_for(root, [QUESTIONS[0]], max_bad_fraction=0.01), run)
+
+
+def test_one_over_long_prompt_fails_its_row_and_not_the_job(ray_cluster, tmp_path):
+    """A teacher that cuts images into tiles, and one image that is larger than the others."""
+    root, checkpoint = tmp_path / "images", build_internvl(tmp_path / "teacher", max_tiles=4)
+    write_folder(root, 4)
+    names = sorted(root.glob("train/**/*.png"))
+    large = str(names[-1].relative_to(root))
+    for path in names[:-1]:
+        with Image.open(path) as image:
+            small = image.resize((32, 32))
+        small.save(path)
+    questions = ["Is it red?", "Is it blue?"]
+    tokens = count_tokens(VllmTeacher(model=str(checkpoint), prompt="{question}"), [names[0].read_bytes()], questions)
+    teacher = {"model": str(checkpoint), "max_model_len": int(tokens.shared + tokens.question) + 8}
+    limits = {"min_answer_mass": 0.0}
+    config, run = (
+        config_for(root, questions, teacher=teacher, max_bad_fraction=0.2, **limits),
+        open_run(str(tmp_path), "r"),
+    )
+    record, _ = ask(config, run)
+    assert (record["ledger"]["scored"], record["ledger"]["quarantined"]) == (11, 1)
+    (failed,) = run.teacher.read_table("quarantine.parquet").to_pylist()
+    assert failed["path"] == large
+    assert "longer than the maximum model length" in failed["reason"]
+    table = read_teacher_table(run)
+    assert np.isnan(table.p_yes_of([large])).all()
+    assert np.isfinite(table.p_yes_NQ).all()
+    with pytest.raises(TeacherError, match="none of the first 1 images can be asked about: The decoder prompt"):
+        ask(config_for(root, questions, teacher=teacher, max_bad_fraction=0.0, **limits), run)
+    longer = {**teacher, "max_model_len": 512}
+    record, asked = ask(config_for(root, questions, teacher=longer, max_bad_fraction=0.0, **limits), run)
+    assert asked == (1, 2)
+    assert record["ledger"]["quarantined"] == 0
+
+
+def test_a_teacher_that_does_not_answer_is_refused_before_the_full_cost(grown, tmp_path):
+    run = open_run(str(tmp_path), "r")
+    strange = {"yes_token": "Does", "no_token": "Is"}
+    config = config_for(grown["root"], QUESTIONS[:3], teacher=strange)
+    with pytest.raises(TeacherError, match=r"does not answer 3 of 3 questions: the mean of P\(yes\) \+ P\(no\) over 4"):
+        ask(config, run)
+    assert not list(Path(run.folder.path).glob("answers/*/part-*"))
+    assert not run.teacher.record()
+
+
+def test_a_teacher_without_a_single_token_yes_is_explained(grown, tmp_path):
+    config = config_for(grown["root"], QUESTIONS[:3], teacher={"yes_token": "Most certainly"})
     with pytest.raises(TeacherError, match=r"'Most certainly' is \d+ tokens in the teacher's tokenizer, not one"):
-        ask_teacher(config, run, lambda *_: None)
+        ask(config, open_run(str(tmp_path), "r"))

@@ -1,0 +1,105 @@
+"""What lies in a tree of folders: files, and what looks like one and cannot be read."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pyarrow import fs
+
+from mmkd_ray.artifacts import Folder
+from mmkd_ray.errors import DataError
+
+MAX_FILE_BYTES = 2**30
+"""A file is read into memory whole and becomes one cell of an Arrow table, which ends at 2 GiB."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file of the tree; or a folder that cannot be looked into, whose `path` ends with a slash."""
+
+    path: str  # within the tree, valid UTF-8
+    size: int = 0
+    modified_ns: int = 0
+    problem: str = ""
+    """Why it cannot be read; empty as far as one can tell without reading it."""
+
+
+def list_tree(root: Folder) -> list[Found]:
+    """All that is not hidden, sorted by path; nothing is opened, and links to folders are followed.
+
+    Raises:
+        DataError: the root itself cannot be listed.
+    """
+    local = isinstance(root.filesystem, fs.LocalFileSystem)
+    found = [_checked(item) for item in (_local_tree(root.path) if local else _remote_tree(root))]
+    return sorted(found, key=lambda item: item.path)
+
+
+def reason(error: OSError) -> str:
+    """What went wrong, without the path: it stands beside it."""
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
+def _remote_tree(root: Folder) -> Iterator[Found]:
+    base = root.path.rstrip("/") + "/"
+    for info in root.filesystem.get_file_info(fs.FileSelector(base.rstrip("/"), recursive=True)):
+        path = info.path.removeprefix(base)
+        if info.type == fs.FileType.File and not any(part.startswith(".") for part in path.split("/")):
+            yield Found(path, info.size, info.mtime_ns or 0)
+
+
+def _local_tree(base: str) -> Iterator[Found]:
+    """The listing of pyarrow ends with an exception at a folder that it may not enter or a name that is not UTF-8."""
+    pending: list[tuple[str, frozenset[tuple[int, int]]]] = [("", frozenset())]
+    while pending:
+        folder, above = pending.pop()
+        try:
+            status = (Path(base) / folder).stat()
+            with os.scandir(Path(base) / folder) as entries:
+                visible = [entry for entry in entries if not entry.name.startswith(".")]
+        except OSError as error:
+            if not folder:
+                raise DataError(f"data.path: '{base}' cannot be listed: {reason(error)}") from error
+            yield Found(folder, problem=f"the folder cannot be listed: {reason(error)}")
+            continue
+        if (status.st_dev, status.st_ino) in above:
+            yield Found(folder, problem="a link to a folder that it lies in")
+            continue
+        for entry in visible:
+            if found := _look_at(entry, folder + entry.name):
+                yield found
+            else:
+                pending.append((f"{folder}{entry.name}/", above | {(status.st_dev, status.st_ino)}))
+
+
+def _look_at(entry: os.DirEntry[str], path: str) -> Found | None:
+    """The file behind an entry, or None for a folder."""
+    try:
+        status = entry.stat()
+    except OSError as error:
+        dangling = entry.is_symlink() and isinstance(error, FileNotFoundError)
+        problem = "a link that leads nowhere" if dangling else f"cannot be read: {reason(error)}"
+        return Found(path, problem=problem)
+    if stat.S_ISDIR(status.st_mode):
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        # A reader of a pipe waits for a writer, for ever.
+        return Found(path, problem="no ordinary file but a pipe, socket or device")
+    # Asked now, so that a file whose permissions have been mended counts as changed.
+    problem = "" if os.access(entry.path, os.R_OK) else "cannot be read: Permission denied"
+    return Found(path, status.st_size, status.st_mtime_ns, problem)
+
+
+def _checked(found: Found) -> Found:
+    try:
+        found.path.encode()
+    except UnicodeEncodeError:
+        readable = os.fsencode(found.path).decode("utf-8", "backslashreplace")
+        return replace(found, path=readable, problem="its name is not valid UTF-8")
+    if found.size > MAX_FILE_BYTES and not found.problem:
+        return replace(found, problem=f"{found.size:,} bytes are more than the limit of {MAX_FILE_BYTES:,}")
+    return found
