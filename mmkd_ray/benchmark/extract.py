@@ -199,7 +199,9 @@ def _ceiling(bench: _Bench) -> dict[str, float]:
     few = pictures(256)
     results: dict[str, float] = {}
     for images in (_SMALL_IMAGES, _MANY_IMAGES):
-        peak, rate = _in_own_process(_run_without_inference, str(bench.folder), few, images, bench.repetitions)
+        config = _without_inference(bench, images)
+        _in_own_process(_write_different_images, config, few, images)
+        peak, rate = _in_own_process(_run_without_inference, config, bench.repetitions)
         bench.add(
             f"no inference, {images:,} images: peak memory of driver, workers, object store", [peak / 2**20], "MiB"
         )
@@ -209,26 +211,24 @@ def _ceiling(bench: _Bench) -> dict[str, float]:
     return results
 
 
-def _run_without_inference(
-    folder: str, pictures_few: list[bytes], images: int, windows: int
-) -> tuple[int, list[float]]:
-    prepare_process(offline=True)
-    bench = _Bench(quick=True, folder=Path(folder), say=print)
+def _without_inference(bench: _Bench, images: int) -> Config:
     workload = Workload(f"no inference {images}", "fieldguide", "{question}", images, 32, 0)
     tree = _config(bench, workload, questions(50), actors=len(os.sched_getaffinity(0))).model_dump(mode="json")
-    config = validate(tree | {"teacher": {"kind": "no_inference"}})
+    return validate(tree | {"teacher": {"kind": "no_inference"}})
+
+
+def _write_different_images(config: Config, few: list[bytes], count: int) -> None:
+    """So many images of different bytes: a PNG may be followed by anything."""
+    different = [few[number % len(few)] + number.to_bytes(4, "big") for number in range(count)]
+    write_images(open_run(config.storage.path, config.name), config, different)
+
+
+def _run_without_inference(config: Config, windows: int) -> tuple[int, list[float]]:
+    prepare_process(offline=True)
     run = open_run(config.storage.path, config.name)
-    # Different bytes for every image: a PNG may be followed by anything.
-    write_images(
-        run, config, [few + number.to_bytes(4, "big") for number, few in enumerate(_cycled(pictures_few, images))]
-    )
     with peak_memory() as peak, connect(config.cluster):
         ask_teacher(config, run, lambda *_: None)
     return peak.bytes, [rate / 50 for rate in _rates(run, config, windows)]
-
-
-def _cycled(items: list[bytes], count: int) -> list[bytes]:
-    return [items[number % len(items)] for number in range(count)]
 
 
 def _in_own_process(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -31,7 +31,7 @@ def rescale_transparent_colour(image: Image.Image, bits: int) -> None:
     """Bring the transparent colour of a PNG of so many bits a sample to the scale of its pixels.
 
     Pillow scales 2, 4 and 16 bits to 8 for the pixels, and leaves the colour that is to be transparent as it was. Of
-    16-bit colours it keeps the upper half: what differs from the transparent one in the lower half only is taken for it.
+    16-bit colours it keeps the upper half: what differs from the transparent one in the lower alone is taken for it.
     """
     colour, most = image.info.get("transparency"), 2**bits - 1
     if isinstance(colour, tuple):

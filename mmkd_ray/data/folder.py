@@ -76,21 +76,25 @@ class FolderSource:
 
 def _root(path: str) -> Folder:
     folder = open_run(path, "").folder
-    if folder.filesystem.get_file_info(folder.path.rstrip("/")).type != fs.FileType.Directory:
+    try:
+        kind = folder.filesystem.get_file_info(folder.path.rstrip("/")).type
+    except OSError as error:
+        raise DataError(f"data.path: '{path}' cannot be reached: {reason(error)}") from error
+    if kind != fs.FileType.Directory:
         raise DataError(f"data.path: '{path}' is no folder; give one that holds a folder of images for each class")
     return folder
 
 
 def _place(found: list[Found], root: str) -> list[_File]:
-    """Split and class of each file that lies in a class folder."""
+    """Split and class of what lies in a class folder, or may be a class folder."""
     has_splits = any(item.path.startswith("train/") and item.path.count("/") >= 2 for item in found)
     depth = 2 if has_splits else 1
     files = []
     for item in found:
-        parts = item.path.split("/")
-        if len(parts) > depth:
+        parts = item.path.rstrip("/").split("/")
+        if len(parts) > depth or (len(parts) == depth and item.hides_files):
             files.append(_File(item, parts[0] if has_splits else "", unicodedata.normalize("NFC", parts[depth - 1])))
-        elif item.path.endswith("/"):
+        elif item.hides_files:
             raise DataError(f"data.path: '{root}/{item.path}': {item.problem}; make it readable, or remove it")
     return files
 

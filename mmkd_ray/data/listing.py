@@ -19,13 +19,15 @@ MAX_FILE_BYTES = 2**30
 
 @dataclass(frozen=True)
 class Found:
-    """A file of the tree; or a folder that cannot be looked into, whose `path` ends with a slash."""
+    """A file of the tree; or a folder that cannot be listed, whose `path` ends with a slash."""
 
     path: str  # within the tree, valid UTF-8
     size: int = 0
     modified_ns: int = 0
     problem: str = ""
     """Why it cannot be read; empty as far as one can tell without reading it."""
+    hides_files: bool = False
+    """Whether it is, or may be, a folder: how many files are missing is not known."""
 
 
 def list_tree(root: Folder) -> list[Found]:
@@ -35,7 +37,10 @@ def list_tree(root: Folder) -> list[Found]:
         DataError: the root itself cannot be listed.
     """
     local = isinstance(root.filesystem, fs.LocalFileSystem)
-    found = [_checked(item) for item in (_local_tree(root.path) if local else _remote_tree(root))]
+    try:
+        found = [_checked(item) for item in (_local_tree(root.path) if local else _remote_tree(root))]
+    except OSError as error:
+        raise DataError(f"data.path: '{root.uri}' cannot be listed: {reason(error)}") from error
     return sorted(found, key=lambda item: item.path)
 
 
@@ -63,11 +68,11 @@ def _local_tree(base: str) -> Iterator[Found]:
                 visible = [entry for entry in entries if not entry.name.startswith(".")]
         except OSError as error:
             if not folder:
-                raise DataError(f"data.path: '{base}' cannot be listed: {reason(error)}") from error
-            yield Found(folder, problem=f"the folder cannot be listed: {reason(error)}")
+                raise
+            yield Found(folder, problem=f"the folder cannot be listed: {reason(error)}", hides_files=True)
             continue
         if (status.st_dev, status.st_ino) in above:
-            yield Found(folder, problem="a link to a folder that it lies in")
+            yield Found(folder, problem="a link to a folder that it lies in", hides_files=True)
             continue
         for entry in visible:
             if found := _look_at(entry, folder + entry.name):
@@ -83,7 +88,7 @@ def _look_at(entry: os.DirEntry[str], path: str) -> Found | None:
     except OSError as error:
         dangling = entry.is_symlink() and isinstance(error, FileNotFoundError)
         problem = "a link that leads nowhere" if dangling else f"cannot be read: {reason(error)}"
-        return Found(path, problem=problem)
+        return Found(path, problem=problem, hides_files=True)
     if stat.S_ISDIR(status.st_mode):
         return None
     if not stat.S_ISREG(status.st_mode):

@@ -11,8 +11,10 @@ import ray.data
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from mmkd_ray.cluster.connection import check_fits, how_many
+from mmkd_ray.cluster.connection import check_fits
 from mmkd_ray.config import ExtractConfig, OpenAiTeacher, Teacher
+from mmkd_ray.errors import ClusterError
+from mmkd_ray.extract.room import room_for
 
 THREADS = 2
 """Batches in an actor at a time: while the engine works on one, the next is decoded and handed in."""
@@ -31,10 +33,7 @@ def pool(teacher: Teacher, extract: ExtractConfig, batches: int) -> Iterator[dic
         ClusterError: the cluster cannot hold the engines asked for.
     """
     cpus, gpus = extract.cpus_per_actor, extract.gpus_per_actor
-    # An endpoint has its own limits, and more clients do not make it faster.
-    most = 1 if isinstance(teacher, OpenAiTeacher) else how_many(cpus=cpus, gpus=gpus)
-    actors = extract.actors or min(most, max(batches, 1))
-    check_fits("extraction", count=actors, cpus=cpus, gpus=gpus)
+    actors = _count(teacher, extract, batches)
     options: dict[str, Any] = {
         "compute": ray.data.ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=THREADS),
         "max_concurrency": THREADS,
@@ -59,6 +58,28 @@ def pool(teacher: Teacher, extract: ExtractConfig, batches: int) -> Iterator[dic
     finally:
         for group in groups:
             remove_placement_group(group)
+
+
+def _count(teacher: Teacher, extract: ExtractConfig, batches: int) -> int:
+    """Engines to start: what Ray cannot place, it would wait for without a word."""
+    room = room_for(extract, [node["Resources"] for node in ray.nodes() if node["Alive"]])
+    # An endpoint has its own limits, and more clients do not make it faster.
+    most = 1 if isinstance(teacher, OpenAiTeacher) else max(room, 1)
+    actors = extract.actors or min(most, max(batches, 1))
+    check_fits("extraction", count=actors, cpus=extract.cpus_per_actor, gpus=extract.gpus_per_actor)
+    if actors > room:
+        raise ClusterError(
+            f"extraction needs {actors} x ({extract.cpus_per_actor} CPU, {extract.gpus_per_actor:g} GPU), each "
+            f"{_where(extract)}, but the nodes of the cluster have room for {room}; ask for less in the section extract:"
+        )
+    return actors
+
+
+def _where(extract: ExtractConfig) -> str:
+    kind = f" of kind {extract.accelerator_type}" if extract.accelerator_type else ""
+    if extract.tensor_parallel_size > 1 and extract.placement == "PACK":
+        return f"on GPUs{kind} of any nodes"
+    return f"on one node{kind}"
 
 
 def _bundles(extract: ExtractConfig) -> list[dict[str, float]]:

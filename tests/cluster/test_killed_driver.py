@@ -1,4 +1,4 @@
-"""A driver that is killed, in extraction and in training: nothing is left running, and the same command continues."""
+"""A driver that is killed while students learn: nothing is left running, and the same command continues."""
 
 import json
 import re
@@ -71,7 +71,7 @@ def test_summary_json_has_what_it_promises(unbroken):
         assert arm["top1_mean"] == arm["top1"][0]
     cells = 24 * 7 * 24
     assert summary["ledger"] == {
-        "images": 168, "questions": 24, "expected": cells, "present": cells,
+        "images": 168, "scored": 168, "questions": 24, "expected": cells, "present": cells,
         "missing": 0, "duplicated": 0, "quarantined": 0,
     }  # fmt: skip
     assert set(summary["seconds"]) == {"check", "images", "extract", "train", "evaluate"}
@@ -89,13 +89,13 @@ def test_a_finished_run_is_free(unbroken, repository):
     assert again["arms"] == summary["arms"]
 
 
-def test_killed_in_extraction_and_in_training_it_ends_as_the_unbroken_run(unbroken, repository, tmp_path):
+def test_killed_in_training_it_ends_as_the_unbroken_run(unbroken, repository, tmp_path):
+    """Extraction that is killed is tested in test_killed_extraction.py."""
     _, summary, _, _ = unbroken
     arguments = quickstart(tmp_path, "b")
-    for attempt, stage in enumerate(("extract", "train")):
-        with marked() as processes:
-            kill_when(processes, *arguments, cwd=repository, ready=counted(stage), output=tmp_path / f"{attempt}.txt")
-            assert processes.wait_until_gone() == []
+    with marked() as processes:
+        kill_when(processes, *arguments, cwd=repository, ready=counted("train"), output=tmp_path / "killed.txt")
+        assert processes.wait_until_gone() == []
     assert not (tmp_path / "b" / "summary.json").exists()
     with marked() as processes:
         ended = run_mmkd(processes, *arguments, cwd=repository)

@@ -83,6 +83,12 @@ def test_links_are_followed_if_they_lead_somewhere(root, tmp_path):
     assert {"a/folder/x.png", "a/file.png"} < read
 
 
+def test_a_class_behind_a_broken_link_is_not_lost_in_silence(root):
+    (root / "c").symlink_to("unmounted")
+    with pytest.raises(DataError, match=r"no training images of c \(c: a link that leads nowhere\)"):
+        source_of(root)
+
+
 def test_what_vanishes_after_it_was_listed_is_named(root):
     source = source_of(root)
     (root / "a" / "0.png").unlink()
@@ -91,7 +97,7 @@ def test_what_vanishes_after_it_was_listed_is_named(root):
     reasons = bad_of(source)
     assert set(reasons) == {"a/0.png", "b/1.png"}
     assert reasons["a/0.png"] == "cannot be read: No such file or directory"
-    assert str(root) not in reasons["b/1.png"]
+    assert reasons["b/1.png"].startswith("cannot be read: ")
 
 
 def test_names_of_any_kind_are_kept(root):
@@ -138,13 +144,6 @@ def test_a_file_of_many_gigabytes_is_not_read(root):
     with (root / "a" / "film.png").open("wb") as film:
         film.truncate(listing.MAX_FILE_BYTES + 1)
     assert bad_of(source_of(root)) == {"a/film.png": "1,073,741,825 bytes are more than the limit of 1,073,741,824"}
-
-
-def test_very_deep_trees_are_read(root):
-    folder = root / "a" / "/".join(["d"] * 1200)
-    folder.mkdir(parents=True)
-    (folder / "deep.png").write_bytes(picture())
-    assert len(source_of(root)) == 11
 
 
 @pytest.fixture
@@ -232,6 +231,11 @@ def test_what_may_not_be_read_is_named(public):
 def test_a_class_is_not_lost_in_silence(public, closed, message):
     (public / closed).chmod(0o311 if not closed else 0)
     assert message in seen_by_nobody(public)["error"]
+
+
+def test_a_tree_out_of_reach_is_one_clear_line(public):
+    public.parent.chmod(0o700)
+    assert seen_by_nobody(public)["error"] == f"data.path: '{public}' cannot be reached: Permission denied"
 
 
 def test_a_split_is_not_lost_in_silence(public):

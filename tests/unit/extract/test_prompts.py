@@ -7,7 +7,7 @@ import pytest
 from transformers import AutoProcessor
 
 from mmkd_ray.errors import TeacherError
-from mmkd_ray.extract.prompts import chat_prompt, prompt_tokens
+from mmkd_ray.extract.prompts import chat_prompt, prompt_tokens, with_other_question
 from mmkd_ray.extract.tokens import single_token
 from tests.checkpoints import build_internvl, build_smolvlm
 
@@ -85,3 +85,21 @@ def test_an_answer_of_several_tokens_is_refused_by_name(smolvlm: Any):
 def test_an_answer_of_no_token_is_refused(internvl: Any):
     with pytest.raises(TeacherError, match="'' is 0 tokens"):
         single_token(internvl.tokenizer, "")
+
+
+def test_another_question_about_the_same_image_needs_no_processor():
+    """7 stands for the image, which the processor has made three tokens of."""
+    first, other = [1, 7, 4, 5, 6, 9], [1, 7, 4, 8, 9]
+    assert with_other_question([1, 7, 7, 7, 4, 5, 6, 9], 4, first, other) == [1, 7, 7, 7, 4, 8, 9]
+    assert with_other_question([1, 7, 7, 7, 4, 5, 6, 9], 4, first, first) == [1, 7, 7, 7, 4, 5, 6, 9]
+
+
+@pytest.mark.parametrize(
+    ("expanded", "other"),
+    [
+        ([1, 7, 7, 7, 4, 5, 6, 9], [2, 7, 4, 8, 9]),  # they differ before the image
+        ([1, 7, 7, 7, 4, 5, 99, 9], [1, 7, 4, 8, 9]),  # the processor has changed what follows the image
+    ],
+)
+def test_where_prompts_differ_before_the_image_nothing_is_concluded(expanded: list[int], other: list[int]):
+    assert with_other_question(expanded, 4, [1, 7, 4, 5, 6, 9], other) is None
