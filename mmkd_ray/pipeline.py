@@ -65,6 +65,8 @@ def extract(config: Config, run: Run, console: Console) -> None:
     with _stage("extract", "images", run.teacher, run, console, rated="answers") as (progress, remark):
         record = ask_teacher(config, run, progress)
         remark.append(Ledger(**record["ledger"]).line())
+        lowest = record["lowest_answer_mass"]
+        remark.append(f"mean answer mass at least {lowest['answer_mass']:.3f} ('{lowest['question']}')")
 
 
 def plan(config: Config, run: Run, console: Console, *, answers_per_second: float | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import cycle
 from typing import Any
 
 import ray
@@ -42,22 +43,22 @@ def pool(teacher: Teacher, extract: ExtractConfig, batches: int) -> Iterator[dic
         kind = {"accelerator_type": extract.accelerator_type} if extract.accelerator_type else {}
         yield {**options, **kind, "num_cpus": cpus, "num_gpus": gpus}
         return
-    groups: list[PlacementGroup] = []
-
-    def in_a_group_of_its_own() -> dict[str, Any]:
-        groups.append(placement_group(_bundles(extract), strategy=extract.placement))
-        return {
-            "scheduling_strategy": PlacementGroupSchedulingStrategy(
-                groups[-1], placement_group_capture_child_tasks=True
-            )
-        }
-
+    groups = [placement_group(_bundles(extract), strategy=extract.placement) for _ in range(actors)]
+    # In turn, since Ray Data calls this once for each actor and now and then to read other arguments. An actor that is
+    # started again after its death keeps its group.
+    turns = cycle(groups)
     try:
         # The actor itself holds no GPU: vLLM starts a worker for each in the rest of its group.
-        yield {**options, "num_cpus": cpus, "num_gpus": 0, "ray_remote_args_fn": in_a_group_of_its_own}
+        yield {**options, "num_cpus": cpus, "num_gpus": 0, "ray_remote_args_fn": lambda: _inside(next(turns))}
     finally:
         for group in groups:
             remove_placement_group(group)
+
+
+def _inside(group: PlacementGroup) -> dict[str, Any]:
+    return {
+        "scheduling_strategy": PlacementGroupSchedulingStrategy(group, placement_group_capture_child_tasks=True),
+    }
 
 
 def _count(teacher: Teacher, extract: ExtractConfig, batches: int) -> int:
@@ -70,7 +71,8 @@ def _count(teacher: Teacher, extract: ExtractConfig, batches: int) -> int:
     if actors > room:
         raise ClusterError(
             f"extraction needs {actors} x ({extract.cpus_per_actor} CPU, {extract.gpus_per_actor:g} GPU), each "
-            f"{_where(extract)}, but the nodes of the cluster have room for {room}; ask for less in the section extract:"
+            f"{_where(extract)}, but the nodes of the cluster have room for {room}; ask for less in the section "
+            "extract:"
         )
     return actors
 

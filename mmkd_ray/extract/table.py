@@ -96,15 +96,21 @@ def write_teacher_table(
     """
     failed, collected = store.quarantined(wanted), store.collect(wanted)
     _check_failed(failed, len(wanted.sha256), extract.max_bad_fraction)
-    _check_mass(collected, wanted.questions, extract.min_answer_mass)
+    mass_Q = _mean_mass(collected, wanted.questions, extract.min_answer_mass)
     run.teacher.delete()
     run.teacher.write_table(QUARANTINE, _quarantine(failed))
     table = run.teacher.child("table")
     _write_rows(table, store, wanted, collected)
     expected = {image_id: sha256 for image_id, sha256 in wanted.sha256.items() if image_id not in failed}
     ledger = prove_folder(table, expected=expected, questions=wanted.questions, quarantined=len(failed) + unreadable)
-    run.teacher.write_json("questions.json", [{"question": text} for text in wanted.questions])
-    facts = {"asked": asked, "ledger": ledger.as_dict(), "asked_again": collected.asked_again}
+    questions = [{"question": text, "answer_mass": mass} for text, mass in zip(wanted.questions, mass_Q, strict=True)]
+    run.teacher.write_json("questions.json", questions)
+    facts = {
+        "asked": asked,
+        "ledger": ledger.as_dict(),
+        "asked_again": collected.asked_again,
+        "lowest_answer_mass": min(questions, key=lambda entry: entry["answer_mass"] or 0.0),
+    }
     run.teacher.finish(identity, **facts)
     return {"fingerprint": identity, **facts}
 
@@ -150,8 +156,12 @@ def _check_failed(failed: dict[str, str], images: int, limit: float) -> None:
         )
 
 
-def _check_mass(collected: Collected, questions: Sequence[str], limit: float) -> None:
+def _mean_mass(collected: Collected, questions: Sequence[str], limit: float) -> list[float | None]:
+    """Mean of P(yes) + P(no) of each question; None where no image could be asked."""
     mass_NQ = answer_mass(collected.log_p_yes_NQ, collected.log_p_no_NQ)
     answered = mass_NQ[np.isfinite(mass_NQ).all(axis=1)]
-    if len(answered) and (problem := mass_problem(answered, questions, limit)):
+    if not len(answered):
+        return [None] * len(questions)
+    if problem := mass_problem(answered, questions, limit):
         raise TeacherError(problem)
+    return [round(float(mass), 6) for mass in answered.mean(axis=0)]

@@ -5,9 +5,10 @@ import re
 import signal
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
+import psutil
 import pyarrow.parquet as pq
 import pytest
 
@@ -92,8 +93,13 @@ def stored(storage):
 
 
 def engines(processes):
-    """The processes of engine actors, by what Ray calls them once they have loaded, or are loading."""
-    return [process for process in processes.alive() if "AskTeacher" in " ".join(process.cmdline())]
+    """The processes of engine actors, loading or loaded: Ray names them so."""
+    found = []
+    for process in processes.alive():
+        with suppress(psutil.Error):  # it has just ended
+            if "AskTeacher" in " ".join(process.cmdline()):
+                found.append(process)
+    return found
 
 
 def check_same(storage, unbroken):

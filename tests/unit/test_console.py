@@ -71,3 +71,16 @@ def test_last_lines(tmp_path):
     (tmp_path / "log").write_text("\n".join(map(str, range(100))))
     assert last_lines(tmp_path / "log", 3) == "97\n98\n99"
     assert last_lines(tmp_path / "none") == ""
+
+
+def test_another_count_is_shown_as_a_rate_and_the_rest_as_counts(monkeypatch):
+    clock = iter([0.0, 1.0, 11.0, 21.0])
+    monkeypatch.setattr("mmkd_ray.console.time.monotonic", lambda: next(clock))
+    stream = io.StringIO()
+    progress = Console(stream).progress("extract", "images", "answers")
+    progress(100, 400, {})
+    progress(110, 400, {"answers": 500, "quarantined": 0})
+    progress(210, 400, {"answers": 5500, "quarantined": 3})
+    assert stream.getvalue().splitlines()[-1] == (
+        "extract   210 / 400 images   52 %  10.0 images/s  500 answers/s  ETA 0:19  3 quarantined"
+    )
