@@ -12,7 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from mmkd_ray.config.messages import describe, show
-from mmkd_ray.config.sections import Config
+from mmkd_ray.config.root import Config
 from mmkd_ray.errors import ConfigError
 
 

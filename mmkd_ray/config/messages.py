@@ -6,18 +6,10 @@ import difflib
 import json
 from typing import Any, get_args
 
-from mmkd_ray.config.sections import (
-    Config,
-    FieldGuideAspects,
-    FieldGuideData,
-    FileAspects,
-    FolderData,
-    ImportedTeacher,
-    NoInferenceTeacher,
-    OpenAiTeacher,
-    Section,
-    VllmTeacher,
-)
+from mmkd_ray.config.base import Section
+from mmkd_ray.config.data import FieldGuideAspects, FieldGuideData, FileAspects, FolderData
+from mmkd_ray.config.root import Config
+from mmkd_ray.config.teacher import ImportedTeacher, NoInferenceTeacher, OpenAiTeacher, VllmTeacher
 
 _VARIANTS: dict[str, tuple[type[Section], ...]] = {
     "data": (FieldGuideData, FolderData),

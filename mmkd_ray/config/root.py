@@ -1,0 +1,45 @@
+"""A whole configuration: strict, frozen, a docstring for each key.
+
+`data`, `aspects`, `teacher`, `student`, `train`, `study` and `evaluate` decide numbers: they enter the fingerprints
+that say what can be reused. `extract`, `cluster` and `storage` decide only where and how fast a run goes: never.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from mmkd_ray.config.base import Section
+from mmkd_ray.config.data import FieldGuideAspects, FieldGuideData, FileAspects, FolderData
+from mmkd_ray.config.places import ClusterConfig, ExtractConfig, StorageConfig
+from mmkd_ray.config.student import EvaluateConfig, StudentConfig, StudyConfig, TrainConfig
+from mmkd_ray.config.teacher import Teacher, VllmTeacher
+
+
+class Config(Section):
+    """A whole run."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    """Name of the run and of its folder."""
+    data: Annotated[FieldGuideData | FolderData, Field(discriminator="source")]
+    aspects: Annotated[FieldGuideAspects | FileAspects, Field(discriminator="source")]
+    teacher: Teacher = VllmTeacher()
+    student: StudentConfig = StudentConfig()
+    train: TrainConfig = TrainConfig()
+    study: StudyConfig = StudyConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+    extract: ExtractConfig = ExtractConfig()
+    cluster: ClusterConfig = ClusterConfig()
+    storage: StorageConfig = StorageConfig()
+
+    @model_validator(mode="after")
+    def _combinations_are_possible(self) -> Config:
+        if self.cluster.gpus_per_train_worker not in (0, 1):
+            raise ValueError("cluster.gpus_per_train_worker: a DDP worker takes 0 or 1 GPU")
+        if self.train.batch_size < self.cluster.train_workers:
+            raise ValueError(
+                f"train.batch_size ({self.train.batch_size}) is less than cluster.train_workers "
+                f"({self.cluster.train_workers}): every worker needs at least one image a step"
+            )
+        return self

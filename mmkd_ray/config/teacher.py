@@ -1,0 +1,98 @@
+"""Who answers the questions, and how they are asked."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Discriminator, NonNegativeInt, PositiveFloat, PositiveInt, Tag, model_validator
+
+from mmkd_ray.config.base import Section
+
+
+class Asking(Section):
+    """How any teacher is asked. All of it decides the answers."""
+
+    prompt: str = "{question} The answer must always be either Yes or No (do not provide any other response)."
+    """The user's text; `{question}` is replaced. The chat template around it is the checkpoint's own."""
+    yes_token: str = "Yes"  # noqa: S105 (a token of text)
+    no_token: str = "No"  # noqa: S105
+    """The two answers, each one token of the teacher's tokenizer."""
+    tokens: Literal["canonical", "all_variants"] = "canonical"
+    """`canonical`: the two tokens alone, as in the paper. `all_variants`: every single token that spells an answer
+    ("Yes", " Yes", "yes", "YES"), their probabilities added."""
+
+    @model_validator(mode="after")
+    def _has_question(self) -> Self:
+        if "{question}" not in self.prompt:
+            raise ValueError("the prompt must contain {question}")
+        if self.yes_token == self.no_token:
+            raise ValueError("yes_token and no_token must differ")
+        return self
+
+
+class VllmTeacher(Asking):
+    """A checkpoint that vLLM runs on this cluster."""
+
+    kind: Literal["vllm"] = "vllm"
+    model: str = "fieldguide"
+    """`fieldguide` (shipped with the package), a folder with a Hugging Face checkpoint, or a model id on the hub."""
+    revision: str | None = None
+    """Commit of a model on the hub; set it, so that a rerun asks the same model."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    max_model_len: PositiveInt | None = None
+    """Longest prompt in tokens, image included; the checkpoint's own limit if unset. An image whose prompt is longer
+    is quarantined."""
+    processor_args: dict[str, Any] = {}
+    """Passed to the checkpoint's image processor (e.g. `{max_patches: 1}`: one tile an image for InternVL)."""
+    engine_args: dict[str, Any] = {}
+    """Passed to `vllm.LLM` where it decides answers, e.g. `{quantization: fp8}`; see `extract.engine_args`."""
+    trust_remote_code: bool = False
+    """Whether Python code that comes with a checkpoint may run."""
+
+
+class OpenAiTeacher(Asking):
+    """A model behind an OpenAI-compatible endpoint that returns log-probabilities."""
+
+    kind: Literal["openai"]
+    model: str
+    """The model's name at the endpoint."""
+    revision: str | None = None
+    """Whatever tells versions of the model apart; write another one when the endpoint serves another."""
+    base_url: str = "https://api.openai.com/v1"
+    api_key_env: str = "OPENAI_API_KEY"
+    """Environment variable of the actors that holds the key; the key itself is written nowhere."""
+    concurrency: PositiveInt = 32
+    """Requests of one actor under way at a time."""
+    requests_per_minute: PositiveInt | None = None
+    """Limit of all actors together."""
+    timeout_s: PositiveFloat = 120
+    max_retries: NonNegativeInt = 8
+    """Times that a request is sent again after a 408, 409, 429, 5xx or a lost connection, with growing pauses."""
+
+
+class ImportedTeacher(Section):
+    """Answers made elsewhere, read by `mmkd import-teacher`."""
+
+    kind: Literal["imported"]
+    name: str
+    """Which teacher gave them, in words."""
+
+
+class NoInferenceTeacher(Asking):
+    """Answers at once and at random: to measure the pipeline's own ceiling and to test faults, never to learn from."""
+
+    kind: Literal["no_inference"]
+
+
+def _kind(teacher: Any) -> str:
+    return str(teacher.get("kind", "vllm")) if isinstance(teacher, dict) else teacher.kind
+
+
+Teacher = Annotated[
+    Annotated[VllmTeacher, Tag("vllm")]
+    | Annotated[OpenAiTeacher, Tag("openai")]
+    | Annotated[ImportedTeacher, Tag("imported")]
+    | Annotated[NoInferenceTeacher, Tag("no_inference")],
+    Discriminator(_kind),
+]
+"""The multimodal LLM that answers, by `kind`; `vllm` if unset."""
