@@ -161,12 +161,8 @@ class Run:
 
     @property
     def study(self) -> Folder:
-        """One folder for each cell (an arm with a seed), and Ray Train's checkpoints."""
+        """One folder for each student of a study, and Ray Train's checkpoints."""
         return self.folder.child("study")
-
-    def cell(self, arm: str, seed: int) -> Folder:
-        """The folder of one trained student."""
-        return self.study.child(f"{arm}-seed{seed}")
 
     def require(self, folder: Folder, command: str, **facts: Any) -> dict[str, Any]:
         """The record of a finished stage, which must state these facts.

@@ -20,6 +20,22 @@ IMAGES = pa.schema(
 
 QUARANTINE = pa.schema({"path": pa.string(), "reason": pa.string()})
 
+RESULTS = pa.schema(
+    {
+        "variant": pa.string(),  # empty in a study without variants
+        "arm": pa.string(),
+        "seed": pa.int64(),
+        "student": pa.string(),  # fingerprint: the same in two rows if one student stands for both
+        "test_top1": pa.float64(),  # accuracies in [0, 1]
+        "test_top5": pa.float64(),
+        "shift_top1": pa.float64(),  # plain mean over the shift sets
+        "val_top1": pa.float64(),
+        "aspect_fidelity_auc": pa.float64(),
+        "best_epoch": pa.int64(),
+        "seconds": pa.float64(),
+    }
+)
+
 
 IDENTITY = b"mmkd.identity"
 """Key in the metadata of a file of answers: the fingerprint of how they were asked."""

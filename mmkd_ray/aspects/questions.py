@@ -13,13 +13,15 @@ from mmkd_ray.errors import AspectError
 
 @dataclass(frozen=True)
 class Aspect:
-    """One yes/no question.
-
-    `orientation_sensitive` says that a horizontal flip of the image can change the answer ("facing left").
-    """
+    """One yes/no question."""
 
     question: str
     orientation_sensitive: bool = False
+    """Whether a horizontal flip of the image can change the answer ("facing left")."""
+    mirror: str | None = None
+    """The question that it becomes in a mirror ("facing right"), as far as that is known."""
+    weight: float = 1.0
+    """Factor of its term in the aspect loss."""
 
     @property
     def id(self) -> str:
@@ -34,7 +36,9 @@ def load_aspects(config: FieldGuideAspects | FileAspects) -> tuple[Aspect, ...]:
         AspectError: an entry is not a question, a question stands twice, or there are fewer than `aspects.count`.
     """
     if isinstance(config, FieldGuideAspects):
-        aspects = [Aspect(question.text, question.orientation_sensitive) for question in fieldguide.QUESTIONS]
+        aspects = [
+            Aspect(question.text, question.orientation_sensitive, question.mirror) for question in fieldguide.QUESTIONS
+        ]
         place = "the field guide"
     else:
         aspects = [_parse(entry, config.path) for entry in _entries(config.path)]
@@ -52,16 +56,30 @@ def _entries(path: str) -> list[Any]:
     return entries
 
 
+_KEYS = {"question": str, "orientation_sensitive": bool, "mirror": str, "weight": (int, float)}
+
+
 def _parse(entry: Any, path: str) -> Aspect:
     if isinstance(entry, str):
         entry = {"question": entry}
-    keys = {"question", "orientation_sensitive"}
-    if not isinstance(entry, dict) or "question" not in entry or set(entry) - keys:
-        raise AspectError(f"{path}: expected a text or {{question: ..., orientation_sensitive: ...}}, got {entry!r}")
-    text = str(entry["question"]).strip()
+    if (
+        not isinstance(entry, dict)
+        or "question" not in entry
+        or any(key not in _KEYS or not isinstance(value, _KEYS[key]) for key, value in entry.items())
+    ):
+        raise AspectError(
+            f"{path}: expected a text or {{question: TEXT, orientation_sensitive: true or false, mirror: TEXT, "
+            f"weight: NUMBER}}, got {entry!r}"
+        )
+    text = entry["question"].strip()
     if not text.endswith("?"):
         raise AspectError(f"{path}: '{text}' is no question; it must end with '?' and be answered by Yes or No")
-    return Aspect(text, bool(entry.get("orientation_sensitive", False)))
+    aspect = Aspect(**{**entry, "question": text})
+    if aspect.weight < 0:
+        raise AspectError(f"{path}: the weight of '{text}' is {aspect.weight}; it must not be negative")
+    if aspect.mirror and not aspect.orientation_sensitive:
+        raise AspectError(f"{path}: '{text}' has a mirror but is not marked orientation_sensitive: true")
+    return aspect
 
 
 def _check_unique(aspects: list[Aspect], place: str) -> None:

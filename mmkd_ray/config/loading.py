@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from mmkd_ray.config.messages import describe, show
 from mmkd_ray.config.root import Config
+from mmkd_ray.config.variants import variant_trees
 from mmkd_ray.errors import ConfigError
 
 
@@ -118,12 +119,34 @@ def validate(tree: dict[str, Any]) -> Config:
         ConfigError: as for `load`.
     """
     try:
-        # By way of JSON, because there pydantic's strict mode takes a list for a tuple.
-        return Config.model_validate_json(json.dumps(tree))
+        config = _model(tree)
     except TypeError as error:
         raise ConfigError(f"a value of the configuration is of no accepted type: {error}") from error
     except ValidationError as error:
         raise ConfigError("; ".join(dict.fromkeys(describe(item) for item in error.errors()))) from error
+    of_variants(config)
+    return config
+
+
+def of_variants(config: Config) -> dict[str, Config]:
+    """The configuration of each of a study's variants, by name; `{"": config}` where it has none.
+
+    Raises:
+        ConfigError: as for `load`, naming the variant.
+    """
+    configs = {}
+    for name, tree in variant_trees(config).items():
+        try:
+            configs[name] = _model(tree)
+        except ValidationError as error:
+            problem = "; ".join(dict.fromkeys(describe(item) for item in error.errors()))
+            raise ConfigError(f"study.variants.{name}: {problem}") from error
+    return configs
+
+
+def _model(tree: dict[str, Any]) -> Config:
+    """By way of JSON, because there pydantic's strict mode takes a list for a tuple."""
+    return Config.model_validate_json(json.dumps(tree))
 
 
 def to_yaml(config: Config) -> str:

@@ -69,12 +69,30 @@ class ClusterConfig(Section):
     connect_timeout_s: PositiveFloat = 30
     lanes: PositiveInt | None = None
     """Students trained at a time; as many as the cluster holds if unset."""
-    train_workers: PositiveInt = 1
-    """Data-parallel (DDP) workers of one student."""
+    train_workers: PositiveInt | tuple[PositiveInt, PositiveInt] = 1
+    """Data-parallel (DDP) workers of one student; [least, most] for as many as the cluster has at the time."""
     cpus_per_train_worker: PositiveInt = 1
     gpus_per_train_worker: Annotated[float, Field(ge=0, le=1)] = 0
     max_failures: Annotated[int, Field(ge=-1)] = 3
     """Times that training restarts from its last checkpoint after a lost worker; -1: without limit."""
+
+    @property
+    def least_train_workers(self) -> int:
+        """Workers without which a student is not trained."""
+        return self.train_workers if isinstance(self.train_workers, int) else self.train_workers[0]
+
+    @property
+    def most_train_workers(self) -> int:
+        """Workers of a student at most."""
+        return self.train_workers if isinstance(self.train_workers, int) else self.train_workers[1]
+
+    @model_validator(mode="after")
+    def _workers_are_a_range(self) -> Self:
+        if self.least_train_workers > self.most_train_workers:
+            raise ValueError(
+                f"train_workers must be a number or [least, most] with least <= most, got {self.train_workers}"
+            )
+        return self
 
 
 class StorageConfig(Section):

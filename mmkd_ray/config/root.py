@@ -37,9 +37,9 @@ class Config(Section):
     def _combinations_are_possible(self) -> Config:
         if self.cluster.gpus_per_train_worker not in (0, 1):
             raise ValueError("cluster.gpus_per_train_worker: a DDP worker takes 0 or 1 GPU")
-        if self.train.batch_size < self.cluster.train_workers:
+        if self.train.batch_size < self.cluster.most_train_workers:
             raise ValueError(
                 f"train.batch_size ({self.train.batch_size}) is less than cluster.train_workers "
-                f"({self.cluster.train_workers}): every worker needs at least one image a step"
+                f"({self.cluster.most_train_workers}): every worker needs at least one image a step"
             )
         return self

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from mmkd_ray.config.base import Fraction, Section
 
-ArmName = Literal["ce", "makd", "random", "shuffled"]
+ArmName = Literal[
+    "ce",
+    "makd",
+    "random",
+    "shuffled",
+    "class_mean",
+    "label_smoothing",
+    "zero_shot_kd",
+    "kd",
+    "dkd",
+    "makd+kd",
+]
 
 
 class StudentConfig(Section):
@@ -18,10 +29,11 @@ class StudentConfig(Section):
     """Any timm model by name."""
     model_args: dict[str, Any] = {}
     """Passed to `timm.create_model`, e.g. `{layers: [1, 1, 1, 1]}`."""
-    pretrained: bool = False
-    """Start from timm's weights (downloaded from the hub) instead of from scratch."""
-    image_size: PositiveInt = 224
-    """Height and width in pixels."""
+    pretrained: bool | str = False
+    """Start from timm's weights (true: downloaded from the hub; a path: a local file of them) and not from scratch."""
+    image_size: PositiveInt | None = None
+    """Height and width in pixels; what timm names for the model if unset. Mean, deviation and interpolation are
+    always timm's."""
 
 
 class TrainConfig(Section):
@@ -40,19 +52,41 @@ class TrainConfig(Section):
     """Linear warm-up from 0, for either schedule."""
     step_epochs: tuple[PositiveInt, ...] = (150, 180, 210)
     """For `step`: the learning rate is divided by 10 after each of these epochs."""
+    clip_grad_norm: PositiveFloat | None = None
+    """Largest norm of the gradient of all weights together."""
+    ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """The student that is kept is a moving average of the weights, with this decay a step (e.g. 0.99)."""
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Of the student's forward pass (automatic mixed precision); weights and losses stay float32."""
+    label_smoothing: Fraction = 0
+    """Of the cross-entropy, in every arm; the arm `label_smoothing` has its own, `study.label_smoothing`."""
     alpha: NonNegativeFloat = 4
     """Weight of the aspect loss (paper, eq. 4)."""
+    teacher_temperature: PositiveFloat = 1
+    """The teacher's answers are learnt as sigmoid(logit / temperature): above 1 softer, below 1 harder."""
+    flip_targets: Literal["mask", "swap", "view", "keep"] = "mask"
+    """What is taught about an orientation-sensitive question on a mirrored image. `mask`: nothing. `swap`: the answer
+    to its `mirror` question. `view`: what the teacher, asked about the mirrored image as well, says. `keep`: the
+    answer about the unmirrored image, which is wrong (a control)."""
+    kd_weight: NonNegativeFloat = 1
+    """Weight of the class distillation of the arms `kd`, `dkd`, `makd+kd` and `zero_shot_kd`."""
+    kd_temperature: PositiveFloat = 4
+    """For `kd`, `dkd` and `makd+kd`."""
+    dkd_beta: NonNegativeFloat = 8
+    """For `dkd`: weight of the classes other than the true one (arXiv 2203.08679)."""
+    train_fraction: Annotated[float, Field(gt=0, le=1)] = 1
+    """Share of the training images, class by class, that is trained on. A smaller share is a part of a larger one."""
     decode_size: PositiveInt | None = None
-    """Training images are decoded once, to this many pixels square; `student.image_size` if unset."""
+    """Training images are decoded once, to this many pixels square; the student's image size if unset."""
     crop_scale: tuple[PositiveFloat, PositiveFloat] = (0.5, 1.0)
     """Range of the random crop's area as a share of the image's."""
     flip: Fraction = 0.5
-    """Probability of a horizontal flip. Orientation-sensitive questions are not taught on flipped images."""
+    """Probability of a horizontal flip; see `flip_targets`."""
     brightness: Fraction = 0.2
     """Brightness is multiplied by a factor in 1 +- this."""
 
     @model_validator(mode="after")
-    def _crop_is_a_range(self) -> TrainConfig:
+    def _crop_is_a_range(self) -> Self:
         low, high = self.crop_scale
         if not low <= high <= 1:
             raise ValueError(f"crop_scale must be [low, high] with low <= high <= 1, got [{low}, {high}]")
@@ -62,19 +96,36 @@ class TrainConfig(Section):
 
 
 class StudyConfig(Section):
-    """Which arms are compared, over which seeds."""
+    """Which arms are compared, over which seeds, in which variants of the recipe."""
 
     arms: tuple[ArmName, ...] = ("ce", "makd")
     """`ce` is the baseline that the others are compared with."""
     seeds: tuple[int, ...] = (0, 1, 2)
+    variants: dict[str, dict[str, Any]] = {}
+    """Name: {key.path: value} of `student.`, `train.`, `aspects.count` or `study.arms`, e.g.
+    `{resnet34: {student.model: resnet34}}`. Every arm and seed is trained in each; the first is the one that the
+    report opens with. None: the configuration as it is."""
+    label_smoothing: Fraction = 0.1
+    """Of the arm `label_smoothing`."""
+    class_question: str = "Is this a photo of a {class_name}?"
+    """What the arm `zero_shot_kd` asks the teacher of every class."""
+    kd_teacher: StudentConfig | None = None
+    """The larger student that the arms `kd`, `dkd` and `makd+kd` learn from; it is trained first, as `ce` is."""
 
     @model_validator(mode="after")
-    def _is_a_comparison(self) -> StudyConfig:
+    def _is_a_comparison(self) -> Self:
         for key, values in {"arms": self.arms, "seeds": self.seeds}.items():
             if not values:
                 raise ValueError(f"{key} must not be empty")
             if len(set(values)) != len(values):
                 raise ValueError(f"{key} must not repeat a value, got {list(values)}")
+        if "{class_name}" not in self.class_question:
+            raise ValueError("class_question must contain {class_name}")
+        if self.kd_teacher is None and (learners := [arm for arm in self.arms if arm in ("kd", "dkd", "makd+kd")]):
+            raise ValueError(
+                f"the arms {', '.join(learners)} learn from a larger student: name it in study.kd_teacher, e.g. "
+                "{model: resnet50}"
+            )
         return self
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,8 @@ from mmkd_ray.artifacts import Run
 from mmkd_ray.data.decode import decode_rgb
 from mmkd_ray.data.table import labels_of, read_splits
 from mmkd_ray.errors import DataError
+
+_RESAMPLING = {name.lower(): Image.Resampling[name] for name in ("NEAREST", "BILINEAR", "BICUBIC", "LANCZOS")}
 
 
 @dataclass(frozen=True)
@@ -31,18 +33,38 @@ class Pixels:
         """N."""
         return len(self.image_ids)
 
+    def of_split(self, split: str) -> Pixels:
+        """The images of one split."""
+        return self.subset([row for row, name in enumerate(self.splits) if name == split])
 
-def load_pixels(run: Run, splits: Iterable[str], *, size: int) -> Pixels:
-    """Decode all images of some splits once: shorter side to `size` pixels (bicubic), centre cut to a square.
+    def subset(self, rows: Sequence[int]) -> Pixels:
+        """Some of the images, in the order of `rows`."""
+        return Pixels(
+            image_ids=[self.image_ids[row] for row in rows],
+            splits=[self.splits[row] for row in rows],
+            labels_N=self.labels_N[list(rows)],
+            images_N3SS=self.images_N3SS[list(rows)],
+        )
+
+
+def load_pixels(run: Run, splits: Iterable[str], *, size: int, interpolation: str = "bicubic") -> Pixels:
+    """Decode all images of some splits once: shorter side to `size` pixels, centre cut to a square.
+
+    Args:
+        run: with its image table.
+        splits: which images.
+        size: S.
+        interpolation: a name of Pillow's, in small letters.
 
     Raises:
         DataError: they would take more than half of this machine's memory.
     """
     table = read_splits(run, splits)
     _check_memory(table.num_rows, size)
+    resampling = _RESAMPLING[interpolation]
     images = np.empty((table.num_rows, 3, size, size), dtype=np.uint8)
     for row, encoded in enumerate(table["image"]):
-        images[row] = _square(decode_rgb(encoded.as_py()), size).transpose(2, 0, 1)
+        images[row] = _square(decode_rgb(encoded.as_py()), size, resampling).transpose(2, 0, 1)
     return Pixels(
         image_ids=table["image_id"].to_pylist(),
         splits=table["split"].to_pylist(),
@@ -51,13 +73,11 @@ def load_pixels(run: Run, splits: Iterable[str], *, size: int) -> Pixels:
     )
 
 
-def _square(image: Image.Image, size: int) -> UInt8[np.ndarray, "S S 3"]:
+def _square(image: Image.Image, size: int, resampling: Image.Resampling) -> UInt8[np.ndarray, "S S 3"]:
     side = min(image.size)
     if image.size != (size, size):
         left, top = (image.width - side) / 2, (image.height - side) / 2
-        image = image.resize(
-            (size, size), Image.Resampling.BICUBIC, box=(left, top, left + side, top + side), reducing_gap=3.0
-        )
+        image = image.resize((size, size), resampling, box=(left, top, left + side, top + side), reducing_gap=3.0)
     return np.asarray(image)
 
 

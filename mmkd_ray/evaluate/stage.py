@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mmkd_ray import schema
 from mmkd_ray.artifacts import Run, fingerprint
 from mmkd_ray.aspects.questions import load_aspects
-from mmkd_ray.config import Config
+from mmkd_ray.config import Config, of_variants
 from mmkd_ray.errors import ArtifactError
 from mmkd_ray.evaluate.metrics import aspect_fidelity, per_class_accuracy, top_k_accuracy
 from mmkd_ray.evaluate.statistics import mean_and_std, paired_difference
-from mmkd_ray.extract.table import TeacherTable, read_teacher_table
+from mmkd_ray.extract.table import read_teacher_table
 from mmkd_ray.students.arms import BASELINE
-from mmkd_ray.train.cells import Cell, trained_cells
+from mmkd_ray.train.cells import HISTORY, PREDICTIONS, Cell, distinct, trained_cells
 
 EVALUATION = "evaluation.json"
+RESULTS = "results.parquet"
 
 
 def evaluate_study(config: Config, run: Run) -> dict[str, Any]:
@@ -31,30 +34,30 @@ def evaluate_study(config: Config, run: Run) -> dict[str, Any]:
     Returns:
         What `evaluation.json` holds: `classes`, `questions`, `images` (by split), `confidence`, and for each of
         `arms`: `seeds`, `top1`, `top5`, `shift` (by set), `per_class`, `fidelity` (by question, null where undefined),
-        `fidelity_mean`, `seconds`, `history`, `difference` and `shift_difference` to the baseline.
+        `fidelity_mean`, `seconds`, `history`, `difference` and `shift_difference` to the baseline. `arms` are those of
+        the first variant; `variants` has them for each, by name. `results.parquet` has a row for each cell.
 
     Raises:
         ArtifactError: a cell of the study has not been trained.
     """
     cells = trained_cells(config, run)
-    record, teacher = (
-        run.require(run.images, "images"),
-        read_teacher_table(run, [aspect.question for aspect in load_aspects(config.aspects)]),
-    )
-    arms = {arm: _measure_arm(config, run, arm, teacher) for arm in config.study.arms}
-    if BASELINE in arms:
-        for arm, measured in arms.items():
-            if arm != BASELINE:
-                measured.update(_differences(measured, arms[BASELINE], config.evaluate.confidence))
+    measured = {cell.identity: _measure_cell(run, cell) for cell in distinct(cells)}
+    variants = {
+        name: _measure_variant(variant, [cell for cell in cells if cell.variant == name], measured)
+        for name, variant in of_variants(config).items()
+    }
+    record, first = run.require(run.images, "images"), next(iter(variants.values()))
     evaluation = {
         "classes": record["class_names"],
-        "questions": list(teacher.questions),
+        "questions": first["questions"],
         "images": record["images"],
         "confidence": config.evaluate.confidence,
-        "arms": arms,
+        "arms": first["arms"],
+        "variants": {name: variant["arms"] for name, variant in variants.items() if name},
         "study": _study_identity(cells, config),
     }
     run.folder.write_json(EVALUATION, evaluation)
+    run.folder.write_table(RESULTS, _result_rows(cells, measured))
     return evaluation
 
 
@@ -75,8 +78,20 @@ def _study_identity(cells: list[Cell], config: Config) -> str:
     return fingerprint(cells=[cell.identity for cell in cells], confidence=config.evaluate.confidence)
 
 
-def _measure_arm(config: Config, run: Run, arm: str, teacher: TeacherTable) -> dict[str, Any]:
-    cells = [_measure_cell(run, arm, seed, teacher) for seed in config.study.seeds]
+def _measure_variant(config: Config, cells: list[Cell], measured: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """The arms of one variant, each compared with its baseline."""
+    arms: dict[str, dict[str, Any]] = {}
+    for arm in config.study.arms:
+        of_arm = [measured[cell.identity] for cell in cells if cell.arm == arm]
+        arms[arm] = _measure_arm(of_arm, config)
+    if BASELINE in arms:
+        for arm, results in arms.items():
+            if arm != BASELINE:
+                results.update(_differences(results, arms[BASELINE], config.evaluate.confidence))
+    return {"arms": arms, "questions": [aspect.question for aspect in load_aspects(config.aspects)]}
+
+
+def _measure_arm(cells: list[dict[str, Any]], config: Config) -> dict[str, Any]:
     shift_sets = list(cells[0]["shift"])
     fidelity_SQ = np.array([cell["fidelity"] for cell in cells])
     return {
@@ -93,23 +108,49 @@ def _measure_arm(config: Config, run: Run, arm: str, teacher: TeacherTable) -> d
     }
 
 
-def _measure_cell(run: Run, arm: str, seed: int, teacher: TeacherTable) -> dict[str, Any]:
-    folder = run.cell(arm, seed)
+def _measure_cell(run: Run, cell: Cell) -> dict[str, Any]:
+    folder = cell.folder(run)
     record = run.require(folder, "train")
-    table = folder.read_table("predictions.parquet")
+    table = folder.read_table(PREDICTIONS)
     test = _of_split(table, "test")
     shift_sets = sorted(set(table["split"].to_pylist()) - {"train", "val", "test"})
     val = _of_split(table, "val")
+    teacher = read_teacher_table(run, [aspect.question for aspect in load_aspects(cell.config.aspects)])
     return {
         "top1": top_k_accuracy(test["class_logits"], test["label"], k=1),
         "top5": top_k_accuracy(test["class_logits"], test["label"], k=5),
         "per_class": per_class_accuracy(test["class_logits"], test["label"]),
         "shift": {name: _top1(_of_split(table, name)) for name in shift_sets},
+        "val_top1": _top1(val),
         "fidelity": aspect_fidelity(val["aspect_logits"], teacher.p_yes_of(val["image_id"])),
         "seconds": record["seconds"],
         "best_epoch": record["best_epoch"],
-        "history": folder.read_json("history.json"),
+        "history": folder.read_json(HISTORY),
     }
+
+
+def _result_rows(cells: list[Cell], measured: Mapping[str, dict[str, Any]]) -> pa.Table:
+    """One row a cell: what most people load into a notebook."""
+    rows = []
+    for cell in cells:
+        results = measured[cell.identity]
+        shift = list(results["shift"].values())
+        rows.append(
+            {
+                "variant": cell.variant,
+                "arm": cell.arm,
+                "seed": cell.seed,
+                "student": cell.identity,
+                "test_top1": results["top1"],
+                "test_top5": results["top5"],
+                "shift_top1": float(np.mean(shift)) if shift else None,
+                "val_top1": results["val_top1"],
+                "aspect_fidelity_auc": _plain(_mean_defined(results["fidelity"])),
+                "best_epoch": results["best_epoch"],
+                "seconds": results["seconds"],
+            }
+        )
+    return pa.Table.from_pylist(rows, schema=schema.RESULTS)
 
 
 def _top1(rows: dict[str, Any]) -> float:
@@ -140,10 +181,10 @@ def shift_mean(arm: dict[str, Any]) -> list[float]:
     return np.mean(list(arm["shift"].values()), axis=0).tolist()
 
 
-def summarise(evaluation: dict[str, Any]) -> dict[str, Any]:
-    """The `arms` of `summary.json`: the numbers that most readers want, for each arm."""
+def summarise_arms(arms: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """The `arms` of `summary.json`: the numbers that most readers want, for each measured arm."""
     summary = {}
-    for arm, measured in evaluation["arms"].items():
+    for arm, measured in arms.items():
         top1_mean, top1_std = mean_and_std(measured["top1"])
         summary[arm] = {
             "seeds": measured["seeds"],

@@ -18,6 +18,7 @@ from mmkd_ray.config import ExtractConfig, Teacher
 from mmkd_ray.errors import MmkdError, TeacherError
 from mmkd_ray.extract.checkpoint import needs_hub
 from mmkd_ray.extract.engines import load_engine
+from mmkd_ray.extract.mirror import answer_all
 from mmkd_ray.extract.preflight import find_problem
 from mmkd_ray.extract.store import AnswerStore
 
@@ -88,7 +89,7 @@ class AskTeacher:
             return 0
         encoded = images["image"].to_pylist()
         self._preflight(encoded, questions)
-        answers = self._engine.answer(encoded, questions)
+        answers = answer_all(self._engine, encoded, questions)
         store.write(name, *_names(images), questions, answers)
         return len(answers.failed)
 
@@ -97,7 +98,7 @@ class AskTeacher:
         with self._checking:
             if not self._checked:
                 extract = self._assignment.extract
-                answers = self._engine.answer(encoded[: extract.preflight_images], questions)
+                answers = answer_all(self._engine, encoded[: extract.preflight_images], questions)
                 if problem := find_problem(
                     answers,
                     questions,

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmkd_ray.artifacts import Run, fingerprint
-from mmkd_ray.aspects.questions import load_aspects
 from mmkd_ray.config import Config, ImportedTeacher, Teacher, VllmTeacher
 from mmkd_ray.data.table import require_images
 from mmkd_ray.errors import ArtifactError
 from mmkd_ray.extract.checkpoint import content_identity, is_in_reach
+from mmkd_ray.extract.questions import questions_to_ask
 
 SPLITS = ("train", "val")
 """The teacher is asked about these: train to learn from, val to see how well the student's aspects follow."""
@@ -46,7 +46,7 @@ def what_is_asked(config: Config, images: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "images": images["digest"],
         "teacher": teacher_facts(config.teacher),
-        "questions": [aspect.question for aspect in load_aspects(config.aspects)],
+        "questions": questions_to_ask(config, images["class_names"]),
     }
 
 
@@ -87,7 +87,8 @@ def require_teacher(config: Config, run: Run) -> dict[str, Any]:
         )
     if asked["images"] != images["digest"]:
         raise ArtifactError(f"the images have changed since {place} was made: run `mmkd {command} CONFIG` first")
-    missing = [aspect.question for aspect in load_aspects(config.aspects) if aspect.question not in asked["questions"]]
+    wanted = questions_to_ask(config, images["class_names"])
+    missing = [question for question in wanted if question not in asked["questions"]]
     if missing:
         raise ArtifactError(
             f"{place} has no answers to {len(missing)} of the questions, e.g. '{missing[0]}': "

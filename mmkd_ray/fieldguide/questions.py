@@ -47,6 +47,7 @@ class Question:
         paraphrases: Other wordings that the shipped teacher was trained on.
         held_out: A wording that it was not trained on. Its sentence pattern and its phrase were both seen, apart.
         orientation_sensitive: Whether a horizontal flip of the image can change the answer.
+        mirror: The wording of the question that it becomes in a mirror, if it is orientation-sensitive.
         truth: The answer for a picture.
     """
 
@@ -56,6 +57,7 @@ class Question:
     paraphrases: tuple[str, ...]
     held_out: str
     orientation_sensitive: bool
+    mirror: str | None
     truth: Truth
 
 
@@ -197,6 +199,10 @@ _SCENE: Final = (
 )
 
 
+def _in_mirror(phrase: str) -> str:
+    return phrase.replace("left", "right") if "left" in phrase else phrase.replace("right", "left")
+
+
 def _word(number: int, entry: _Entry) -> Question:
     first, second = entry.phrases
     held_out_pattern = 1 + number % (len(entry.family) - 1)
@@ -209,6 +215,7 @@ def _word(number: int, entry: _Entry) -> Question:
         paraphrases=tuple(others),
         held_out=entry.family[held_out_pattern].format(second),
         orientation_sensitive=entry.orientation_sensitive,
+        mirror=entry.family[0].format(_in_mirror(first)) if entry.orientation_sensitive else None,
         truth=entry.truth,
     )
 

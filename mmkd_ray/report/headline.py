@@ -63,7 +63,7 @@ def headline(evaluation: dict[str, Any], summary_arms: dict[str, Any]) -> Headli
 
     Args:
         evaluation: what `evaluation.json` holds.
-        summary_arms: of `evaluate.stage.summarise`.
+        summary_arms: of `evaluate.stage.summarise_arms`.
     """
     arm = focus_arm(evaluation)
     measured = summary_arms[arm]

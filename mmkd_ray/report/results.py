@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmkd_ray.report.words import decimal, duration, interval, percent, points
-from mmkd_ray.students.arms import DESCRIPTIONS
+from mmkd_ray.students.arms import ARMS
 
-_DESCRIPTIONS: dict[str, str] = {**DESCRIPTIONS}
+_DESCRIPTIONS: dict[str, str] = {name: arm.description for name, arm in ARMS.items()}
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class ResultRow:
 
 
 def result_rows(summary_arms: dict[str, Any]) -> list[ResultRow]:
-    """A row for each arm, from what `evaluate.stage.summarise` gives."""
+    """A row for each arm, from what `evaluate.stage.summarise_arms` gives."""
     return [_row(arm, measured) for arm, measured in summary_arms.items()]
 
 

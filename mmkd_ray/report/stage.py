@@ -18,7 +18,7 @@ from mmkd_ray.report.gallery import gallery
 from mmkd_ray.report.headline import focus_arm, headline, sampling_error
 from mmkd_ray.report.questions import question_chart
 from mmkd_ray.report.results import result_rows
-from mmkd_ray.students.arms import BASELINE, DESCRIPTIONS
+from mmkd_ray.students.arms import ARMS, BASELINE
 
 REPORT = "report.html"
 MAX_QUARANTINED = 20
@@ -31,7 +31,7 @@ def write_report(config: Config, run: Run, summary: dict[str, Any], evaluation: 
     Args:
         config: the run's configuration.
         run: with its image table and its teacher table finished.
-        summary: `name`, `arms` (of `evaluate.stage.summarise`); and where they are known `ledger`, `seconds` (by
+        summary: `name`, `arms` (of `evaluate.stage.summarise_arms`); and where they are known `ledger`, `seconds` (by
             stage), `versions`, `answer_mass` (mean by question).
         evaluation: what `evaluation.json` holds.
 
@@ -90,7 +90,7 @@ def gather(config: Config, run: Run, summary: dict[str, Any], evaluation: dict[s
 
 def _colour(arm: str) -> int:
     """Number of an arm's colour: the same in every report."""
-    known = list(DESCRIPTIONS)
+    known: list[str] = list(ARMS)
     return known.index(arm) if arm in known else len(known)
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -36,12 +39,40 @@ class Student(nn.Module):
         return logits[:, : self.classes], logits[:, self.classes :]
 
 
+@dataclass(frozen=True)
+class StudentInput:
+    """What images a student takes."""
+
+    size: int
+    """Height and width in pixels."""
+    interpolation: str
+    """How timm resizes for it: `bicubic`, `bilinear`, ..."""
+
+
+def student_input(config: StudentConfig) -> StudentInput:
+    """The images that a student takes: as timm's data config of the model says, but for a size that is set.
+
+    Raises:
+        StudentError: timm has no such model, or refuses its arguments.
+    """
+    with torch.device("meta"):
+        backbone = _backbone(config, outputs=2, pretrained=False)
+    data_config = timm.data.resolve_model_data_config(backbone)
+    height = data_config["input_size"][-1]
+    return StudentInput(config.image_size or int(height), str(data_config["interpolation"]))
+
+
 def check_student(config: StudentConfig) -> None:
     """Build the student once, without its pretrained weights.
 
     Raises:
-        StudentError: as for `build_student`.
+        StudentError: as for `build_student`; or a local file of weights is not there.
     """
+    if isinstance(config.pretrained, str) and not Path(config.pretrained).is_file():
+        raise StudentError(
+            f"student.pretrained: no file {config.pretrained}; true is accepted (timm's own weights), false, or the "
+            "path of a file of weights that every node can reach"
+        )
     build_student(config.model_copy(update={"pretrained": False}), classes=2, aspects=1)
 
 
@@ -49,22 +80,46 @@ def build_student(config: StudentConfig, *, classes: int, aspects: int) -> Stude
     """Make the student; its initial weights come from torch's global generator.
 
     Raises:
-        StudentError: timm has no such model, or refuses its arguments or the image size.
+        StudentError: timm has no such model, or refuses its arguments, its weights or the image size.
     """
+    size = student_input(config).size
+    backbone = _backbone(config, outputs=classes + aspects, pretrained=bool(config.pretrained))
+    student = Student(backbone, classes, aspects)
+    try:
+        with torch.no_grad():
+            student.eval()(torch.zeros(1, 3, size, size))
+    except Exception as error:  # timm raises whatever the model's own code does
+        raise _refused(config, f" for images of {size} px", error) from error
+    return student.train()
+
+
+def _backbone(config: StudentConfig, *, outputs: int, pretrained: bool) -> nn.Module:
     if not timm.is_model(config.model):
         near = difflib.get_close_matches(config.model, timm.list_models(), n=3)
         hint = f"; did you mean {' or '.join(near)}?" if near else "; timm.list_models() lists them"
         raise StudentError(f"student.model: timm has no model '{config.model}'{hint}")
+    file: dict[str, Any] = {}
+    if isinstance(config.pretrained, str):
+        file["pretrained_cfg_overlay"] = {"file": config.pretrained}
     try:
-        backbone = timm.create_model(
-            config.model, pretrained=config.pretrained, num_classes=classes + aspects, **config.model_args
+        return timm.create_model(
+            config.model, pretrained=pretrained, num_classes=outputs, **_size_args(config), **file, **config.model_args
         )
-        student = Student(backbone, classes, aspects)
-        with torch.no_grad():
-            student.eval()(torch.zeros(1, 3, config.image_size, config.image_size))
     except Exception as error:  # timm raises whatever the model's own code does
-        raise StudentError(
-            f"student: '{config.model}' cannot be built with model_args {config.model_args} for images of "
-            f"{config.image_size} px: {(str(error).splitlines() or [type(error).__name__])[0]}"
-        ) from error
-    return student.train()
+        raise _refused(config, "", error) from error
+
+
+def _size_args(config: StudentConfig) -> dict[str, Any]:
+    """Models of one fixed image size (ViT) must be told of another one."""
+    default = timm.get_pretrained_cfg(config.model, allow_unregistered=True)
+    fixed = default is not None and default.fixed_input_size
+    if not fixed or config.image_size is None or "img_size" in config.model_args:
+        return {}
+    return {"img_size": config.image_size}
+
+
+def _refused(config: StudentConfig, what_for: str, error: Exception) -> StudentError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return StudentError(
+        f"student: '{config.model}' cannot be built with model_args {config.model_args}{what_for}: {reason}"
+    )

@@ -12,17 +12,30 @@ import ray.train.torch
 import torch
 
 from mmkd_ray.artifacts import Run
-from mmkd_ray.config import Config
-from mmkd_ray.data.pixels import load_pixels
+from mmkd_ray.errors import StudentError
+from mmkd_ray.students.model import student_input
 from mmkd_ray.train.cells import Cell
-from mmkd_ray.train.classroom import Classroom, write_outcome
+from mmkd_ray.train.classroom import Classroom
 from mmkd_ray.train.loop import StudentTrainer
+from mmkd_ray.train.outcome import write_outcome
 
 STATE = "state.pt"
 
 
-def train_cell(cell: Cell, classroom: Classroom, config: Config, run: Run, monitor: Any) -> None:
-    """Train one cell from its last checkpoint, if there is one, to its outcome on storage."""
+def train_cell(cell: Cell, larger: Cell | None, classroom: Classroom, run: Run, monitor: Any) -> None:
+    """Train one cell from its last checkpoint, if there is one, to its outcome on storage.
+
+    Args:
+        cell: the cell.
+        larger: that of the larger student it learns from, if its arm does; finished.
+        classroom: images and answers.
+        run: where the outcome goes.
+        monitor: told of epochs.
+
+    Raises:
+        StudentError: the loss diverges; the message says where the last good checkpoint is.
+    """
+    config = cell.config
     context = ray.train.get_context()
     student = classroom.new_student(cell)
     if context.get_world_size() > 1 and torch.cuda.is_available():
@@ -33,9 +46,9 @@ def train_cell(cell: Cell, classroom: Classroom, config: Config, run: Run, monit
     trainer = StudentTrainer(
         model,
         student,
-        classroom.lesson(cell),
+        classroom.lesson(cell, larger),
         config.train,
-        image_size=config.student.image_size,
+        image_size=student_input(config.student).size,
         seed=cell.seed,
         rank=context.get_world_rank(),
         workers=context.get_world_size(),
@@ -45,12 +58,26 @@ def train_cell(cell: Cell, classroom: Classroom, config: Config, run: Run, monit
         if context.get_world_rank() == 0:
             monitor.add.remote(trainer.epochs_done)
     while trainer.epochs_done < config.train.epochs:
-        metrics = trainer.run_epoch()
+        metrics = _run_epoch(cell, trainer)
         _report(cell, trainer, metrics)
         if context.get_world_rank() == 0:
             monitor.add.remote(1)
     if context.get_world_rank() == 0:
-        _finish(cell, trainer, config, run)
+        student, best_epoch = trainer.best_student()
+        write_outcome(
+            cell, cell.folder(run), student, classroom.held_out(config), best_epoch=best_epoch, trainer=trainer
+        )
+
+
+def _run_epoch(cell: Cell, trainer: StudentTrainer) -> dict[str, float]:
+    try:
+        return trainer.run_epoch()
+    except StudentError as error:
+        checkpoint = ray.train.get_checkpoint()
+        kept = ""
+        if checkpoint and trainer.epochs_done:
+            kept = f"; the last good checkpoint, of epoch {trainer.epochs_done - 1}, is {checkpoint.path}"
+        raise StudentError(f"{cell}: {error}{kept}") from error
 
 
 def _report(cell: Cell, trainer: StudentTrainer, metrics: dict[str, float]) -> None:
@@ -71,10 +98,3 @@ def _checkpointed(cell: Cell) -> dict[str, Any] | None:
     with checkpoint.as_directory() as folder:
         state = torch.load(Path(folder) / STATE, map_location="cpu", weights_only=True)
     return state if state["cell"] == cell.identity else None
-
-
-def _finish(cell: Cell, trainer: StudentTrainer, config: Config, run: Run) -> None:
-    student, best_epoch = trainer.best_student()
-    splits = [split for split in run.require(run.images, "images")["images"] if split != "train"]
-    held_out = load_pixels(run, splits, size=config.student.image_size)
-    write_outcome(cell, cell.folder(run), student, held_out, best_epoch=best_epoch, trainer=trainer)

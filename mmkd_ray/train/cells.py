@@ -1,62 +1,85 @@
-"""Cells of a study (an arm with a seed) and their identity."""
+"""Cells of a study (a variant, an arm, a seed) and their identity."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from mmkd_ray.artifacts import Folder, Run, fingerprint
 from mmkd_ray.aspects.questions import load_aspects
-from mmkd_ray.config import ArmName, Config
+from mmkd_ray.config import ArmName, Config, StudentConfig, of_variants
 from mmkd_ray.data.table import require_images
 from mmkd_ray.extract.identity import require_teacher
-from mmkd_ray.students.arms import BASELINE, uses_teacher
+from mmkd_ray.students.arms import ARMS, BASELINE
+
+STUDENT, PREDICTIONS, HISTORY = "student.safetensors", "predictions.parquet", "history.json"
+"""What a finished cell's folder holds, besides the record."""
+
+_TAUGHT = ("alpha", "teacher_temperature", "flip_targets")
+_DISTILLED = ("kd_weight", "kd_temperature", "dkd_beta")
+"""Keys of `train` that only some arms depend on."""
 
 
 @dataclass(frozen=True)
 class Cell:
     """One student to train."""
 
+    variant: str
     arm: ArmName
     seed: int
     identity: str
+    config: Config
+    """Of the variant."""
 
     def __str__(self) -> str:
         """Name for people."""
-        return f"{self.arm} seed {self.seed}"
+        return " ".join(part for part in (self.variant, self.arm, f"seed {self.seed}") if part)
 
     def folder(self, run: Run) -> Folder:
-        """Where its artifacts go."""
-        return run.cell(self.arm, self.seed)
+        """Where its artifacts go. Cells of the same identity are one student, whatever variants they stand in."""
+        return run.study.child(f"{self.arm}-seed{self.seed}-{self.identity[:10]}")
 
 
 def list_cells(config: Config, run: Run) -> list[Cell]:
-    """All cells of the study, arm after arm within a seed.
+    """All cells of the study: within a variant, arm after arm within a seed.
 
     Raises:
         ArtifactError: the image table or the teacher table of this configuration is not finished.
     """
     images, teacher = require_images(config, run), require_teacher(config, run)
-    aspects = load_aspects(config.aspects)
-    shared = {
-        "student": config.student.model_dump(),
-        "train": config.train.model_dump(exclude={"alpha"}),
-        "images": images["digest"],
-        # Every arm has the same Q outputs, whatever they are taught.
-        "aspects": len(aspects),
-    }
-    # An answer does not depend on what else was asked: a table with more questions teaches the same.
-    asked = teacher["asked"] | {"questions": [aspect.question for aspect in aspects]}
-    taught = {
-        "alpha": config.train.alpha,
-        "orientation_sensitive": [aspect.orientation_sensitive for aspect in aspects],
-    }
+    cells = []
+    for name, variant in of_variants(config).items():
+        identify = _Identities(variant, images, teacher)
+        cells += [
+            Cell(name, arm, seed, identify(arm, seed), variant)
+            for seed in variant.study.seeds
+            for arm in variant.study.arms
+        ]
+    return cells
 
-    def identity(arm: ArmName, seed: int) -> str:
-        targets = None if arm == BASELINE else taught
-        answers = asked if uses_teacher(arm) else None
-        return fingerprint(arm=arm, seed=seed, **shared, targets=targets, answers=answers)
 
-    return [Cell(arm, seed, identity(arm, seed)) for seed in config.study.seeds for arm in config.study.arms]
+def distinct(cells: list[Cell]) -> list[Cell]:
+    """Each student once, in the order of its first cell."""
+    return list({cell.identity: cell for cell in reversed(cells)}.values())[::-1]
+
+
+def larger_student(config: Config, images: Mapping[str, Any], teacher: Mapping[str, Any]) -> Cell:
+    """The cell of the larger student that `kd` arms of a variant learn from: trained once, with the first seed."""
+    assert config.study.kd_teacher is not None, "checked with the configuration"
+    seed = config.study.seeds[0]
+    own = config.model_copy(update={"student": config.study.kd_teacher})
+    return Cell("kd teacher", BASELINE, seed, _Identities(own, images, teacher)(BASELINE, seed), own)
+
+
+def larger_students(cells: list[Cell], run: Run, config: Config) -> list[Cell]:
+    """The cells that must be trained before these can be."""
+    images, teacher = require_images(config, run), require_teacher(config, run)
+    return distinct(
+        [larger_student(cell.config, images, teacher) for cell in cells if ARMS[cell.arm].uses_larger_student]
+    )
 
 
 def trained_cells(config: Config, run: Run) -> list[Cell]:
@@ -69,3 +92,55 @@ def trained_cells(config: Config, run: Run) -> list[Cell]:
     for cell in cells:
         run.require(cell.folder(run), "train", fingerprint=cell.identity)
     return cells
+
+
+class _Identities:
+    """What decides a student of one variant: all of the recipe that its arm depends on, and nothing else."""
+
+    def __init__(self, config: Config, images: Mapping[str, Any], teacher: Mapping[str, Any]) -> None:
+        self._config, self._images, self._teacher = config, images, teacher
+        aspects = load_aspects(config.aspects)
+        self._shared = {
+            "student": _student_facts(config.student),
+            "train": config.train.model_dump(exclude={*_TAUGHT, *_DISTILLED}),
+            "images": images["digest"],
+            # Every arm has the same Q outputs, whatever they are taught.
+            "aspects": len(aspects),
+        }
+        self._taught = {
+            **config.train.model_dump(include={*_TAUGHT}),
+            "orientation": [(aspect.orientation_sensitive, aspect.mirror) for aspect in aspects],
+            "weights": [aspect.weight for aspect in aspects],
+        }
+        # An answer does not depend on what else was asked: a table with more questions teaches the same.
+        self._answers = teacher["asked"] | {"questions": [aspect.question for aspect in aspects]}
+
+    def __call__(self, arm: ArmName, seed: int) -> str:
+        facts: dict[str, Any] = {}
+        if ARMS[arm].aspects:
+            facts["targets"] = self._taught
+        if ARMS[arm].uses_answers:
+            facts["answers"] = self._answers
+        if ARMS[arm].classes:
+            facts["classes"] = self._classes(arm)
+        return fingerprint(arm=arm, seed=seed, **self._shared, **facts)
+
+    def _classes(self, arm: ArmName) -> dict[str, Any]:
+        study, distilled = self._config.study, self._config.train.model_dump(include={*_DISTILLED})
+        match ARMS[arm].classes:
+            case "smoothed":
+                return {"label_smoothing": study.label_smoothing}
+            case "zero_shot":
+                answers = self._teacher["asked"] | {"questions": study.class_question}
+                return {"weight": distilled["kd_weight"], "answers": answers}
+            case _:
+                larger = larger_student(self._config, self._images, self._teacher)
+                return {**distilled, "larger_student": larger.identity}
+
+
+def _student_facts(student: StudentConfig) -> dict[str, Any]:
+    """The student's keys, with the content of a file of weights in place of where it lies."""
+    facts = student.model_dump()
+    if isinstance(student.pretrained, str) and Path(student.pretrained).is_file():
+        facts["pretrained"] = hashlib.sha256(Path(student.pretrained).read_bytes()).hexdigest()
+    return facts

@@ -1,94 +1,145 @@
-"""What the cells of a worker share, what each is taught, and what each leaves behind."""
+"""What the cells of a worker share, and what each is taught."""
 
 from __future__ import annotations
 
-import pyarrow as pa
+import hashlib
+from functools import cache
+
+import numpy as np
 import safetensors.torch
 import torch
+from jaxtyping import Float32
 from torch import Tensor
 
-from mmkd_ray import schema
-from mmkd_ray.artifacts import Folder, Run
+from mmkd_ray.artifacts import Run
 from mmkd_ray.aspects.questions import Aspect
 from mmkd_ray.config import Config
 from mmkd_ray.data.pixels import Pixels, load_pixels
-from mmkd_ray.extract.table import read_teacher_table
-from mmkd_ray.students.arms import aspect_targets
-from mmkd_ray.students.model import Student, build_student
-from mmkd_ray.train.cells import Cell
-from mmkd_ray.train.loop import Lesson, StudentTrainer, predict
+from mmkd_ray.extract.mirror import mirrored
+from mmkd_ray.extract.questions import class_questions
+from mmkd_ray.extract.table import TeacherTable, read_teacher_table
+from mmkd_ray.students.arms import ARMS, aspect_targets, class_targets, soften
+from mmkd_ray.students.flips import mirrored_targets
+from mmkd_ray.students.model import Student, build_student, student_input
+from mmkd_ray.train.cells import STUDENT, Cell
+from mmkd_ray.train.lesson import Lesson
 
 
 class Classroom:
     """The images and the teacher's answers in memory, shared by the cells that one worker trains in turn."""
 
-    def __init__(self, config: Config, run: Run, aspects: tuple[Aspect, ...]) -> None:
-        self._config = config
-        size = config.student.image_size
-        table = read_teacher_table(run, [aspect.question for aspect in aspects])
-        self.train = load_pixels(run, ["train"], size=config.train.decode_size or size)
-        self.val = load_pixels(run, ["val"], size=size)
-        self.classes = len(run.require(run.images, "images")["class_names"])
-        self.aspects = len(aspects)
-        self._teacher_p_yes_NQ = table.p_yes_of(self.train.image_ids)
-        self._orientation_Q = torch.tensor([aspect.orientation_sensitive for aspect in aspects])
+    def __init__(self, run: Run, aspects: tuple[Aspect, ...]) -> None:
+        """Take all the questions of a study; a variant's may be the first so many of them."""
+        self._run, self._aspects = run, aspects
+        record = run.require(run.images, "images")
+        self.class_names: list[str] = record["class_names"]
+        self._held_out = [split for split in record["images"] if split != "train"]
+        self._pixels = cache(self._load_pixels)
+        self._answers = cache(self._read_answers)
 
-    def lesson(self, cell: Cell) -> Lesson:
-        """What the student of a cell is taught."""
-        targets = aspect_targets(cell.arm, self._teacher_p_yes_NQ, seed=cell.seed)
+    def aspects(self, config: Config) -> tuple[Aspect, ...]:
+        """The questions of a variant."""
+        return self._aspects[: config.aspects.count]
+
+    def lesson(self, cell: Cell, larger: Cell | None = None) -> Lesson:
+        """What the student of a cell is taught.
+
+        Args:
+            cell: the cell.
+            larger: that of the larger student it learns from, if its arm does; finished.
+        """
+        config, arm = cell.config, ARMS[cell.arm]
+        train = self._train_pixels(config)
+        targets_NQ, of_mirrored_NQ = self._aspect_targets(cell, train)
         return Lesson(
-            train=self.train,
-            val=self.val,
-            aspect_targets_NQ=None if targets is None else torch.from_numpy(targets),
-            orientation_sensitive_Q=self._orientation_Q,
+            train=train,
+            val=self.held_out(config).of_split("val"),
+            aspect_targets_NQ=targets_NQ,
+            mirrored_targets_NQ=of_mirrored_NQ,
+            aspect_weights_Q=torch.tensor([aspect.weight for aspect in self.aspects(config)]),
+            class_targets_NC=self._class_targets(config, train) if arm.classes == "zero_shot" else None,
+            larger_student=self._trained(larger) if larger else None,
+            decoupled=arm.classes == "dkd",
+            label_smoothing=config.study.label_smoothing if arm.classes == "smoothed" else config.train.label_smoothing,
         )
+
+    def held_out(self, config: Config) -> Pixels:
+        """Every image that is not for training."""
+        return self._pixels(tuple(self._held_out), *self._input(config))
 
     def new_student(self, cell: Cell) -> Student:
         """The student of a cell before training: the same for all arms of a seed."""
         torch.manual_seed(cell.seed)
-        return build_student(self._config.student, classes=self.classes, aspects=self.aspects)
+        config = cell.config
+        return build_student(config.student, classes=len(self.class_names), aspects=len(self.aspects(config)))
+
+    def _aspect_targets(self, cell: Cell, train: Pixels) -> tuple[Tensor | None, Tensor | None]:
+        """Targets [N, Q] of the images as they are, and of their mirrored views."""
+        config, aspects = cell.config, self.aspects(cell.config)
+        labels_N = train.labels_N.numpy()
+
+        def targets_from(questions: list[str]) -> Float32[np.ndarray, "N Q"] | None:
+            p_yes_NQ = soften(self._p_yes(questions, train), config.train.teacher_temperature)
+            return aspect_targets(cell.arm, p_yes_NQ, labels_N, seed=cell.seed)
+
+        questions = [aspect.question for aspect in aspects]
+        targets_NQ = targets_from(questions)
+        if targets_NQ is None:
+            return None, None
+        seen_mirrored_NQ = None
+        if config.train.flip_targets == "view" and ARMS[cell.arm].uses_answers:
+            seen_mirrored_NQ = targets_from(
+                [mirrored(aspect.question) if aspect.orientation_sensitive else aspect.question for aspect in aspects]
+            )
+        of_mirrored_NQ = mirrored_targets(
+            targets_NQ,
+            how=config.train.flip_targets,
+            sensitive_Q=[aspect.orientation_sensitive for aspect in aspects],
+            mirror_Q=[questions.index(aspect.mirror) if aspect.mirror in questions else None for aspect in aspects],
+            seen_mirrored_NQ=seen_mirrored_NQ,
+        )
+        return torch.from_numpy(targets_NQ), torch.from_numpy(of_mirrored_NQ)
+
+    def _class_targets(self, config: Config, train: Pixels) -> Tensor:
+        questions = class_questions(config, self.class_names)
+        return torch.from_numpy(class_targets(self._p_yes(questions, train)))
+
+    def _trained(self, cell: Cell) -> Student:
+        """A finished student, frozen."""
+        self._run.require(cell.folder(self._run), "train", fingerprint=cell.identity)
+        student = self.new_student(cell)
+        student.load_state_dict(safetensors.torch.load(cell.folder(self._run).read_bytes(STUDENT)))
+        return student.eval().requires_grad_(False)
+
+    def _train_pixels(self, config: Config) -> Pixels:
+        size, interpolation = self._input(config)
+        everything = self._pixels(("train",), config.train.decode_size or size, interpolation)
+        if config.train.train_fraction == 1:
+            return everything
+        return everything.subset(_share(everything, config.train.train_fraction))
+
+    def _load_pixels(self, splits: tuple[str, ...], size: int, interpolation: str) -> Pixels:
+        return load_pixels(self._run, splits, size=size, interpolation=interpolation)
+
+    def _p_yes(self, questions: list[str], images: Pixels) -> Float32[np.ndarray, "N Q"]:
+        return self._answers(tuple(questions)).p_yes_of(images.image_ids)
+
+    def _read_answers(self, questions: tuple[str, ...]) -> TeacherTable:
+        return read_teacher_table(self._run, questions)
+
+    @staticmethod
+    def _input(config: Config) -> tuple[int, str]:
+        taken = student_input(config.student)
+        return taken.size, taken.interpolation
 
 
-def write_outcome(
-    cell: Cell, folder: Folder, student: Student, held_out: Pixels, *, best_epoch: int, trainer: StudentTrainer
-) -> None:
-    """Predictions on the held-out splits, weights and history of a finished cell; its record last.
-
-    Args:
-        cell: the cell.
-        folder: where to write.
-        student: with its best weights.
-        held_out: every image that is not for training, each once.
-        best_epoch: epoch of those weights.
-        trainer: for its history.
-    """
-    folder.delete()
-    class_logits_NC, aspect_logits_NQ = predict(student, held_out.images_N3SS)
-    folder.write_table(
-        "predictions.parquet",
-        pa.table(
-            {
-                "image_id": held_out.image_ids,
-                "split": held_out.splits,
-                "label": pa.array(held_out.labels_N.numpy(), pa.int32()),
-                "class_logits": schema.fixed_size_rows(class_logits_NC.numpy()),
-                "aspect_logits": schema.fixed_size_rows(aspect_logits_NQ.numpy()),
-            },
-            schema=schema.predictions(class_logits_NC.shape[1], aspect_logits_NQ.shape[1]),
-        ),
-    )
-    folder.write_bytes("student.safetensors", safetensors.torch.save(_packed(student)))
-    folder.write_json("history.json", trainer.history)
-    folder.finish(
-        cell.identity,
-        arm=cell.arm,
-        seed=cell.seed,
-        best_epoch=best_epoch,
-        seconds=sum(epoch["seconds"] for epoch in trainer.history),
-        continued_at=trainer.continued_at,
-    )
-
-
-def _packed(student: Student) -> dict[str, Tensor]:
-    """The weights in the usual memory layout: safetensors refuses channels last."""
-    return {name: weight.detach().cpu().contiguous() for name, weight in student.state_dict().items()}
+def _share(images: Pixels, fraction: float) -> list[int]:
+    """Rows of a share of each class, at least one: those whose ids have the lowest hashes, so shares are nested."""
+    by_class: dict[int, list[int]] = {}
+    for row, label in enumerate(images.labels_N.tolist()):
+        by_class.setdefault(label, []).append(row)
+    chosen = []
+    for rows in by_class.values():
+        rows.sort(key=lambda row: hashlib.sha256(images.image_ids[row].encode()).digest())
+        chosen += rows[: max(1, round(fraction * len(rows)))]
+    return sorted(chosen)

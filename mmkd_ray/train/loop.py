@@ -5,33 +5,28 @@ from __future__ import annotations
 import copy
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import UInt8
+from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 
 from mmkd_ray.config import TrainConfig
 from mmkd_ray.data.augment import apply_views
-from mmkd_ray.data.pixels import Pixels
 from mmkd_ray.errors import StudentError
-from mmkd_ray.students.losses import hybrid_loss
+from mmkd_ray.students.losses import dkd_loss, hybrid_loss, kd_loss, soft_cross_entropy
 from mmkd_ray.students.model import Student
 from mmkd_ray.train.batches import Batch, epoch_batches, steps_per_epoch
+from mmkd_ray.train.lesson import Lesson
 from mmkd_ray.train.recipe import learning_rate, make_optimizer
 
 EVAL_BATCH = 256
+DIVERGED = 100
+"""A mean loss so many times that of the first epoch will not come back."""
 
-
-@dataclass(frozen=True)
-class Lesson:
-    """What one student is taught: images, and the arm's aspect targets."""
-
-    train: Pixels
-    val: Pixels
-    aspect_targets_NQ: Float32[Tensor, "N Q"] | None
-    orientation_sensitive_Q: Bool[Tensor, " Q"]
+_DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 class StudentTrainer:
@@ -59,6 +54,11 @@ class StudentTrainer:
         self._image_size, self._seed, self._rank, self._workers = image_size, seed, rank, workers
         self._device = next(student.parameters()).device
         self._optimizer = make_optimizer(student, config)
+        self._scaler = torch.amp.GradScaler(self._device.type, enabled=config.precision == "float16")
+        self._ema = ModelEmaV3(student, decay=config.ema_decay, use_warmup=True) if config.ema_decay else None
+        self._steps = 0
+        if lesson.larger_student is not None:
+            lesson.larger_student.to(self._device)
         self._best: dict[str, Any] = {"val_top1": -1.0, "epoch": -1, "weights": {}}
         self.history: list[dict[str, float]] = []
         self.continued_at: list[int] = []
@@ -76,14 +76,14 @@ class StudentTrainer:
             `epoch`, `loss` (mean, nats), `lr` at its end, `val_top1` in [0, 1], `seconds`.
 
         Raises:
-            StudentError: the loss is not finite.
+            StudentError: the loss is not finite, or has grown beyond hope.
         """
         started, epoch = time.perf_counter(), self.epochs_done
         torch.manual_seed(self._seed * 1_000_003 + epoch)  # dropout and the like
         loss = self._train_epoch(epoch)
         val_top1 = self._validate()
         if val_top1 >= self._best["val_top1"]:
-            self._best = {"val_top1": val_top1, "epoch": epoch, "weights": copy.deepcopy(self.student.state_dict())}
+            self._best = {"val_top1": val_top1, "epoch": epoch, "weights": copy.deepcopy(self._kept.state_dict())}
         self.history.append(
             {
                 "epoch": epoch,
@@ -100,11 +100,19 @@ class StudentTrainer:
         self.student.load_state_dict(self._best["weights"])
         return self.student.eval(), self._best["epoch"]
 
+    @property
+    def _kept(self) -> Student:
+        """The student that is validated and kept: the one that is trained, or the moving average of its weights."""
+        return self.student if self._ema is None else self._ema.module
+
     def state_dict(self) -> dict[str, Any]:
         """All that is needed to continue."""
         return {
             "student": self.student.state_dict(),
             "optimizer": self._optimizer.state_dict(),
+            "scaler": self._scaler.state_dict(),
+            "ema": None if self._ema is None else self._ema.state_dict(),
+            "steps": self._steps,
             "best": self._best,
             "history": self.history,
             "continued_at": self.continued_at,
@@ -114,6 +122,10 @@ class StudentTrainer:
         """Continue where `state_dict` was taken."""
         self.student.load_state_dict(state["student"])
         self._optimizer.load_state_dict(state["optimizer"])
+        self._scaler.load_state_dict(state["scaler"])
+        self._steps = state["steps"]
+        if self._ema is not None:
+            self._ema.load_state_dict(state["ema"])
         self._best = state["best"]
         self.history = list(state["history"])
         self.continued_at = [*state["continued_at"], self.epochs_done]
@@ -129,41 +141,93 @@ class StudentTrainer:
         for step, batch in enumerate(batches):
             for group in self._optimizer.param_groups:
                 group["lr"] = learning_rate(self._config, epoch + step / steps)
-            loss = self._loss(batch)
-            self._optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            self._optimizer.step()
-            total += loss.detach()
+            total += self.step(batch)
+        if self._workers > 1:
+            # All of them must come to the same decision, or one would wait for the others for ever.
+            torch.distributed.all_reduce(total, op=torch.distributed.ReduceOp.AVG)
         mean = float(total) / steps
-        if not math.isfinite(mean):
-            raise StudentError(f"the loss is {mean} in epoch {epoch}: lower train.lr (now {self._config.lr}) or alpha")
+        self._check(mean, epoch)
         return mean
 
+    def _check(self, loss: float, epoch: int) -> None:
+        advice = f"lower train.lr (now {self._config.lr:g}) or train.alpha, or set train.clip_grad_norm"
+        if not math.isfinite(loss):
+            raise StudentError(f"the loss is {loss} in epoch {epoch}: {advice}")
+        if self.history and loss > DIVERGED * max(self.history[0]["loss"], 1.0):
+            first = self.history[0]["loss"]
+            raise StudentError(f"the loss has grown from {first:.3g} to {loss:.3g} by epoch {epoch}: {advice}")
+
+    def step(self, batch: Batch) -> Tensor:
+        """One step of the optimiser on (this worker's share of) a batch; its loss, detached."""
+        loss = self._loss(batch)
+        self._optimizer.zero_grad(set_to_none=True)
+        self._scaler.scale(loss).backward()
+        if self._config.clip_grad_norm:
+            self._scaler.unscale_(self._optimizer)
+            nn.utils.clip_grad_norm_(self.student.parameters(), self._config.clip_grad_norm)
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        self._steps += 1
+        if self._ema is not None:
+            self._ema.update(self.student, self._steps)
+        return loss.detach()
+
     def _loss(self, batch: Batch) -> Tensor:
-        lesson = self._lesson
+        lesson, rows_B = self._lesson, batch.rows_B
         images_BCHW = apply_views(
-            lesson.train.images_N3SS[batch.rows_B].to(self._device), batch.views, size=self._image_size
+            lesson.train.images_N3SS[rows_B].to(self._device, non_blocking=True), batch.views, size=self._image_size
         )
-        targets_BQ, mask_BQ = None, None
-        if lesson.aspect_targets_NQ is not None:
-            targets_BQ = lesson.aspect_targets_NQ[batch.rows_B].to(self._device)
-            # The teacher saw the image unflipped: "facing left" must not be taught with a mirrored picture.
-            wrong_BQ = batch.views.flipped_B[:, None] & lesson.orientation_sensitive_Q
-            # nan: the teacher could not be asked.
-            mask_BQ = (~wrong_BQ).to(self._device) & targets_BQ.isfinite()
-            mask_BQ, targets_BQ = mask_BQ.to(targets_BQ.dtype), targets_BQ.nan_to_num()
-        class_logits_BC, aspect_logits_BQ = self._model(images_BCHW)
-        return hybrid_loss(
+        labels_B = lesson.train.labels_N[rows_B].to(self._device)
+        weights_Q = lesson.aspect_weights_Q
+        class_logits_BC, aspect_logits_BQ = self._forward(self._model, images_BCHW)
+        loss = hybrid_loss(
             class_logits_BC,
             aspect_logits_BQ,
-            lesson.train.labels_N[batch.rows_B].to(self._device),
-            aspect_targets_BQ=targets_BQ,
-            aspect_mask_BQ=mask_BQ,
+            labels_B,
+            aspect_targets_BQ=self._aspect_targets(batch),
+            aspect_weights_Q=None if weights_Q is None else weights_Q.to(self._device),
             alpha=self._config.alpha,
+            label_smoothing=lesson.label_smoothing,
         )
+        return loss + self._config.kd_weight * self._distilled(images_BCHW, class_logits_BC, labels_B, rows_B)
+
+    def _aspect_targets(self, batch: Batch) -> Tensor | None:
+        targets_NQ, mirrored_NQ = self._lesson.aspect_targets_NQ, self._lesson.mirrored_targets_NQ
+        if targets_NQ is None or mirrored_NQ is None:
+            return None
+        flipped_B1 = batch.views.flipped_B[:, None]
+        return torch.where(flipped_B1, mirrored_NQ[batch.rows_B], targets_NQ[batch.rows_B]).to(self._device)
+
+    def _distilled(
+        self, images_BCHW: Tensor, class_logits_BC: Tensor, labels_B: Tensor, rows_B: Tensor
+    ) -> Tensor | float:
+        """The class distillation of the arm, 0 for one without."""
+        lesson, config = self._lesson, self._config
+        if lesson.class_targets_NC is not None:
+            return soft_cross_entropy(class_logits_BC, lesson.class_targets_NC[rows_B].to(self._device))
+        if lesson.larger_student is None:
+            return 0.0
+        with torch.no_grad():
+            teacher_logits_BC, _ = self._forward(lesson.larger_student, images_BCHW)
+        if lesson.decoupled:
+            return dkd_loss(
+                class_logits_BC,
+                teacher_logits_BC,
+                labels_B,
+                temperature=config.kd_temperature,
+                beta=config.dkd_beta,
+            )
+        return kd_loss(class_logits_BC, teacher_logits_BC, temperature=config.kd_temperature)
+
+    def _forward(self, model: Callable[[Tensor], tuple[Tensor, Tensor]], images_BCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """Class and aspect logits in float32, computed in the recipe's precision."""
+        dtype = _DTYPES.get(self._config.precision)
+        with torch.autocast(self._device.type, dtype=dtype, enabled=dtype is not None):
+            class_logits_BC, aspect_logits_BQ = model(images_BCHW)
+        return class_logits_BC.float(), aspect_logits_BQ.float()
 
     def _validate(self) -> float:
-        class_logits_NC, _ = predict(self.student, self._lesson.val.images_N3SS)
+        class_logits_NC, _ = predict(self._kept, self._lesson.val.images_N3SS)
         return float((class_logits_NC.argmax(dim=1) == self._lesson.val.labels_N).double().mean())
 
 

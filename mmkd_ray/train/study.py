@@ -10,12 +10,12 @@ from ray.train.torch import TorchTrainer
 from ray.train.v2.api.config import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 
 from mmkd_ray.artifacts import Run, fingerprint
-from mmkd_ray.aspects.questions import Aspect, load_aspects
+from mmkd_ray.aspects.questions import load_aspects
 from mmkd_ray.cluster.connection import check_fits, how_many
 from mmkd_ray.cluster.monitor import ProgressCallback, monitored
-from mmkd_ray.config import Config
+from mmkd_ray.config import Config, of_variants
 from mmkd_ray.errors import StudentError
-from mmkd_ray.train.cells import Cell, list_cells
+from mmkd_ray.train.cells import Cell, distinct, larger_students, list_cells
 from mmkd_ray.train.worker import train_cells
 
 
@@ -38,14 +38,18 @@ def run_study(config: Config, run: Run, progress: ProgressCallback) -> list[Cell
         StudentError: a student cannot be built or its loss diverges.
         ClusterError: the cluster cannot hold the workers asked for.
     """
-    cells, aspects = list_cells(config, run), load_aspects(config.aspects)
+    cells = list_cells(config, run)
+    first = larger_students(cells, run, config)
     identity = fingerprint(cells=[cell.identity for cell in cells])
-    to_do = [cell for cell in cells if not cell.folder(run).finished(cell.identity)]
+    students = distinct([*first, *cells])
+    to_do = [cell for cell in students if not cell.folder(run).finished(cell.identity)]
     if not to_do and run.study.finished(identity):
         return cells
     if to_do:
-        with monitored(len(to_do) * config.train.epochs, progress) as monitor:
-            _run_lanes(_lanes(config, run, cells, to_do, aspects, monitor))
+        with monitored(sum(cell.config.train.epochs for cell in to_do), progress) as monitor:
+            # The larger students first: others learn from them.
+            for phase, some in (("first", students[: len(first)]), ("then", students[len(first) :])):
+                _run_lanes(_lanes(config, run, phase, some, monitor))
     run.study.child("lanes").delete()
     run.study.finish(identity)
     return cells
@@ -72,27 +76,39 @@ def _run_lanes(lanes: list[TorchTrainer]) -> None:
             raise StudentError(outcome.return_value)
 
 
-def _lanes(
-    config: Config, run: Run, cells: list[Cell], to_do: list[Cell], aspects: tuple[Aspect, ...], monitor: Any
-) -> list[TorchTrainer]:
+def _lanes(config: Config, run: Run, phase: str, cells: list[Cell], monitor: Any) -> list[TorchTrainer]:
     """One trainer for each lane that has something to do."""
+    to_do = [cell for cell in cells if not cell.folder(run).finished(cell.identity)]
+    if not to_do:
+        return []
     cluster = config.cluster
-    cpus = cluster.train_workers * cluster.cpus_per_train_worker
-    gpus = cluster.train_workers * cluster.gpus_per_train_worker
+    cpus = cluster.least_train_workers * cluster.cpus_per_train_worker
+    gpus = cluster.least_train_workers * cluster.gpus_per_train_worker
     count = min(cluster.lanes or how_many(cpus=cpus, gpus=gpus), len(cells))
     check_fits("training", count=count, cpus=cpus, gpus=gpus)
     # Every cell keeps its lane, finished or not: a lane's checkpoint holds the state of one of its own cells.
-    dealt = {f"lane-{lane}": cells[lane::count] for lane in range(count)}
+    dealt = {f"lane-{phase}-{lane}": cells[lane::count] for lane in range(count)}
+    setup = {
+        "run": run,
+        "aspects": max((load_aspects(variant.aspects) for variant in of_variants(config).values()), key=len),
+        "cpus": cluster.cpus_per_train_worker,
+        "monitor": monitor,
+    }
+    larger = {cell.identity: _larger(cell, run) for cell in to_do}
     return [
-        _lane(config, run, name, mine, aspects, monitor)
+        _lane(config, run, name, {**setup, "cells": [(cell, larger.get(cell.identity)) for cell in mine]})
         for name, mine in dealt.items()
-        if not set(mine).isdisjoint(to_do)
+        if any(cell.identity in larger for cell in mine)
     ]
 
 
-def _lane(
-    config: Config, run: Run, name: str, cells: list[Cell], aspects: tuple[Aspect, ...], monitor: Any
-) -> TorchTrainer:
+def _larger(cell: Cell, run: Run) -> Cell | None:
+    """The larger student that a cell learns from."""
+    found = larger_students([cell], run, cell.config)
+    return found[0] if found else None
+
+
+def _lane(config: Config, run: Run, name: str, setup: dict[str, Any]) -> TorchTrainer:
     cluster = config.cluster
     resources: dict[str, float] = {"CPU": cluster.cpus_per_train_worker}
     if cluster.gpus_per_train_worker:
@@ -100,7 +116,7 @@ def _lane(
     lanes = run.study.child("lanes")
     return TorchTrainer(
         train_cells,  # pyrefly: ignore[bad-argument-type] (Train V2 takes a return value)
-        train_loop_config={"config": config, "run": run, "cells": cells, "aspects": aspects, "monitor": monitor},
+        train_loop_config=setup,
         scaling_config=ScalingConfig(
             num_workers=cluster.train_workers,
             use_gpu=bool(cluster.gpus_per_train_worker),

@@ -11,7 +11,6 @@ from typing import Any
 import ray.train
 
 from mmkd_ray.cluster.environment import prepare_process
-from mmkd_ray.config import Config
 from mmkd_ray.errors import MmkdError
 
 
@@ -19,16 +18,16 @@ def train_cells(setup: dict[str, Any]) -> str | None:
     """The train function of a `TorchTrainer`.
 
     Args:
-        setup: `config` (Config), `run` (Run), `cells` (list of Cell), `aspects` (of the study: a file of
-            questions need not be on this node), `monitor` (of epochs).
+        setup: `run` (Run), `cells` (pairs of a Cell and that of the larger student it learns from, or None),
+            `aspects` (all of the study's: a file of questions need not be on this node), `cpus` (of this worker),
+            `monitor` (of epochs).
 
     Returns:
         None, or the message of an error that a restart cannot mend: raised, it would be tried again for minutes.
     """
-    config: Config = setup["config"]
-    prepare_process(offline=not config.student.pretrained)
+    prepare_process(offline=not any(cell.config.student.pretrained is True for cell, _ in setup["cells"]))
     try:
-        _train(config, setup)
+        _train(setup)
     except MmkdError as error:
         if ray.train.get_context().get_world_rank() != 0:
             raise
@@ -36,14 +35,15 @@ def train_cells(setup: dict[str, Any]) -> str | None:
     return None
 
 
-def _train(config: Config, setup: dict[str, Any]) -> None:
+def _train(setup: dict[str, Any]) -> None:
     import torch  # noqa: PLC0415
 
     from mmkd_ray.train.cell_training import train_cell  # noqa: PLC0415
     from mmkd_ray.train.classroom import Classroom  # noqa: PLC0415
 
-    torch.set_num_threads(config.cluster.cpus_per_train_worker)
-    classroom = Classroom(config, setup["run"], setup["aspects"])
-    for cell in setup["cells"]:
-        if not cell.folder(setup["run"]).finished(cell.identity):
-            train_cell(cell, classroom, config, setup["run"], setup["monitor"])
+    torch.set_num_threads(setup["cpus"])
+    run = setup["run"]
+    classroom = Classroom(run, setup["aspects"])
+    for cell, larger in setup["cells"]:
+        if not cell.folder(run).finished(cell.identity):
+            train_cell(cell, larger, classroom, run, setup["monitor"])

@@ -12,7 +12,7 @@ def arm(mean, low, high, excludes):
 
 
 def table(**arms):
-    return result_table({"confidence": 0.95, "arms": {"ce": CE, **arms}})
+    return result_table({"confidence": 0.95, "variants": {}, "arms": {"ce": CE, **arms}})
 
 
 def test_the_table_has_a_row_an_arm():
@@ -32,5 +32,5 @@ def test_it_says_plainly_what_was_measured():
 
 def test_without_spread_or_shift_set():
     single = {**CE, "top1_std": None, "shift_top1_mean": None}
-    line = result_table({"confidence": 0.95, "arms": {"ce": single}}).splitlines()[2]
+    line = result_table({"confidence": 0.95, "variants": {}, "arms": {"ce": single}}).splitlines()[2]
     assert line.split() == ["ce", "2", "63.3", "%", "-", "-", "61"]

@@ -19,7 +19,7 @@ from mmkd_ray.artifacts import Folder, Run, open_run
 from mmkd_ray.aspects.questions import Aspect
 from mmkd_ray.config import Config, validate
 from mmkd_ray.data.table import settings_identity
-from mmkd_ray.evaluate.stage import evaluate_study, summarise
+from mmkd_ray.evaluate.stage import evaluate_study, summarise_arms
 from mmkd_ray.extract.identity import what_is_asked
 from mmkd_ray.train.cells import Cell, list_cells
 
@@ -78,7 +78,7 @@ def make(root: Path, plan: Plan) -> Made:
     cells = len(asked) * len(plan.questions)
     summary = {
         "name": plan.name,
-        "arms": summarise(evaluation),
+        "arms": summarise_arms(evaluation["arms"]),
         "ledger": {
             "images": len(asked),
             "questions": len(plan.questions),

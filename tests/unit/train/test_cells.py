@@ -26,8 +26,8 @@ def make(run, tmp_path):
             tree[key] = value if "source" in value else {**tree.get(key, {}), **value}
         config = validate(tree)
         if record:
-            run.images.finish("images", settings=settings_identity(config), digest="d")
-            run.teacher.finish("teacher", asked=what_is_asked(config, {"digest": "d"}))
+            run.images.finish("images", settings=settings_identity(config), digest="d", class_names=["a", "b"])
+            run.teacher.finish("teacher", asked=what_is_asked(config, {"digest": "d", "class_names": ["a", "b"]}))
         return config
 
     return made
@@ -100,12 +100,12 @@ def test_a_table_with_more_questions_in_another_order_teaches_the_same(make, run
 
 def test_untrained_and_stale_students_are_refused(make, run):
     config = make()
-    with pytest.raises(ArtifactError, match=r"ce-seed0 is not finished: run `mmkd train CONFIG` first"):
+    with pytest.raises(ArtifactError, match=r"ce-seed0-\w{10} is not finished: run `mmkd train CONFIG` first"):
         trained_cells(config, run)
     for cell in list_cells(config, run):
         cell.folder(run).finish(cell.identity)
     assert len(trained_cells(config, run)) == 4
     with pytest.raises(ArtifactError, match="run `mmkd evaluate CONFIG` first"):
         read_evaluation(config, run)
-    with pytest.raises(ArtifactError, match="made for another configuration: run `mmkd train CONFIG` first"):
+    with pytest.raises(ArtifactError, match="is not finished: run `mmkd train CONFIG` first"):
         trained_cells(make(train={"lr": 0.5}), run)

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,9 @@ from mmkd_ray.config import StudentConfig, TrainConfig
 from mmkd_ray.data.pixels import Pixels
 from mmkd_ray.errors import StudentError
 from mmkd_ray.students.model import build_student
-from mmkd_ray.train.loop import Lesson, StudentTrainer, predict
+from mmkd_ray.students.flips import mirrored_targets
+from mmkd_ray.train.lesson import Lesson
+from mmkd_ray.train.loop import StudentTrainer, predict
 
 STUDENT = StudentConfig(model="resnet18", model_args={"layers": [1, 1, 1, 1], "channels": [4, 4, 8, 8]}, image_size=16)
 GOLDEN = Path(__file__).parents[2] / "golden" / "loss_curve.json"
@@ -30,12 +33,16 @@ def pixels(count, seed):
     return Pixels([str(i) for i in range(count)], ["train"] * count, labels, images)
 
 
-def trainer(config, *, targets=True, sensitive=(False, False), seed=0):
+def trainer(config, *, targets=True, sensitive=(False, False), seed=0, **more):
     torch.manual_seed(seed)
     student = build_student(STUDENT, classes=3, aspects=2)
     train = pixels(48, 0)
-    answers = torch.stack([(train.labels_N == 0).float(), (train.labels_N == 1).float()], dim=1) if targets else None
-    lesson = Lesson(train, pixels(24, 1), answers, torch.tensor(sensitive))
+    lesson = Lesson(train, pixels(24, 1))
+    if targets:
+        answers = torch.stack([(train.labels_N == 0).float(), (train.labels_N == 1).float()], dim=1)
+        flipped = mirrored_targets(answers.numpy(), how="mask", sensitive_Q=sensitive, mirror_Q=(None, None))
+        lesson = replace(lesson, aspect_targets_NQ=answers, mirrored_targets_NQ=torch.from_numpy(flipped))
+    lesson = replace(lesson, **more)
     return StudentTrainer(student, student, lesson, config, image_size=16, seed=seed)
 
 
