@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmkd_ray.students.losses import hybrid_loss
+from mmkd_ray.students.losses import dkd_loss, hybrid_loss, kd_loss, soft_cross_entropy
 
 
 def test_hand_computed_case():
@@ -49,3 +49,57 @@ def test_it_is_finite_linear_in_alpha_and_smallest_at_the_target(alpha, logit, t
     assert at(alpha, logit) - at(0, logit) == pytest.approx(alpha * (at(1, logit) - at(0, logit)), abs=1e-9)
     best = math.log(max(target, 1e-12) / max(1 - target, 1e-12))
     assert at(1, best) <= at(1, logit) + 1e-9
+
+
+def test_a_question_counts_with_its_weight():
+    logits = torch.zeros(1, 2, requires_grad=True)
+    hybrid_loss(
+        torch.zeros(1, 2),
+        logits,
+        torch.tensor([0]),
+        aspect_targets_BQ=torch.ones(1, 2),
+        aspect_weights_Q=torch.tensor([3.0, 0.0]),
+        alpha=1.0,
+    ).backward()
+    assert logits.grad.tolist() == [[pytest.approx(3 * -0.5 / 2), 0.0]]
+
+
+def test_label_smoothing_is_that_of_the_class_term_alone():
+    classes, labels = torch.tensor([[2.0, 0.0, -1.0]]), torch.tensor([0])
+    smoothed = hybrid_loss(
+        classes, torch.zeros(1, 1), labels, aspect_targets_BQ=None, alpha=4.0, label_smoothing=0.3
+    ).item()
+    log_p = torch.log_softmax(classes, 1)[0]
+    assert smoothed == pytest.approx(-(0.8 * log_p[0] + 0.1 * log_p[1] + 0.1 * log_p[2]).item(), rel=1e-6)
+
+
+def test_soft_cross_entropy_with_labels_is_cross_entropy_and_nan_teaches_nothing():
+    logits = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+    labels = torch.tensor([0, 2, 1, 0])
+    targets = torch.nn.functional.one_hot(labels, 3).float()
+    assert torch.allclose(soft_cross_entropy(logits, targets), torch.nn.functional.cross_entropy(logits, labels))
+    targets[1:] = math.nan
+    alone = torch.nn.functional.cross_entropy(logits[:1], labels[:1]) / 4
+    assert torch.allclose(soft_cross_entropy(logits, targets), alone)
+
+
+def test_distillation_is_zero_at_the_teacher_and_hand_computed_elsewhere():
+    teacher = torch.tensor([[math.log(3.0) * 2, 0.0]])  # at temperature 2: 3/4, 1/4
+    assert kd_loss(teacher, teacher, temperature=2.0).item() == pytest.approx(0, abs=1e-6)
+    expected = 4 * (0.75 * math.log(0.75 / 0.5) + 0.25 * math.log(0.25 / 0.5))
+    assert kd_loss(torch.zeros(1, 2), teacher, temperature=2.0).item() == pytest.approx(expected, rel=1e-5)
+
+
+def logits_strategy(classes):
+    return st.lists(st.floats(-8, 8), min_size=classes, max_size=classes)
+
+
+@given(student=logits_strategy(4), teacher=logits_strategy(4), label=st.integers(0, 3))
+def test_decoupled_distillation_parts_what_distillation_adds_up(student, teacher, label):
+    """KD = TCKD + (1 - p of the true class) NCKD for one image (arXiv 2203.08679, eq. 5)."""
+    student, teacher = torch.tensor([student]).double(), torch.tensor([teacher]).double()
+    labels = torch.tensor([label])
+    others_weight = 1 - torch.softmax(teacher / 2, 1)[0, label].item()
+    whole = kd_loss(student, teacher, temperature=2.0).item()
+    parted = dkd_loss(student, teacher, labels, temperature=2.0, beta=others_weight).item()
+    assert parted == pytest.approx(whole, abs=1e-6)
