@@ -65,6 +65,11 @@ class Progress:
         count = f"{done:,} / {total:,} {self._unit}  " if total else ""
         self._write(f"{self._stage:<9} {count}{seconds:.1f} s{'  ' + remark if remark else ''}", last=True)
 
+    def break_off(self) -> None:
+        """Show how far a stage came that does not end; nothing for one that had not begun."""
+        if self._last[1]:
+            self.close("not finished")
+
     def _line(self, now: float, done: int, total: int, also: Mapping[str, int]) -> str:
         share = f"{100 * done / total:3.0f} %" if total else ""
         others = "".join(f"  {count:,} {name}" for name, count in also.items() if count and name != self._rated)

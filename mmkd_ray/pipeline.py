@@ -110,7 +110,11 @@ def _stage(
     """Show a stage's progress, and note its wall time unless it only found its artifact finished."""
     progress, remark = console.progress(name, unit, rated), []
     started, before = time.monotonic(), artifact and artifact.record()
-    yield progress, remark
+    try:
+        yield progress, remark
+    except BaseException:
+        progress.break_off()
+        raise
     reused = artifact is not None and before is not None and artifact.record() == before
     if not reused:
         run.folder.write_json(SECONDS, _seconds(run) | {name: round(time.monotonic() - started, 2)})

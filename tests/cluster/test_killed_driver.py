@@ -11,8 +11,8 @@ pytestmark = pytest.mark.cluster
 
 SMALL = (
     "data.train_per_class=6", "data.val_per_class=1", "data.test_per_class=4", "data.shift_per_class=2",
-    "aspects.count=24", "extract.batch_size=8", "extract.actors=1", "train.epochs=60", "train.batch_size=48",
-    "study.arms=[ce, makd, shuffled, random]", "study.seeds=[0]",
+    "aspects.count=24", "extract.batch_size=8", "extract.actors=1", "train.epochs=40", "train.batch_size=48",
+    "study.arms=[ce, makd]", "study.seeds=[0]",
 )  # fmt: skip
 
 
@@ -64,7 +64,7 @@ def test_nothing_is_left_running(unbroken):
 
 def test_summary_json_has_what_it_promises(unbroken):
     _, summary, _, _ = unbroken
-    assert set(summary["arms"]) == {"ce", "makd", "shuffled", "random"}
+    assert set(summary["arms"]) == {"ce", "makd"}
     for arm in summary["arms"].values():
         assert len(arm["top1"]) == 1
         assert 0 <= arm["shift_top1_mean"] <= 1

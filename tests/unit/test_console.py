@@ -1,4 +1,5 @@
 import io
+import re
 import subprocess
 import sys
 
@@ -84,3 +85,14 @@ def test_another_count_is_shown_as_a_rate_and_the_rest_as_counts(monkeypatch):
     assert stream.getvalue().splitlines()[-1] == (
         "extract   210 / 400 images   52 %  10.0 images/s  500 answers/s  ETA 0:19  3 quarantined"
     )
+
+
+def test_a_stage_that_breaks_off_says_how_far_it_came():
+    stream = io.StringIO()
+    progress = Console(stream).progress("extract", "images")
+    progress.break_off()
+    assert stream.getvalue() == ""
+    progress(100, 400, {})
+    progress(164, 400, {})
+    progress.break_off()
+    assert re.fullmatch(r"extract   164 / 400 images  \d+\.\d s  not finished", stream.getvalue().splitlines()[-1])
