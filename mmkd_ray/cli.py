@@ -236,7 +236,7 @@ def _leave(signum: int, _frame: FrameType | None) -> NoReturn:
 _WHAT_NEXT = """
 What to try next:
   own images     mmkd run configs/own_images.yaml data.path=FOLDER   (FOLDER/CLASS/IMAGE)
-  a real MLLM    ... teacher.model=OpenGVLab/InternVL3-2B-hf extract.gpus_per_actor=1
+  a real MLLM    ... configs/teachers/internvl3.yaml extract.gpus_per_actor=1
   a cluster      ray job submit --working-dir . -- python jobs/run.py configs/quickstart.yaml
 README.md and docs/ say more."""
 

@@ -21,6 +21,7 @@ from mmkd_ray.extract.stage import ask_teacher, mean_answer_mass
 from mmkd_ray.report.stage import write_report
 from mmkd_ray.students.model import check_student
 from mmkd_ray.summary import SUMMARY, result_table, write_summary
+from mmkd_ray.train.cost import describe_study
 from mmkd_ray.train.study import run_study
 
 SECONDS = "seconds.json"
@@ -76,11 +77,20 @@ def plan(config: Config, run: Run, console: Console, *, answers_per_second: floa
         console.say(line)
 
 
+def dry_run(config: Config, run: Run, console: Console, *, seconds_per_epoch: float | None = None) -> None:
+    """What a study will take: makes nothing and asks nothing."""
+    for line in describe_study(config, run, seconds_per_epoch=seconds_per_epoch):
+        console.say(line)
+
+
 def train(config: Config, run: Run, console: Console) -> None:
     """Stage 3: arms x seeds students learn; needs a cluster."""
     with _stage("train", "epochs", run.study, run, console) as (progress, remark):
         cells = run_study(config, run, progress)
-        remark.append(f"{len(cells)} students: arms {', '.join(config.study.arms)}; {len(config.study.seeds)} seeds")
+        arms = ", ".join(dict.fromkeys(cell.arm for cell in cells))
+        students = len({cell.identity for cell in cells})
+        variants = f"; {len(config.study.variants)} variants" if config.study.variants else ""
+        remark.append(f"{students} students: arms {arms}; {len(config.study.seeds)} seeds{variants}")
 
 
 def evaluate(config: Config, run: Run, console: Console) -> None:

@@ -72,6 +72,7 @@ def gather(config: Config, run: Run, summary: dict[str, Any], evaluation: dict[s
         "baseline": BASELINE,
         "headline": headline(evaluation, summary["arms"]),
         "rows": result_rows(summary["arms"]),
+        "variants": {name: result_rows(arms) for name, arms in summary.get("variants", {}).items()},
         "differences": differences,
         "intervals": interval_chart(differences),
         "curves": learning_curves({name: measured["history"] for name, measured in arms.items()}),

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import pytest
 
@@ -91,7 +92,9 @@ def test_a_finished_run_is_free(unbroken, repository):
 
 def test_killed_in_training_it_ends_as_the_unbroken_run(unbroken, repository, tmp_path):
     """Extraction that is killed is tested in test_killed_extraction.py."""
-    _, summary, _, _ = unbroken
+    _, summary, storage, _ = unbroken
+    for artifact in ("images", "teacher", "answers"):
+        shutil.copytree(storage / "a" / artifact, tmp_path / "b" / artifact)
     arguments = quickstart(tmp_path, "b")
     with marked() as processes:
         kill_when(processes, *arguments, cwd=repository, ready=counted("train"), output=tmp_path / "killed.txt")

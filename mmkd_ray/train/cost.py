@@ -1,0 +1,97 @@
+"""What a study will take, before it is run: students, epochs, answers, hours."""
+
+from __future__ import annotations
+
+from mmkd_ray.artifacts import Run
+from mmkd_ray.config import Config, ImportedTeacher, of_variants
+from mmkd_ray.data.table import open_source, settings_identity
+from mmkd_ray.errors import ArtifactError, DataError
+from mmkd_ray.extract.identity import SPLITS
+from mmkd_ray.extract.questions import questions_to_ask
+from mmkd_ray.train.cells import distinct, larger_students, list_cells
+
+
+def describe_study(config: Config, run: Run, *, seconds_per_epoch: float | None = None) -> list[str]:
+    """Lines for a person; makes nothing, asks nothing, and does not need the images in reach.
+
+    Args:
+        config: the run's configuration.
+        run: where it would be stored; what is finished there counts as done.
+        seconds_per_epoch: of one student; as measured by the finished students of the run if unset.
+    """
+    images = _images(config, run)
+    return [
+        *_students(config, run, seconds_per_epoch),
+        *([_images_line(images)] if isinstance(images, dict) else [f"images    not in reach: {images}"]),
+        _answers_line(config, run, images if isinstance(images, dict) else None),
+    ]
+
+
+def _students(config: Config, run: Run, seconds_per_epoch: float | None) -> list[str]:
+    lines, total = [], 0
+    for name, variant in of_variants(config).items():
+        study = variant.study
+        total += len(study.arms) * len(study.seeds)
+        lines.append(
+            f"variant   {name or 'the only one'}: {variant.student.model}, {variant.train.epochs} epochs of batch "
+            f"{variant.train.batch_size}; {len(study.arms)} arms ({', '.join(study.arms)}) x {len(study.seeds)} seeds"
+        )
+    try:
+        cells = list_cells(config, run)
+    except ArtifactError:
+        epochs = sum(
+            len(variant.study.arms) * len(variant.study.seeds) * variant.train.epochs
+            for variant in of_variants(config).values()
+        )
+        return [*lines, f"students  {total}, none trained", *_time(config, epochs, seconds_per_epoch)]
+    students = distinct([*larger_students(cells, run, config), *cells])
+    done = [cell for cell in students if cell.folder(run).finished(cell.identity)]
+    epochs = sum(cell.config.train.epochs for cell in students) - sum(cell.config.train.epochs for cell in done)
+    if done and seconds_per_epoch is None:
+        seconds = sum(cell.folder(run).record()["seconds"] for cell in done)  # pyrefly: ignore (finished: there is one)
+        seconds_per_epoch = seconds / sum(cell.config.train.epochs for cell in done)
+    return [
+        *lines,
+        f"students  {len(students)} different ones, {len(done)} of them trained",
+        *_time(config, epochs, seconds_per_epoch),
+    ]
+
+
+def _time(config: Config, epochs: int, seconds_per_epoch: float | None) -> list[str]:
+    if seconds_per_epoch is None:
+        return [f"training  {epochs:,} epochs; give --seconds-per-epoch (of one student) for hours"]
+    cluster = config.cluster
+    hours = epochs * seconds_per_epoch / 3600
+    gpus = cluster.gpus_per_train_worker * cluster.least_train_workers
+    spent = f"{hours * gpus:,.2f} GPU-hours" if gpus else f"{hours * cluster.cpus_per_train_worker:,.2f} core-hours"
+    lanes = cluster.lanes or 1
+    return [
+        f"training  {epochs:,} epochs at {seconds_per_epoch:.2f} s: {spent}; {hours / lanes:,.2f} h with {lanes} "
+        f"student{'s' if lanes > 1 else ''} at a time"
+    ]
+
+
+def _images(config: Config, run: Run) -> dict[str, int] | str:
+    """Images by split from the image table; from the source, all of them; or why neither is in reach."""
+    record = run.images.record()
+    if record and record["settings"] == settings_identity(config):
+        return record["images"]
+    try:
+        return {"in all splits": len(open_source(config))}
+    except DataError as error:
+        return str(error)
+
+
+def _images_line(images: dict[str, int]) -> str:
+    return f"images    {', '.join(f'{count:,} {split}' for split, count in images.items())}"
+
+
+def _answers_line(config: Config, run: Run, images: dict[str, int] | None) -> str:
+    record = run.images.record()
+    questions = len(questions_to_ask(config, record["class_names"] if record else []))
+    if isinstance(config.teacher, ImportedTeacher):
+        return f"teacher   answers to {questions} questions are imported"
+    asked = sum((images or {}).get(split, 0) for split in SPLITS)
+    if not asked:
+        return f"teacher   {questions} questions about every training and validation image"
+    return f"teacher   {asked:,} images x {questions} questions = {asked * questions:,} answers; `mmkd plan` says more"
