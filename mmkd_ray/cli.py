@@ -38,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return arguments.call(arguments)
     except (KeyboardInterrupt, _Terminated) as stop:
-        print("mmkd: stopped; the same command continues", file=sys.stderr)  # noqa: T201
+        how = "`mmkd tune CONFIG --resume`" if getattr(arguments, "stage", "") == "tune" else "the same command"
+        print(f"mmkd: stopped; {how} continues", file=sys.stderr)  # noqa: T201
         return 143 if isinstance(stop, _Terminated) else 130
     except Exception as error:  # the one place where a failure before a stage is explained
         return _fail(error, log=None)
@@ -63,6 +64,15 @@ def _parser() -> argparse.ArgumentParser:
     _add_config(command)
     command.add_argument("--answers-per-second", type=float, help="of one engine; measured by earlier runs if unset")
     command.set_defaults(call=_run_stage, stage="plan")
+    command = commands.add_parser("study", help="the same as run; --dry-run says what it would train, and the cost")
+    _add_config(command)
+    command.add_argument("--dry-run", action="store_true", help="train nothing, ask nothing")
+    command.add_argument("--seconds-per-epoch", type=float, help="of one student; measured by finished ones if unset")
+    command.set_defaults(call=_run_stage, stage="study")
+    command = commands.add_parser("tune", help="search alpha, Q and other keys on the stored answers")
+    _add_config(command)
+    command.add_argument("--resume", action="store_true", help="continue a search that was interrupted")
+    command.set_defaults(call=_run_stage, stage="tune")
     command = commands.add_parser("verify", help="prove that a run's teacher table is complete")
     command.add_argument("run", metavar="RUN", help="folder or URI of a run, e.g. runs/quickstart")
     command.set_defaults(call=_verify)
@@ -164,6 +174,8 @@ def _run_stage(arguments: argparse.Namespace) -> int:
         try:
             _stage_function(arguments, config)(config, run, console)
         except Exception as error:
+            if stop := _stop_among_causes(error):
+                raise stop from error
             traceback.print_exc()
             sys.stderr.flush()
             return _fail(error, log=log, console=console)
@@ -182,6 +194,12 @@ def _stage_function(arguments: argparse.Namespace, config: Config) -> Callable[[
 
     if arguments.stage == "plan":
         return partial(pipeline.plan, answers_per_second=arguments.answers_per_second)
+    if arguments.stage == "study":
+        if arguments.dry_run:
+            return partial(pipeline.dry_run, seconds_per_epoch=arguments.seconds_per_epoch)
+        return pipeline.run_all
+    if arguments.stage == "tune":
+        return partial(pipeline.tune, resume=arguments.resume)
     return pipeline.STAGES[arguments.stage]
 
 
@@ -215,6 +233,15 @@ def _fail(error: BaseException, *, log: Path | None, console: Console | None = N
             traceback.print_exception(error)
     print("\n".join(lines), file=sys.stderr if console is None else console.stream, flush=True)
     return 2 if known is not None else 1
+
+
+def _stop_among_causes(error: BaseException | None) -> BaseException | None:
+    """A stop that arrived inside of C code of Ray's, which wraps it in a SystemError."""
+    while error is not None:
+        if isinstance(error, (KeyboardInterrupt, _Terminated)):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _storage_error(error: BaseException) -> ArtifactError | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -85,19 +85,27 @@ def run_mmkd(processes: Marked, *arguments: str, cwd: Path, timeout: float = 400
     )
 
 
-def kill_when(
-    processes: Marked, *arguments: str, cwd: Path, ready: Callable[[str], bool], output: Path, timeout: float = 300
-) -> str:
-    """Start `mmkd`, SIGKILL the driver as soon as `ready(what it has printed)`, and return what it printed."""
+@contextmanager
+def started(
+    processes: Marked, *arguments: str, cwd: Path, output: Path, **environment: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A running `mmkd` that prints into a file; ended, if it is not, with the block."""
     with output.open("wb") as stream:
         driver = subprocess.Popen(
-            [str(BIN / "mmkd"), *arguments], cwd=cwd, env=processes.environment(), stdout=stream, stderr=stream
-        )
-        deadline = time.monotonic() + timeout
-        while not ready(output.read_text(errors="replace")):
-            assert driver.poll() is None, f"ended before it could be killed:\n{output.read_text()}"
-            assert time.monotonic() < deadline, f"never got there:\n{output.read_text()}"
-            time.sleep(0.1)
-        driver.send_signal(signal.SIGKILL)
+            [str(BIN / "mmkd"), *arguments],
+            cwd=cwd, env=processes.environment(**environment), stdout=stream, stderr=stream,
+        )  # fmt: skip
+    try:
+        yield driver
+    finally:
+        driver.kill()
         driver.wait()
-    return output.read_text(errors="replace")
+
+
+def wait_for(condition: Callable[[], Any], driver: subprocess.Popen[bytes], output: Path, seconds: float = 240) -> None:
+    """Wait until something has happened while the driver runs."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert driver.poll() is None, f"ended too early:\n{output.read_text()}"
+        assert time.monotonic() < deadline, f"never happened:\n{output.read_text()}"
+        time.sleep(0.05)

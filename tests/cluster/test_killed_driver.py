@@ -6,13 +6,13 @@ import shutil
 
 import pytest
 
-from tests.processes import kill_when, marked, run_mmkd
+from tests.processes import marked, run_mmkd, started, wait_for
 
 pytestmark = pytest.mark.cluster
 
 SMALL = (
     "data.train_per_class=6", "data.val_per_class=1", "data.test_per_class=4", "data.shift_per_class=2",
-    "aspects.count=24", "extract.batch_size=8", "extract.actors=1", "train.epochs=40", "train.batch_size=48",
+    "aspects.count=24", "extract.batch_size=8", "extract.actors=1", "train.epochs=80", "train.batch_size=48",
     "study.arms=[ce, makd]", "study.seeds=[0]",
 )  # fmt: skip
 
@@ -21,16 +21,14 @@ def quickstart(storage, name, *overrides):
     return ("run", "configs/quickstart.yaml", f"storage.path={storage}", f"name={name}", *SMALL, *overrides)
 
 
-def counted(stage):
-    """Whether the output shows that a stage has some of its work done, and not all."""
-    pattern = re.compile(rf"^{stage} +(\d[\d,]*) / (\d[\d,]*)", re.MULTILINE)
+def checkpoints(storage):
+    """Checkpoints of all lanes; each replaces the one before."""
+    return set(storage.glob("study/lanes/*/checkpoint_*"))
 
-    def ready(output):
-        return any(
-            0 < int(done.replace(",", "")) < int(total.replace(",", "")) for done, total in pattern.findall(output)
-        )
 
-    return ready
+def workers(processes):
+    """The processes that train: Ray names them so."""
+    return [process for process in processes.alive() if "RayTrainWorker" in " ".join(process.cmdline())]
 
 
 @pytest.fixture(scope="module")
@@ -90,14 +88,21 @@ def test_a_finished_run_is_free(unbroken, repository):
     assert again["arms"] == summary["arms"]
 
 
-def test_killed_in_training_it_ends_as_the_unbroken_run(unbroken, repository, tmp_path):
+def test_a_worker_and_then_the_driver_killed_in_training_it_ends_as_the_unbroken_run(unbroken, repository, tmp_path):
     """Extraction that is killed is tested in test_killed_extraction.py."""
     _, summary, storage, _ = unbroken
     for artifact in ("images", "teacher", "answers"):
         shutil.copytree(storage / "a" / artifact, tmp_path / "b" / artifact)
-    arguments = quickstart(tmp_path, "b")
+    arguments, output, run = quickstart(tmp_path, "b"), tmp_path / "killed.txt", tmp_path / "b"
     with marked() as processes:
-        kill_when(processes, *arguments, cwd=repository, ready=counted("train"), output=tmp_path / "killed.txt")
+        with started(processes, *arguments, cwd=repository, output=output) as driver:
+            wait_for(lambda: len(checkpoints(run)) >= 2, driver, output)
+            workers(processes)[0].kill()
+            wait_for(lambda: len(workers(processes)) < 2, driver, output)
+            wait_for(lambda: len(workers(processes)) == 2, driver, output)
+            before = checkpoints(run)
+            wait_for(lambda: not checkpoints(run) & before, driver, output)
+            driver.kill()
         assert processes.wait_until_gone() == []
     assert not (tmp_path / "b" / "summary.json").exists()
     with marked() as processes:
@@ -106,7 +111,9 @@ def test_killed_in_training_it_ends_as_the_unbroken_run(unbroken, repository, tm
     assert ended.stdout.count("already done: reused") == 2  # images and the teacher's answers, not the training
     resumed = json.loads((tmp_path / "b" / "summary.json").read_text())
     records = [json.loads(path.read_text()) for path in (tmp_path / "b" / "study").glob("*/record.json")]
-    assert [record for record in records if record["continued_at"]], "every student was trained from scratch"
+    continued = [epoch for record in records for epoch in record["continued_at"]]
+    assert len(continued) >= 2, "a student was trained from scratch"
+    assert all(continued), "a student was trained from scratch"
     assert resumed["ledger"] == summary["ledger"]
     for arm, measured in summary["arms"].items():
         assert resumed["arms"][arm]["top1"] == measured["top1"], arm

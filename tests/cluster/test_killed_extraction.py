@@ -16,7 +16,7 @@ from mmkd_ray.artifacts import open_run
 from mmkd_ray.extract.table import read_teacher_table
 from mmkd_ray.extract.verify import verify
 from tests.clusters import two_nodes
-from tests.processes import BIN, marked, run_mmkd
+from tests.processes import marked, run_mmkd, started, wait_for
 
 pytestmark = pytest.mark.cluster
 
@@ -67,24 +67,9 @@ def unbroken(unbroken_storage):
 def extracting(processes, storage, repository, *overrides, **environment):
     """A running `mmkd extract`, and what it has printed; ended, if it is not, with the block."""
     output = storage / "output.txt"
-    with output.open("wb") as stream:
-        driver = subprocess.Popen(
-            [str(BIN / "mmkd"), *command("extract", storage, *overrides)],
-            cwd=repository, env=processes.environment(**environment), stdout=stream, stderr=stream,
-        )  # fmt: skip
-    try:
+    arguments = command("extract", storage, *overrides)
+    with started(processes, *arguments, cwd=repository, output=output, **environment) as driver:
         yield driver, output
-    finally:
-        driver.kill()
-        driver.wait()
-
-
-def until(condition, driver, output, seconds=240):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert driver.poll() is None, f"ended too early:\n{output.read_text()}"
-        assert time.monotonic() < deadline, f"never happened:\n{output.read_text()}"
-        time.sleep(0.05)
 
 
 def stored(storage):
@@ -115,10 +100,10 @@ def check_same(storage, unbroken):
 
 def test_an_engine_killed_while_loading_and_again_while_asking_is_replaced(storage, unbroken, repository):
     with marked() as processes, extracting(processes, storage, repository, "extract.actors=1") as (driver, output):
-        until(lambda: engines(processes), driver, output)
+        wait_for(lambda: engines(processes), driver, output)
         (first,) = engines(processes)
         first.kill()
-        until(lambda: len(stored(storage)) >= 3, driver, output)
+        wait_for(lambda: len(stored(storage)) >= 3, driver, output)
         before = stored(storage)
         (second,) = engines(processes)
         second.kill()
@@ -135,7 +120,7 @@ def test_a_driver_killed_at_any_moment_and_a_preempted_one_are_continued(storage
     for moment, signum in (("loading", signal.SIGKILL), ("asking", signal.SIGKILL), ("asking", signal.SIGTERM)):
         enough = len(stored(storage)) + (4 if moment == "asking" else 0)
         with marked() as processes, extracting(processes, storage, repository) as (driver, output):
-            until(lambda: engines(processes) and len(stored(storage)) >= enough, driver, output)  # noqa: B023
+            wait_for(lambda: engines(processes) and len(stored(storage)) >= enough, driver, output)  # noqa: B023
             if moment == "loading":
                 time.sleep(2)
             os.kill(driver.pid, signum)
@@ -185,7 +170,7 @@ def test_a_lost_node_is_survived(storage, unbroken, repository, tmp_path_factory
             cluster.processes, storage, repository, "extract.actors=2", RAY_ADDRESS=cluster.address
         ) as (driver, output),
     ):  # fmt: skip
-        until(lambda: len(stored(storage)) >= 5, driver, output)
+        wait_for(lambda: len(stored(storage)) >= 5, driver, output)
         before = stored(storage)
         cluster.second_raylet().kill()
         assert driver.wait(300) == 0, output.read_text()

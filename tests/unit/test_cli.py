@@ -105,3 +105,32 @@ def test_the_cause_behind_a_workers_error_is_what_is_shown(capsys):
     wrapped.__cause__ = TeacherError("no single-token yes")
     assert cli._fail(wrapped, log=None) == 2
     assert capsys.readouterr().err == "mmkd: error: no single-token yes\n"
+
+
+def test_a_stop_that_arrives_in_rays_c_code_is_a_stop(mmkd, tmp_path, monkeypatch):
+    def stopped(*_arguments):
+        raise SystemError("returned a result with an exception set") from cli._Terminated(15)
+
+    monkeypatch.setattr("mmkd_ray.pipeline.build_image_table", stopped)
+    status, output = mmkd("images", "configs/quickstart.yaml", f"storage.path={tmp_path}")
+    assert status == 143
+    assert output.splitlines()[-1] == "mmkd: stopped; the same command continues"
+
+
+def test_a_dry_run_says_what_a_study_would_train(mmkd, tmp_path):
+    status, output = mmkd("study", "configs/evidence.yaml", f"storage.path={tmp_path}", "--dry-run")
+    assert status == 0
+    assert "variant   convnext: convnext_atto, 50 epochs of batch 64; 10 arms (ce, makd, " in output
+    assert "students  260, none trained" in output
+    assert "training  13,000 epochs; give --seconds-per-epoch" in output
+    assert "questions" in output
+    assert not (tmp_path / "evidence" / "images").exists()
+
+
+def test_the_cost_of_a_study_follows_from_the_rate_given(mmkd, tmp_path):
+    status, output = mmkd(
+        "study", "configs/quickstart.yaml", f"storage.path={tmp_path}", "--dry-run", "--seconds-per-epoch", "0.5",
+        "cluster.lanes=2",
+    )  # fmt: skip
+    assert status == 0
+    assert "training  840 epochs at 0.50 s: 0.12 core-hours; 0.06 h with 2 students at a time" in output

@@ -6,7 +6,7 @@ from mmkd_ray.data.table import settings_identity
 from mmkd_ray.errors import ArtifactError
 from mmkd_ray.evaluate.stage import read_evaluation
 from mmkd_ray.extract.identity import what_is_asked
-from mmkd_ray.train.cells import list_cells, trained_cells
+from mmkd_ray.train.cells import distinct, larger_students, list_cells, trained_cells
 
 
 @pytest.fixture
@@ -109,3 +109,43 @@ def test_untrained_and_stale_students_are_refused(make, run):
         read_evaluation(config, run)
     with pytest.raises(ArtifactError, match="is not finished: run `mmkd train CONFIG` first"):
         trained_cells(make(train={"lr": 0.5}), run)
+
+
+def larger(config, run):
+    return larger_students(list_cells(config, run), run, config)
+
+
+KD = {"arms": ["ce", "kd", "makd"], "seeds": [0, 1], "kd_teacher": {"model": "resnet50"}}
+
+
+def test_a_larger_student_is_one_cell_and_decides_its_pupils(make, run):
+    config = make(study=KD)
+    (teacher,) = larger(config, run)
+    assert (teacher.arm, teacher.seed, teacher.config.student.model) == ("ce", 0, "resnet50")
+    other = make(study={**KD, "kd_teacher": {"model": "resnet34"}})
+    before, after = identities(config, run), identities(other, run)
+    assert {name for name in before if before[name] != after[name]} == {"kd seed 0", "kd seed 1"}
+    assert larger(make(), run) == []
+
+
+def test_keys_of_distillation_decide_only_the_arms_that_distil(make, run):
+    before, after = identities(make(study=KD), run), identities(make(study=KD, train={"kd_temperature": 2.0}), run)
+    assert {name for name in before if before[name] != after[name]} == {"kd seed 0", "kd seed 1"}
+
+
+def test_variants_share_the_students_that_do_not_differ(make, run):
+    config = make(study={"variants": {"a": {"train.alpha": 1}, "b": {"train.alpha": 2}, "c": {"train.lr": 0.5}}})
+    cells = list_cells(config, run)
+    assert len(cells) == 12
+    assert len(distinct(cells)) == 10  # ce of a and b, for each of two seeds
+    assert [str(cell) for cell in cells[:2]] == ["a ce seed 0", "a makd seed 0"]
+    assert len({cell.folder(run).uri for cell in cells}) == 10
+
+
+def test_the_content_of_a_file_of_weights_decides_and_not_its_place(make, run, tmp_path):
+    for name, content in (("one", b"w"), ("two", b"w"), ("three", b"v")):
+        (tmp_path / name).write_bytes(content)
+    one, two, three = (
+        identities(make(student={"pretrained": str(tmp_path / n)}), run) for n in ("one", "two", "three")
+    )
+    assert one == two != three

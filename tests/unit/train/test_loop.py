@@ -1,19 +1,14 @@
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from mmkd_ray.config import StudentConfig, TrainConfig
-from mmkd_ray.data.pixels import Pixels
+from mmkd_ray.config import TrainConfig
 from mmkd_ray.errors import StudentError
-from mmkd_ray.students.model import build_student
-from mmkd_ray.students.flips import mirrored_targets
-from mmkd_ray.train.lesson import Lesson
 from mmkd_ray.train.loop import StudentTrainer, predict
+from tests.unit.train.toy import CONFIG, WITHOUT_BATCH_NORM, lesson, pixels, run, student, trainer
 
-STUDENT = StudentConfig(model="resnet18", model_args={"layers": [1, 1, 1, 1], "channels": [4, 4, 8, 8]}, image_size=16)
 GOLDEN = Path(__file__).parents[2] / "golden" / "loss_curve.json"
 
 
@@ -25,40 +20,10 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
-def pixels(count, seed):
-    generator = torch.Generator().manual_seed(seed)
-    labels = torch.arange(count) % 3
-    images = torch.randint(0, 90, (count, 3, 16, 16), generator=generator, dtype=torch.uint8)
-    images[torch.arange(count), labels] += 120  # the class is the strongest colour
-    return Pixels([str(i) for i in range(count)], ["train"] * count, labels, images)
-
-
-def trainer(config, *, targets=True, sensitive=(False, False), seed=0, **more):
-    torch.manual_seed(seed)
-    student = build_student(STUDENT, classes=3, aspects=2)
-    train = pixels(48, 0)
-    lesson = Lesson(train, pixels(24, 1))
-    if targets:
-        answers = torch.stack([(train.labels_N == 0).float(), (train.labels_N == 1).float()], dim=1)
-        flipped = mirrored_targets(answers.numpy(), how="mask", sensitive_Q=sensitive, mirror_Q=(None, None))
-        lesson = replace(lesson, aspect_targets_NQ=answers, mirrored_targets_NQ=torch.from_numpy(flipped))
-    lesson = replace(lesson, **more)
-    return StudentTrainer(student, student, lesson, config, image_size=16, seed=seed)
-
-
-CONFIG = TrainConfig(epochs=12, batch_size=16, optimizer="adamw", lr=0.01, alpha=2, crop_scale=(0.7, 1.0))
-
-
-def run(training, epochs=None):
-    while training.epochs_done < (epochs or CONFIG.epochs):
-        training.run_epoch()
-    return training
-
-
 def test_it_learns_class_and_aspects():
-    student, _ = run(trainer(CONFIG)).best_student()
+    taught, _ = run(trainer(CONFIG)).best_student()
     held_out = pixels(60, 2)
-    class_logits, aspect_logits = predict(student, held_out.images_N3SS)
+    class_logits, aspect_logits = predict(taught, held_out.images_N3SS)
     assert (class_logits.argmax(1) == held_out.labels_N).float().mean() > 0.9
     assert ((aspect_logits[:, 0] > 0) == (held_out.labels_N == 0)).float().mean() > 0.9
 
@@ -69,12 +34,15 @@ def test_the_same_seed_is_the_same_to_the_bit():
         assert torch.equal(value, two.student.state_dict()[key]), key
 
 
-@pytest.mark.parametrize("stop", [1, 7])
-def test_resumed_is_unbroken_to_the_bit(stop, tmp_path):
-    unbroken = run(trainer(CONFIG))
-    broken = run(trainer(CONFIG), epochs=stop)
+WITH_STATE = CONFIG.model_copy(update={"ema_decay": 0.9, "clip_grad_norm": 1.0, "precision": "bfloat16"})
+
+
+@pytest.mark.parametrize(("config", "stop"), [(CONFIG, 1), (CONFIG, 7), (WITH_STATE, 7)])
+def test_resumed_is_unbroken_to_the_bit(config, stop, tmp_path):
+    unbroken = run(trainer(config))
+    broken = run(trainer(config), epochs=stop)
     torch.save(broken.state_dict(), tmp_path / "state.pt")
-    resumed = trainer(CONFIG, seed=0)
+    resumed = trainer(config, seed=0)
     resumed.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
     run(resumed)
     assert [epoch["loss"] for epoch in resumed.history] == [epoch["loss"] for epoch in unbroken.history]
@@ -85,10 +53,10 @@ def test_resumed_is_unbroken_to_the_bit(stop, tmp_path):
 def test_the_best_on_validation_is_kept():
     training = run(trainer(CONFIG))
     best = max(epoch["val_top1"] for epoch in training.history)
-    student, epoch = training.best_student()
+    kept, epoch = training.best_student()
     assert training.history[epoch]["val_top1"] == best
     held_out = pixels(24, 1)
-    class_logits, _ = predict(student, held_out.images_N3SS)
+    class_logits, _ = predict(kept, held_out.images_N3SS)
     assert (class_logits.argmax(1) == held_out.labels_N).double().mean().item() == best
 
 
@@ -104,7 +72,76 @@ def test_flipped_images_do_not_teach_orientation():
 
 def test_divergence_is_one_clear_line():
     with pytest.raises(StudentError, match=r"the loss is (nan|inf) in epoch \d: lower train.lr"):
-        run(trainer(TrainConfig(epochs=6, batch_size=16, lr=1e6, alpha=1e6)))
+        run(trainer(TrainConfig(epochs=6, batch_size=16, lr=1e6, alpha=1e6)), 6)
+
+
+def test_a_loss_that_grows_beyond_hope_is_one_clear_line_too():
+    training = trainer(CONFIG)
+    training.run_epoch()
+    training.history[0]["loss"] = 1e-3  # as if it had begun well: the limit is 100 x max(first loss, 1)
+    training._lesson.train.images_N3SS.zero_()
+    training._config = CONFIG.model_copy(update={"alpha": 1e4})
+    with pytest.raises(StudentError, match=r"the loss has grown from 0.001 to .* by epoch 1: lower train.lr"):
+        training.run_epoch()
+
+
+def test_the_moving_average_is_what_is_validated_and_kept():
+    frozen = run(trainer(CONFIG.model_copy(update={"ema_decay": 1 - 1e-9})), 2)
+    moved = run(trainer(CONFIG), 2)
+    key = "backbone.fc.weight"
+    assert torch.equal(frozen.student.state_dict()[key], moved.student.state_dict()[key])
+    assert not torch.equal(frozen.best_student()[0].state_dict()[key], moved.best_student()[0].state_dict()[key])
+    learnt = run(trainer(CONFIG.model_copy(update={"ema_decay": 0.8})))
+    assert max(epoch["val_top1"] for epoch in learnt.history) > 0.9
+
+
+def test_a_clipped_gradient_moves_no_further():
+    config = CONFIG.model_copy(update={"optimizer": "sgd", "momentum": 0.0, "lr": 1.0, "weight_decay": 0.0})
+    config = config.model_copy(update={"clip_grad_norm": 1e-3, "epochs": 1000})
+    training = trainer(config)
+    before = torch.cat([weight.detach().flatten().clone() for weight in training.student.parameters()])
+    training.run_epoch()  # three steps
+    after = torch.cat([weight.detach().flatten() for weight in training.student.parameters()])
+    assert 0 < (after - before).norm() <= 3 * 1e-3 * 1.001
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_mixed_precision_learns_and_keeps_float32_weights(precision):
+    training = run(trainer(CONFIG.model_copy(update={"precision": precision})))
+    assert training.history[-1]["val_top1"] > 0.9
+    assert {weight.dtype for weight in training.student.parameters()} == {torch.float32}
+    made = student(WITHOUT_BATCH_NORM)
+    full = run(StudentTrainer(made, made, lesson(), CONFIG, image_size=16, seed=0), 1).history[0]["loss"]
+    assert training.history[0]["loss"] != full
+    assert training.history[0]["loss"] == pytest.approx(full, rel=0.05)
+
+
+@pytest.mark.parametrize("decoupled", [False, True])
+def test_a_larger_student_teaches_what_the_labels_do_not(decoupled):
+    """Its pupil, with labels that say nothing (all smoothed away), learns the classes from it alone."""
+    larger, _ = run(trainer(CONFIG)).best_student()
+    larger.requires_grad_(False)
+    config = CONFIG.model_copy(update={"kd_temperature": 2.0})
+    pupil = run(trainer(config, targets=False, label_smoothing=1.0, larger_student=larger, decoupled=decoupled))
+    assert pupil.history[-1]["val_top1"] > 0.9
+    alone = run(trainer(config, targets=False, label_smoothing=1.0))
+    assert alone.history[-1]["val_top1"] < 0.7
+
+
+def test_class_probabilities_are_taught():
+    targets = torch.nn.functional.one_hot(pixels(48, 0).labels_N, 3).float()
+    pupil = run(trainer(CONFIG, targets=False, label_smoothing=1.0, class_targets_NC=targets))
+    assert pupil.history[-1]["val_top1"] > 0.9
+
+
+def test_mirrored_views_are_taught_the_mirrored_targets():
+    always_flipped = CONFIG.model_copy(update={"flip": 1.0})
+    plain = trainer(always_flipped)
+    swapped = plain._lesson.aspect_targets_NQ.flip(1)
+    training = run(trainer(always_flipped, mirrored_targets_NQ=swapped))
+    images = pixels(60, 2)
+    _, aspect_logits = predict(training.best_student()[0], images.images_N3SS)
+    assert ((aspect_logits[:, 1] > 0) == (images.labels_N == 0)).float().mean() > 0.9
 
 
 def test_the_golden_curve():
