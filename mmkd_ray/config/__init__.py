@@ -1,17 +1,28 @@
 """One YAML file describes a run: `load` it, `to_yaml` it back; a file here for each group of sections."""
 
-from mmkd_ray.config.data import FieldGuideAspects, FieldGuideData, FileAspects, FolderData
-from mmkd_ray.config.loading import load, load_yaml, of_variants, to_yaml, validate
+from mmkd_ray.config.data import (
+    CubData,
+    FieldGuideAspects,
+    FieldGuideData,
+    FileAspects,
+    FolderData,
+    MiniImageNetData,
+    TorchvisionData,
+)
+from mmkd_ray.config.loading import load, load_yaml, of_variants, to_yaml, validate, with_values
 from mmkd_ray.config.places import ClusterConfig, ExtractConfig
 from mmkd_ray.config.root import Config
 from mmkd_ray.config.student import ArmName, EvaluateConfig, StudentConfig, StudyConfig, TrainConfig
 from mmkd_ray.config.teacher import Asking, ImportedTeacher, NoInferenceTeacher, OpenAiTeacher, Teacher, VllmTeacher
+from mmkd_ray.config.tune import Domain, TuneConfig
 
 __all__ = [
     "ArmName",
     "Asking",
     "ClusterConfig",
     "Config",
+    "CubData",
+    "Domain",
     "EvaluateConfig",
     "ExtractConfig",
     "FieldGuideAspects",
@@ -19,16 +30,20 @@ __all__ = [
     "FileAspects",
     "FolderData",
     "ImportedTeacher",
+    "MiniImageNetData",
     "NoInferenceTeacher",
     "OpenAiTeacher",
     "StudentConfig",
     "StudyConfig",
     "Teacher",
+    "TorchvisionData",
     "TrainConfig",
+    "TuneConfig",
     "VllmTeacher",
     "load",
     "load_yaml",
     "of_variants",
     "to_yaml",
     "validate",
+    "with_values",
 ]

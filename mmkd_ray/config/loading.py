@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from mmkd_ray.config.messages import describe, show
 from mmkd_ray.config.root import Config
-from mmkd_ray.config.variants import variant_trees
+from mmkd_ray.config.variants import replaced, variant_trees
 from mmkd_ray.errors import ConfigError
 
 
@@ -125,7 +125,23 @@ def validate(tree: dict[str, Any]) -> Config:
     except ValidationError as error:
         raise ConfigError("; ".join(dict.fromkeys(describe(item) for item in error.errors()))) from error
     of_variants(config)
+    for key, domain in config.tune.space.items():
+        for value in domain.values:
+            with_values(config, {key: value}, where=f"tune.space.{key}")
     return config
+
+
+def with_values(config: Config, values: Mapping[str, Any], *, where: str) -> Config:
+    """The configuration with the values at some `section.key` replaced, and without variants of the study.
+
+    Raises:
+        ConfigError: as for `load`; the message begins with `where`.
+    """
+    tree = replaced(config.model_dump(mode="json"), {**values, "study.variants": {}})
+    try:
+        return _model(tree)
+    except ValidationError as error:
+        raise ConfigError(f"{where}: " + "; ".join(dict.fromkeys(describe(item) for item in error.errors()))) from error
 
 
 def of_variants(config: Config) -> dict[str, Config]:

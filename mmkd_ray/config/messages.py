@@ -7,12 +7,21 @@ import json
 from typing import Any, get_args
 
 from mmkd_ray.config.base import Section
-from mmkd_ray.config.data import FieldGuideAspects, FieldGuideData, FileAspects, FolderData
+from mmkd_ray.config.data import (
+    CubData,
+    FieldGuideAspects,
+    FieldGuideData,
+    FileAspects,
+    FolderData,
+    MiniImageNetData,
+    TorchvisionData,
+)
 from mmkd_ray.config.root import Config
 from mmkd_ray.config.teacher import ImportedTeacher, NoInferenceTeacher, OpenAiTeacher, VllmTeacher
+from mmkd_ray.config.tune import Domain
 
 _VARIANTS: dict[str, tuple[type[Section], ...]] = {
-    "data": (FieldGuideData, FolderData),
+    "data": (FieldGuideData, FolderData, TorchvisionData, CubData, MiniImageNetData),
     "aspects": (FieldGuideAspects, FileAspects),
     "teacher": (VllmTeacher, OpenAiTeacher, ImportedTeacher, NoInferenceTeacher),
 }
@@ -66,6 +75,8 @@ def _suggest(path: list[str]) -> str:
     sections = _sections()
     if len(path) == 1:
         accepted = list(Config.model_fields)
+    elif path[:2] == ["tune", "space"]:
+        accepted = list(Domain.model_fields)
     else:
         accepted = list(dict.fromkeys(key for variant in sections.get(path[0], ()) for key in variant.model_fields))
     near = difflib.get_close_matches(path[-1], accepted, n=1)

@@ -1,7 +1,8 @@
 """A whole configuration: strict, frozen, a docstring for each key.
 
 `data`, `aspects`, `teacher`, `student`, `train`, `study` and `evaluate` decide numbers: they enter the fingerprints
-that say what can be reused. `extract`, `cluster` and `storage` decide only where and how fast a run goes: never.
+that say what can be reused. `extract`, `cluster` and `storage` decide only where and how fast a run goes: never; nor
+does `tune`, which says how these numbers are searched for.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from mmkd_ray.config.base import Section
-from mmkd_ray.config.data import FieldGuideAspects, FieldGuideData, FileAspects, FolderData
+from mmkd_ray.config.data import Data, FieldGuideAspects, FileAspects
 from mmkd_ray.config.places import ClusterConfig, ExtractConfig, StorageConfig
 from mmkd_ray.config.student import EvaluateConfig, StudentConfig, StudyConfig, TrainConfig
 from mmkd_ray.config.teacher import Teacher, VllmTeacher
+from mmkd_ray.config.tune import TuneConfig
 
 
 class Config(Section):
@@ -22,13 +24,14 @@ class Config(Section):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     """Name of the run and of its folder."""
-    data: Annotated[FieldGuideData | FolderData, Field(discriminator="source")]
+    data: Data
     aspects: Annotated[FieldGuideAspects | FileAspects, Field(discriminator="source")]
     teacher: Teacher = VllmTeacher()
     student: StudentConfig = StudentConfig()
     train: TrainConfig = TrainConfig()
     study: StudyConfig = StudyConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
+    tune: TuneConfig = TuneConfig()
     extract: ExtractConfig = ExtractConfig()
     cluster: ClusterConfig = ClusterConfig()
     storage: StorageConfig = StorageConfig()
@@ -41,5 +44,10 @@ class Config(Section):
             raise ValueError(
                 f"train.batch_size ({self.train.batch_size}) is less than cluster.train_workers "
                 f"({self.cluster.most_train_workers}): every worker needs at least one image a step"
+            )
+        if self.tune.arm in ("kd", "dkd", "makd+kd") and self.tune.arm not in self.study.arms:
+            raise ValueError(
+                f"tune.arm: '{self.tune.arm}' learns from a larger student, which `mmkd train` trains: add "
+                f"'{self.tune.arm}' to study.arms and train first"
             )
         return self

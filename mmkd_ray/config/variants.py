@@ -23,17 +23,24 @@ def variant_trees(config: Config) -> dict[str, dict[str, Any]]:
     tree["study"]["variants"] = {}
     if not config.study.variants:
         return {"": tree}
-    return {name: _replaced(tree, changes, name) for name, changes in config.study.variants.items()}
+    for name, changes in config.study.variants.items():
+        _check_keys(changes, name)
+    return {name: replaced(tree, changes) for name, changes in config.study.variants.items()}
 
 
-def _replaced(tree: dict[str, Any], changes: Mapping[str, Any], name: str) -> dict[str, Any]:
-    sections = {section: dict(keys) if isinstance(keys, dict) else keys for section, keys in tree.items()}
-    for path, value in changes.items():
+def _check_keys(changes: Mapping[str, Any], name: str) -> None:
+    for path in changes:
         if not path.startswith(_ACCEPTED):
             raise ConfigError(
                 f"study.variants.{name}: got '{path}'; accepted are student.KEY, train.KEY, aspects.count and "
                 "study.arms, since a study shares its images and the teacher's answers"
             )
+
+
+def replaced(tree: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A plain tree of sections with the values at some `section.key` replaced; nothing is checked."""
+    sections = {section: dict(keys) if isinstance(keys, dict) else keys for section, keys in tree.items()}
+    for path, value in changes.items():
         section, _, key = path.partition(".")
         sections[section][key] = value
     return sections

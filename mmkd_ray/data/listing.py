@@ -44,6 +44,12 @@ def list_tree(root: Folder) -> list[Found]:
     return sorted(found, key=lambda item: item.path)
 
 
+def find_file(root: Folder, path: str) -> Found:
+    """One file of a tree on a local disk, by its path within; one that is not there has a `problem`."""
+    found = _look_at(Path(root.path, path), path)
+    return _checked(found or Found(path, problem="a folder and no file"))
+
+
 def reason(error: OSError) -> str:
     """What went wrong, without the path: it stands beside it."""
     return os.strerror(error.errno) if error.errno else str(error)
@@ -75,18 +81,18 @@ def _local_tree(base: str) -> Iterator[Found]:
             yield Found(folder, problem="a link to a folder that it lies in", hides_files=True)
             continue
         for entry in visible:
-            if found := _look_at(entry, folder + entry.name):
+            if found := _look_at(Path(entry.path), folder + entry.name):
                 yield found
             else:
                 pending.append((f"{folder}{entry.name}/", above | {(status.st_dev, status.st_ino)}))
 
 
-def _look_at(entry: os.DirEntry[str], path: str) -> Found | None:
-    """The file behind an entry, or None for a folder."""
+def _look_at(entry: Path, path: str) -> Found | None:
+    """The file at a place, called `path` in the tree; None for a folder."""
     try:
         status = entry.stat()
     except OSError as error:
-        dangling = entry.is_symlink() and isinstance(error, FileNotFoundError)
+        dangling = isinstance(error, FileNotFoundError) and entry.is_symlink()
         problem = "a link that leads nowhere" if dangling else f"cannot be read: {reason(error)}"
         return Found(path, problem=problem, hides_files=True)
     if stat.S_ISDIR(status.st_mode):
@@ -95,7 +101,7 @@ def _look_at(entry: os.DirEntry[str], path: str) -> Found | None:
         # A reader of a pipe waits for a writer, for ever.
         return Found(path, problem="no ordinary file but a pipe, socket or device")
     # Asked now, so that a file whose permissions have been mended counts as changed.
-    problem = "" if os.access(entry.path, os.R_OK) else "cannot be read: Permission denied"
+    problem = "" if os.access(entry, os.R_OK) else "cannot be read: Permission denied"
     return Found(path, status.st_size, status.st_mtime_ns, problem)
 
 

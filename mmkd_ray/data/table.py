@@ -13,10 +13,14 @@ import pyarrow as pa
 
 from mmkd_ray import schema
 from mmkd_ray.artifacts import Folder, Run, fingerprint
-from mmkd_ray.config import Config, FieldGuideData
+from mmkd_ray.config import Config, CubData, FieldGuideData, FolderData, MiniImageNetData, TorchvisionData
+from mmkd_ray.config.base import Section
+from mmkd_ray.data.cub import CubSource
 from mmkd_ray.data.fieldguide import FieldGuideSource
 from mmkd_ray.data.folder import FolderSource
+from mmkd_ray.data.mini_imagenet import MiniImageNetSource
 from mmkd_ray.data.sources import BadImage, ImageRow, Source
+from mmkd_ray.data.torchvision_sets import TorchvisionSource
 from mmkd_ray.errors import DataError
 
 QUARANTINE = "quarantine.parquet"
@@ -26,10 +30,18 @@ MAX_FILE_BYTES = 64 * 2**20
 MAX_FILE_ROWS = 256
 
 
+_SOURCES: dict[type[Section], Callable[[Any], Source]] = {
+    FieldGuideData: FieldGuideSource,
+    FolderData: FolderSource,
+    TorchvisionData: TorchvisionSource,
+    CubData: CubSource,
+    MiniImageNetData: MiniImageNetSource,
+}
+
+
 def open_source(config: Config) -> Source:
     """The image source that `data:` describes."""
-    data = config.data
-    return FieldGuideSource(data) if isinstance(data, FieldGuideData) else FolderSource(data)
+    return _SOURCES[type(config.data)](config.data)
 
 
 def build_image_table(config: Config, run: Run, progress: Callable[[int, int], None]) -> dict[str, Any]:
@@ -86,8 +98,8 @@ def require_images(config: Config, run: Run) -> dict[str, Any]:
 
 
 def settings_identity(config: Config) -> str:
-    """Fingerprint of what the configuration says about the images, without where they are."""
-    return fingerprint(**config.data.model_dump(exclude={"path"}))
+    """Fingerprint of what the configuration says about the images, without where they are and how they come there."""
+    return fingerprint(**config.data.model_dump(exclude={"path", "download"}))
 
 
 def split_folders(run: Run, splits: Iterable[str] | None = None) -> list[Folder]:

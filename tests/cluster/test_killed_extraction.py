@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import subprocess
 import time
 from contextlib import contextmanager, suppress
 
@@ -15,52 +14,24 @@ import pytest
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.extract.table import read_teacher_table
 from mmkd_ray.extract.verify import verify
+from tests.cluster.conftest import IMAGES, QUESTIONS, command, copy
 from tests.clusters import two_nodes
 from tests.processes import marked, run_mmkd, started, wait_for
 
 pytestmark = pytest.mark.cluster
 
-IMAGES, QUESTIONS, BATCH = 24 * 10, 52, 8
-SMALL = (
-    "data.train_per_class=8", "data.val_per_class=2", "data.test_per_class=1", "data.shift_per_class=1",
-    f"extract.batch_size={BATCH}",
-)  # fmt: skip
-
-
-def command(stage, storage, *overrides):
-    return (stage, "configs/quickstart.yaml", f"storage.path={storage}", "name=r", *SMALL, *overrides)
-
-
-@pytest.fixture(scope="module")
-def storage_with_images(repository, tmp_path_factory):
-    """A run with its image table; copied for every test."""
-    storage = tmp_path_factory.mktemp("images")
-    with marked() as processes:
-        assert run_mmkd(processes, *command("images", storage), cwd=repository).returncode == 0
-    return storage
-
 
 @pytest.fixture
-def storage(storage_with_images, tmp_path):
-    subprocess.run(["cp", "-r", f"{storage_with_images}/.", str(tmp_path)], check=True)
+def storage(unbroken_run, tmp_path):
+    """A run with its image table alone."""
+    copy(unbroken_run[0], tmp_path, "images")
     return tmp_path
 
 
 @pytest.fixture(scope="module")
-def unbroken_storage(repository, storage_with_images, tmp_path_factory):
-    """A run that nothing interrupts."""
-    storage = tmp_path_factory.mktemp("unbroken")
-    subprocess.run(["cp", "-r", f"{storage_with_images}/.", str(storage)], check=True)
-    with marked() as processes:
-        ended = run_mmkd(processes, *command("extract", storage), cwd=repository)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return storage
-
-
-@pytest.fixture(scope="module")
-def unbroken(unbroken_storage):
-    """Its teacher table."""
-    return read_teacher_table(open_run(str(unbroken_storage), "r"))
+def unbroken(unbroken_run):
+    """The teacher table of a run that nothing interrupts."""
+    return read_teacher_table(open_run(str(unbroken_run[0]), "r"))
 
 
 @contextmanager
@@ -145,10 +116,10 @@ def test_a_driver_killed_at_any_moment_and_a_preempted_one_are_continued(storage
 
 
 def test_killed_between_the_last_answers_and_the_record_it_asks_nothing_again(
-    unbroken_storage, unbroken, repository, tmp_path
+    unbroken_run, unbroken, repository, tmp_path
 ):
     """The state that such a kill leaves: all answers, half a table, no record; and a file that was being written."""
-    subprocess.run(["cp", "-rp", f"{unbroken_storage}/.", str(tmp_path)], check=True)
+    copy(unbroken_run[0], tmp_path, "images", "teacher", "answers")
     teacher, before = tmp_path / "r" / "teacher", stored(tmp_path)
     (teacher / "record.json").unlink()
     part = next((teacher / "table").glob("*.parquet"))

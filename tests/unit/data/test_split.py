@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mmkd_ray.data.split import stratified_cut
+from mmkd_ray.data.files import ImageFile
+from mmkd_ray.data.listing import Found
+from mmkd_ray.data.split import cut, stratified_cut
 
 LABELS = np.repeat([0, 1, 2], [100, 20, 10])
 
@@ -64,3 +66,14 @@ def test_the_share_is_right_to_a_row_for_any_labels(labels: np.ndarray, fraction
         size, cut = int((labels == label).sum()), int((labels[rows] == label).sum())
         assert min(1, size - 1) <= cut <= max(size - 1, 0)
         assert abs(cut - fraction * size) <= 1
+
+
+def test_a_part_of_the_readable_training_images_goes_into_another_split():
+    lost = [ImageFile(Found(f"b/lost {number}", problem="cannot be read"), "train", "b") for number in range(10)]
+    there = [ImageFile(Found(f"{name}/{number}"), "train", name) for name in ("b", "a") for number in range(10)]
+    tested = [ImageFile(Found(f"test/{number}"), "test", "a") for number in range(10)]
+    after = cut([*lost, *there, *tested], taken="val", fraction=0.4, seed=0)
+    assert [file.found for file in after] == [file.found for file in (*lost, *there, *tested)]
+    assert (after[:10], after[30:]) == (lost, tested)
+    assert [sum(file.split == "val" for file in part) for part in (after[10:20], after[20:30])] == [4, 4]
+    assert {file.split for file in after[10:30]} == {"train", "val"}
