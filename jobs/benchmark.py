@@ -1,22 +1,30 @@
-"""Benchmarks: `python jobs/benchmark.py extract [--quick] [--output DIR]`."""
+"""Benchmarks: `python jobs/benchmark.py extract|train|tune [--quick] [--output DIR]`."""
 
 import argparse
+import importlib
 import json
 import sys
 
-from mmkd_ray.benchmark.extract import benchmark_extract
 from mmkd_ray.console import Console
+
+BENCHMARKS = {
+    "extract": "mmkd_ray.benchmark.extract",
+    "train": "mmkd_ray.benchmark.train",
+    "tune": "mmkd_ray.benchmark.tune",
+}
+"""The module of each; one is imported alone: they take seconds."""
 
 
 def main() -> int:
     """Run one benchmark; the ratios are printed, all of it is written to the folder."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["extract"])
+    parser.add_argument("what", choices=list(BENCHMARKS))
     parser.add_argument("--quick", action="store_true", help="at most 6 minutes on two cores")
     parser.add_argument("--output", default="runs/benchmarks", help="folder for the JSON and the table")
     arguments = parser.parse_args()
     console = Console(sys.stdout)
-    results = benchmark_extract(arguments.output, quick=arguments.quick, say=console.say)
+    benchmark = getattr(importlib.import_module(BENCHMARKS[arguments.what]), f"benchmark_{arguments.what}")
+    results = benchmark(arguments.output, quick=arguments.quick, say=console.say)
     console.say(json.dumps(results["ratios"], indent=2))
     return 0
 

@@ -164,6 +164,11 @@ class Run:
         """One folder for each student of a study, and Ray Train's checkpoints."""
         return self.folder.child("study")
 
+    @property
+    def tune(self) -> Folder:
+        """A search: its table of trials, the best configuration, charts, and Ray Tune's folder of each trial."""
+        return self.folder.child("tune")
+
     def require(self, folder: Folder, command: str, **facts: Any) -> dict[str, Any]:
         """The record of a finished stage, which must state these facts.
 

@@ -23,6 +23,8 @@ from mmkd_ray.students.model import check_student
 from mmkd_ray.summary import SUMMARY, result_table, write_summary
 from mmkd_ray.train.cost import describe_study
 from mmkd_ray.train.study import run_study
+from mmkd_ray.tune.outcome import text_table
+from mmkd_ray.tune.stage import BEST, TRIALS, open_search, run_search
 
 SECONDS = "seconds.json"
 
@@ -111,6 +113,22 @@ def report(config: Config, run: Run, console: Console) -> None:
         place = write_report(config, run, summary, evaluation)
         remark.append(f"{run.folder.uri}/{SUMMARY}")
     console.say(f"\n{result_table(summary)}\n\nreport: {place}")
+
+
+def tune(config: Config, run: Run, console: Console, *, resume: bool = False) -> None:
+    """Search alpha, Q and other keys of the recipe on stored answers; the teacher is not asked."""
+    check_student(config.student)
+    search = open_search(config, run, resume=resume)
+    with _stage("tune", "trials", run.tune, run, console) as (progress, remark):
+        if not search.finished:
+            with connect(config.cluster) as cluster:
+                console.say(f"cluster   {cluster}")
+                run_search(search, progress)
+        record = run_search(search, progress)
+        statuses = ", ".join(f"{count} {status}" for status, count in record["trials"].items() if count)
+        remark.append(f"{statuses}; {record['epochs']:,} epochs")
+        remark.append(f"{run.tune.uri}/{BEST}")
+    console.say(f"\n{text_table(config, run.tune.read_table(TRIALS))}")
 
 
 @contextmanager

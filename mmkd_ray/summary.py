@@ -67,7 +67,7 @@ def _arm_table(arms: dict[str, Any], level: str) -> str:
     verdicts = [
         _verdict(arm, measured["difference"], level) for arm, measured in arms.items() if measured["difference"]
     ]
-    return "\n".join([*_aligned([header, *rows]), "", *verdicts])
+    return "\n".join([*aligned([header, *rows]), "", *verdicts])
 
 
 def _row(arm: str, measured: dict[str, Any]) -> tuple[str, ...]:
@@ -101,7 +101,8 @@ def _verdict(arm: str, difference: dict[str, Any], level: str) -> str:
     return f"{arm}: {points} against ce, within noise: the {level} interval over seeds includes 0"
 
 
-def _aligned(rows: Iterable[tuple[str, ...]]) -> list[str]:
+def aligned(rows: Iterable[tuple[str, ...]]) -> list[str]:
+    """A table as lines of text, a rule under its first row."""
     table = list(rows)
     widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
     lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in table]

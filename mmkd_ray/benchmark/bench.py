@@ -22,6 +22,11 @@ class Bench:
     say: Callable[[str], None]
     measurements: list[Measurement] = field(default_factory=list)
 
+    @property
+    def repetitions(self) -> int:
+        """Of one measurement."""
+        return 3 if self.quick else 5
+
     def add(self, name: str, values: Sequence[float], unit: str = "answers/s") -> float:
         """Keep a measurement, say it, and return its median."""
         measurement = Measurement(name, list(values), unit)
@@ -31,6 +36,6 @@ class Bench:
 
 
 def in_own_process(function: Callable[..., Any], *arguments: Any) -> Any:
-    """A call in a fresh process: engines and students bind themselves to cores, and none may inherit another's state."""
+    """A call in a fresh process: what runs binds itself to cores, and none may inherit another's state."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *arguments).result()

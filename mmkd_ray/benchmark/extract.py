@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 import os
 import tempfile
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +16,9 @@ import yaml
 from mmkd_ray import schema
 from mmkd_ray.artifacts import Run, fingerprint, open_run
 from mmkd_ray.benchmark import rivals
+from mmkd_ray.benchmark.bench import Bench, in_own_process
 from mmkd_ray.benchmark.memory import peak_memory
-from mmkd_ray.benchmark.results import Measurement, write_results
+from mmkd_ray.benchmark.results import write_results
 from mmkd_ray.benchmark.workloads import Workload, pictures, prefill_heavy, questions, small_teacher
 from mmkd_ray.cluster.connection import connect
 from mmkd_ray.cluster.environment import prepare_process
@@ -40,27 +38,6 @@ _GPU_IMAGES_PER_S = 20
 this order: about 1,500 tokens an image)."""
 
 
-@dataclass
-class _Bench:
-    """What has been measured so far."""
-
-    quick: bool
-    folder: Path
-    say: Callable[[str], None]
-    measurements: list[Measurement] = field(default_factory=list)
-
-    @property
-    def repetitions(self) -> int:
-        return 3 if self.quick else 5
-
-    def add(self, name: str, values: Sequence[float], unit: str = "answers/s") -> float:
-        """Keep a measurement, say it, and return its median."""
-        measurement = Measurement(name, list(values), unit)
-        self.measurements.append(measurement)
-        self.say(f"{name}: {measurement.median:,.4g} {unit}")
-        return measurement.median
-
-
 def benchmark_extract(output: str, *, quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
     """Measure, write `extract.json` and `extract.md`, and return what the JSON holds.
 
@@ -71,7 +48,7 @@ def benchmark_extract(output: str, *, quick: bool, say: Callable[[str], None]) -
     """
     prepare_process(offline=True)
     with tempfile.TemporaryDirectory(prefix="mmkd-benchmark-") as temporary:
-        bench = _Bench(quick, Path(temporary), say)
+        bench = Bench(quick, Path(temporary), say)
         small, heavy = small_teacher(quick=quick), prefill_heavy(bench.folder / "prefill-heavy", quick=quick)
         counts = (50,) if quick else (10, 50, 100)
         measured = {w.name: {q: _compare(bench, w, q) for q in counts} for w in (small, heavy)}
@@ -90,7 +67,7 @@ def benchmark_extract(output: str, *, quick: bool, say: Callable[[str], None]) -
     return write_results(output, "extract", ratios=ratios, measurements=bench.measurements, notes=_notes(ceiling))
 
 
-def _compare(bench: _Bench, workload: Workload, count: int) -> dict[str, float]:
+def _compare(bench: Bench, workload: Workload, count: int) -> dict[str, float]:
     """All contenders on one workload with so many questions."""
     texts, label = questions(count), f"{workload.name}, Q = {count}"
     cores = len(os.sched_getaffinity(0))
@@ -102,7 +79,7 @@ def _compare(bench: _Bench, workload: Workload, count: int) -> dict[str, float]:
     numbers: dict[str, float] = {}
     numbers["bare"] = bench.add(
         f"{label}: bare `LLM.generate`, one core",
-        _in_own_process(rivals.bare_vllm, teacher, extract, alone, texts, bench.repetitions),
+        in_own_process(rivals.bare_vllm, teacher, extract, alone, texts, bench.repetitions),
     )
     config = _config(bench, workload, texts, actors=1)
     run, speed = _pipeline(config, alone)
@@ -115,16 +92,16 @@ def _compare(bench: _Bench, workload: Workload, count: int) -> dict[str, float]:
         f"{label}: pipeline, {cores} actors, a core each (the default)", _rates(run, config, bench.repetitions)
     )
     if count == 50:
-        slow = _in_own_process(rivals.hf_loop, teacher, images, texts, workload.pairs_one_by_one, bench.repetitions)
+        slow = in_own_process(rivals.hf_loop, teacher, images, texts, workload.pairs_one_by_one, bench.repetitions)
         numbers["hf_loop"] = bench.add(f"{label}: one Hugging Face `generate` a pair, {cores} cores", slow)
         if not bench.quick or workload.model == "fieldguide":
             some = images[: max(4, len(images) // 4)]
-            other = _in_own_process(rivals.ray_data_llm, teacher, extract, some, texts, bench.repetitions)
+            other = in_own_process(rivals.ray_data_llm, teacher, extract, some, texts, bench.repetitions)
             numbers["ray_data_llm"] = bench.add(f"{label}: `ray.data.llm`, {cores} engines", other)
     return numbers
 
 
-def _config(bench: _Bench, workload: Workload, texts: list[str], *, actors: int) -> Config:
+def _config(bench: Bench, workload: Workload, texts: list[str], *, actors: int) -> Config:
     place = bench.folder / f"questions-{len(texts)}.yaml"
     place.write_text(yaml.safe_dump(texts), encoding="utf-8")
     return validate(
@@ -143,7 +120,7 @@ def _pipeline(config: Config, images: list[bytes]) -> tuple[Run, dict[str, float
     """Our own way, end to end, in a process of its own; the run, and what it measured of its engines."""
     run = open_run(config.storage.path, config.name)
     write_images(run, config, images)
-    _in_own_process(_extract, config)
+    in_own_process(_extract, config)
     verify(run)
     return run, read_speed(_answers(run, config))
 
@@ -181,7 +158,7 @@ def _rates(run: Run, config: Config, windows: int) -> list[float]:
 
 
 def _prefill(
-    bench: _Bench, label: str, teacher: VllmTeacher, texts: list[str], images: list[bytes], speed: dict[str, float]
+    bench: Bench, label: str, teacher: VllmTeacher, texts: list[str], images: list[bytes], speed: dict[str, float]
 ) -> float:
     """Prompt tokens that vLLM computed, over the least possible when whole blocks of an image are shared."""
     tokens = count_tokens(teacher, images[:1], tuple(texts))
@@ -194,14 +171,14 @@ def _prefill(
     return computed / least
 
 
-def _ceiling(bench: _Bench) -> dict[str, float]:
+def _ceiling(bench: Bench) -> dict[str, float]:
     """The pipeline with an engine that answers at once: images a second, and memory for few and many images."""
     few = pictures(256)
     results: dict[str, float] = {}
     for images in (_SMALL_IMAGES, _MANY_IMAGES):
         config = _without_inference(bench, images)
-        _in_own_process(_write_different_images, config, few, images)
-        peak, rate = _in_own_process(_run_without_inference, config, bench.repetitions)
+        in_own_process(_write_different_images, config, few, images)
+        peak, rate = in_own_process(_run_without_inference, config, bench.repetitions)
         bench.add(
             f"no inference, {images:,} images: peak memory of driver, workers, object store", [peak / 2**20], "MiB"
         )
@@ -211,7 +188,7 @@ def _ceiling(bench: _Bench) -> dict[str, float]:
     return results
 
 
-def _without_inference(bench: _Bench, images: int) -> Config:
+def _without_inference(bench: Bench, images: int) -> Config:
     workload = Workload(f"no inference {images}", "fieldguide", "{question}", images, 32, 0)
     tree = _config(bench, workload, questions(50), actors=len(os.sched_getaffinity(0))).model_dump(mode="json")
     return validate(tree | {"teacher": {"kind": "no_inference"}})
@@ -229,12 +206,6 @@ def _run_without_inference(config: Config, windows: int) -> tuple[int, list[floa
     with peak_memory() as peak, connect(config.cluster):
         ask_teacher(config, run, lambda *_: None)
     return peak.bytes, [rate / 50 for rate in _rates(run, config, windows)]
-
-
-def _in_own_process(function: Callable[..., Any], *arguments: Any) -> Any:
-    """A call in a fresh process: engines bind themselves to cores, and none may inherit another's state."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(function, *arguments).result()
 
 
 _NOTES = {

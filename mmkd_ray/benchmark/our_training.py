@@ -6,8 +6,8 @@ import os
 import statistics
 import threading
 import time
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -20,10 +20,11 @@ from mmkd_ray.cluster.connection import connect
 from mmkd_ray.cluster.environment import prepare_process
 from mmkd_ray.config import Config
 from mmkd_ray.students.model import build_student, student_input
-from mmkd_ray.train.batches import Batch, epoch_batches
+from mmkd_ray.train.batches import epoch_batches
 from mmkd_ray.train.cells import HISTORY, Cell, list_cells
 from mmkd_ray.train.classroom import Classroom
-from mmkd_ray.train.loop import StudentTrainer
+from mmkd_ray.train.loop import Prepared, StudentTrainer
+from mmkd_ray.train.recipe import make_optimizer
 from mmkd_ray.train.study import run_study
 
 _LOOK_S = 0.02
@@ -46,7 +47,7 @@ class TimedTrainer(StudentTrainer):
         self.ends.append([])
         return super().run_epoch()
 
-    def step(self, batch: Batch) -> Tensor:
+    def step(self, batch: Prepared) -> Tensor:
         """One step: it waited for its batch from the end of the one before until the model's forward pass began."""
         loss = super().step(batch)
         self.ends[-1].append(time.perf_counter())
@@ -107,7 +108,7 @@ def time_aspects(config: Config, blocks: int) -> list[tuple[float, float]]:
         for number, batch in enumerate(epoch_batches(len(lesson.train), config.train, seed=cell.seed, epoch=block)):
             for which in (0, 1) if number % 2 else (1, 0):
                 started = time.perf_counter()
-                contenders[which].step(batch)
+                contenders[which].step(contenders[which].prepare(batch))
                 seconds[which].append(time.perf_counter() - started)
         medians.append((statistics.median(seconds[0]), statistics.median(seconds[1])))
     return medians[1:]  # the first block was the warm-up
@@ -151,6 +152,8 @@ def export_lesson(config: Config, place: str) -> dict[str, Any]:
         "classes": len(classroom.class_names),
         "size": student_input(config.student).size,
         "seed": cell.seed,
+        # Not only the same optimiser, but the same of torch's implementations of it.
+        "fused": make_optimizer(torch.nn.Linear(1, 1), config.train).defaults["fused"],
         **{key: getattr(config.train, key) for key in keys},
     }
 

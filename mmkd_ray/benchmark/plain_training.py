@@ -1,7 +1,7 @@
 """The rival: the same training in plain PyTorch, as one would write it without this package.
 
-`torchvision.transforms.v2` in a Dataset, a DataLoader, timm's model, DDP where `torchrun` starts it. It imports nothing of
-mmkd_ray, and owes it nothing but the decoded images and the targets, which it is given as tensors:
+`torchvision.transforms.v2` in a Dataset, a DataLoader, timm's model, DDP where `torchrun` starts it. It imports nothing
+of mmkd_ray, and owes it nothing but the decoded images and the targets, which it is given as tensors:
 
     python plain_training.py SPEC.json
     torchrun --nproc-per-node=2 plain_training.py SPEC.json
@@ -36,8 +36,8 @@ class Pictures(Dataset):
     def __len__(self) -> int:
         return len(self._labels)
 
-    def __getitem__(self, row: int) -> tuple[Tensor, int, Tensor]:
-        return self._transform(self._images[row]), self._labels[row], self._targets[row]
+    def __getitem__(self, index: int) -> tuple[Tensor, int, Tensor]:
+        return self._transform(self._images[index]), self._labels[index], self._targets[index]
 
 
 def train(spec: dict[str, Any]) -> dict[str, Any]:
@@ -45,8 +45,8 @@ def train(spec: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         spec: `lesson` (file of tensors), `model`, `model_args`, `classes`, `size`, `epochs`, `batch_size`, `lr`,
-            `weight_decay`, `optimizer`, `momentum`, `alpha`, `crop_scale`, `flip`, `brightness`, `seed`, `loaders`
-            (processes of the DataLoader), `checkpoint` (a file, or null), `core` (to be bound to, or null).
+            `weight_decay`, `optimizer`, `momentum`, `fused`, `alpha`, `crop_scale`, `flip`, `brightness`, `seed`,
+            `loaders` (processes of the DataLoader), `checkpoint` (a file, or null), `core` (to be bound to, or null).
 
     Returns:
         `first_batch_s`: from tensors in memory to the end of the first step. `ends`: when each step of each epoch
@@ -64,7 +64,7 @@ def train(spec: dict[str, Any]) -> dict[str, Any]:
     torch.manual_seed(spec["seed"])
     outputs = spec["classes"] + lesson["targets"].shape[1]
     model = timm.create_model(spec["model"], num_classes=outputs, **spec["model_args"])
-    model = model.to(memory_format=torch.channels_last)
+    model = model.to(memory_format=torch.channels_last)  # pyrefly: ignore (torch documents it)
     normalise = _normalisation(model)
     trained = DistributedDataParallel(model) if ranks > 1 else model
     loader = _loader(spec, lesson, normalise, rank, ranks)
@@ -137,11 +137,10 @@ def _loader(
 
 
 def _optimizer(model: nn.Module, spec: dict[str, Any]) -> torch.optim.Optimizer:
+    common = {"lr": spec["lr"], "weight_decay": spec["weight_decay"], "fused": spec["fused"]}
     if spec["optimizer"] == "sgd":
-        return torch.optim.SGD(
-            model.parameters(), lr=spec["lr"], momentum=spec["momentum"], weight_decay=spec["weight_decay"]
-        )
-    return torch.optim.AdamW(model.parameters(), lr=spec["lr"], weight_decay=spec["weight_decay"])
+        return torch.optim.SGD(model.parameters(), momentum=spec["momentum"], **common)
+    return torch.optim.AdamW(model.parameters(), **common)
 
 
 @torch.no_grad()

@@ -17,6 +17,9 @@ _QUIET_ENVIRONMENT = {
     # Train's controller takes one report of a worker each time it looks: every 2 s by default, which is longer than an
     # epoch of a small student takes.
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.1",
+    # Tune would write every epoch of a trial to two more files, and take the trials' relative paths from /tmp.
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,12 @@ def student_input(config: StudentConfig) -> StudentInput:
     Raises:
         StudentError: timm has no such model, or refuses its arguments.
     """
+    return _student_input(config.model_dump_json())
+
+
+@lru_cache
+def _student_input(config_json: str) -> StudentInput:
+    config = StudentConfig.model_validate_json(config_json)
     with torch.device("meta"):
         backbone = _backbone(config, outputs=2, pretrained=False)
     data_config = timm.data.resolve_model_data_config(backbone)

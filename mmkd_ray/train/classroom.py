@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from functools import cache
 
 import numpy as np
@@ -28,12 +29,20 @@ from mmkd_ray.train.lesson import Lesson
 class Classroom:
     """The images and the teacher's answers in memory, shared by the cells that one worker trains in turn."""
 
-    def __init__(self, run: Run, aspects: tuple[Aspect, ...]) -> None:
-        """Take all the questions of a study; a variant's may be the first so many of them."""
+    def __init__(self, run: Run, aspects: tuple[Aspect, ...], held_out: Collection[str] | None = None) -> None:
+        """Take all the questions of a study; a variant's may be the first so many of them.
+
+        Args:
+            run: with its image table and its teacher table.
+            aspects: the questions.
+            held_out: splits besides train that may be looked at; all there are if unset.
+        """
         self._run, self._aspects = run, aspects
         record = run.require(run.images, "images")
         self.class_names: list[str] = record["class_names"]
-        self._held_out = [split for split in record["images"] if split != "train"]
+        self._held_out = [
+            split for split in record["images"] if split != "train" and (held_out is None or split in held_out)
+        ]
         self._pixels = cache(self._load_pixels)
         self._answers = cache(self._read_answers)
 
@@ -64,7 +73,7 @@ class Classroom:
         )
 
     def held_out(self, config: Config) -> Pixels:
-        """Every image that is not for training."""
+        """Every image that is not for training, and may be looked at."""
         return self._pixels(tuple(self._held_out), *self._input(config))
 
     def new_student(self, cell: Cell) -> Student:

@@ -65,10 +65,9 @@ def _time(config: Config, epochs: int, seconds_per_epoch: float | None) -> list[
     gpus = cluster.gpus_per_train_worker * cluster.least_train_workers
     spent = f"{hours * gpus:,.2f} GPU-hours" if gpus else f"{hours * cluster.cpus_per_train_worker:,.2f} core-hours"
     lanes = cluster.lanes or 1
-    return [
-        f"training  {epochs:,} epochs at {seconds_per_epoch:.2f} s: {spent}; {hours / lanes:,.2f} h with {lanes} "
-        f"student{'s' if lanes > 1 else ''} at a time"
-    ]
+    at_a_time = f"{lanes} student{'s' if lanes > 1 else ''} at a time"
+    rate = f"{epochs:,} epochs at {seconds_per_epoch:.2f} s"
+    return [f"training  {rate}: {spent}; {hours / lanes:,.2f} h with {at_a_time}"]
 
 
 def _images(config: Config, run: Run) -> dict[str, int] | str:

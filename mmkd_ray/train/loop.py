@@ -6,10 +6,11 @@ import copy
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, Int64, UInt8
 from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 
@@ -20,6 +21,7 @@ from mmkd_ray.students.losses import dkd_loss, hybrid_loss, kd_loss, soft_cross_
 from mmkd_ray.students.model import Student
 from mmkd_ray.train.batches import Batch, epoch_batches, steps_per_epoch
 from mmkd_ray.train.lesson import Lesson
+from mmkd_ray.train.prefetch import prefetched
 from mmkd_ray.train.recipe import learning_rate, make_optimizer
 
 EVAL_BATCH = 256
@@ -27,6 +29,16 @@ DIVERGED = 100
 """A mean loss so many times that of the first epoch will not come back."""
 
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One step's images and targets, on the student's device."""
+
+    images_BCHW: Float[Tensor, "B 3 H W"]
+    labels_B: Int64[Tensor, " B"]
+    aspect_targets_BQ: Float[Tensor, "B Q"] | None
+    class_targets_BC: Float[Tensor, "B C"] | None
 
 
 class StudentTrainer:
@@ -57,6 +69,8 @@ class StudentTrainer:
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=config.precision == "float16")
         self._ema = ModelEmaV3(student, decay=config.ema_decay, use_warmup=True) if config.ema_decay else None
         self._steps = 0
+        weights_Q = lesson.aspect_weights_Q
+        self._aspect_weights_Q = None if weights_Q is None else weights_Q.to(self._device)
         if lesson.larger_student is not None:
             lesson.larger_student.to(self._device)
         self._best: dict[str, Any] = {"val_top1": -1.0, "epoch": -1, "weights": {}}
@@ -138,7 +152,7 @@ class StudentTrainer:
             images, self._config, seed=self._seed, epoch=epoch, rank=self._rank, workers=self._workers
         )
         total = torch.zeros((), device=self._device)
-        for step, batch in enumerate(batches):
+        for step, batch in enumerate(prefetched(batches, self.prepare)):
             for group in self._optimizer.param_groups:
                 group["lr"] = learning_rate(self._config, epoch + step / steps)
             total += self.step(batch)
@@ -157,8 +171,26 @@ class StudentTrainer:
             first = self.history[0]["loss"]
             raise StudentError(f"the loss has grown from {first:.3g} to {loss:.3g} by epoch {epoch}: {advice}")
 
-    def step(self, batch: Batch) -> Tensor:
-        """One step of the optimiser on (this worker's share of) a batch; its loss, detached."""
+    def prepare(self, batch: Batch) -> Prepared:
+        """What a step on (this worker's share of) a batch needs, on the device."""
+        lesson, rows_B, device = self._lesson, batch.rows_B, self._device
+        targets_BQ, class_targets_BC = None, None
+        if lesson.aspect_targets_NQ is not None and lesson.mirrored_targets_NQ is not None:
+            targets_BQ = torch.where(
+                batch.views.flipped_B[:, None], lesson.mirrored_targets_NQ[rows_B], lesson.aspect_targets_NQ[rows_B]
+            ).to(device)
+        if lesson.class_targets_NC is not None:
+            class_targets_BC = lesson.class_targets_NC[rows_B].to(device)
+        images_BCHW = lesson.train.images_N3SS[rows_B].to(device, non_blocking=True)
+        return Prepared(
+            images_BCHW=apply_views(images_BCHW, batch.views, size=self._image_size),
+            labels_B=lesson.train.labels_N[rows_B].to(device),
+            aspect_targets_BQ=targets_BQ,
+            class_targets_BC=class_targets_BC,
+        )
+
+    def step(self, batch: Prepared) -> Tensor:
+        """One step of the optimiser; its loss, detached."""
         loss = self._loss(batch)
         self._optimizer.zero_grad(set_to_none=True)
         self._scaler.scale(loss).backward()
@@ -172,48 +204,33 @@ class StudentTrainer:
             self._ema.update(self.student, self._steps)
         return loss.detach()
 
-    def _loss(self, batch: Batch) -> Tensor:
-        lesson, rows_B = self._lesson, batch.rows_B
-        images_BCHW = apply_views(
-            lesson.train.images_N3SS[rows_B].to(self._device, non_blocking=True), batch.views, size=self._image_size
-        )
-        labels_B = lesson.train.labels_N[rows_B].to(self._device)
-        weights_Q = lesson.aspect_weights_Q
-        class_logits_BC, aspect_logits_BQ = self._forward(self._model, images_BCHW)
+    def _loss(self, batch: Prepared) -> Tensor:
+        class_logits_BC, aspect_logits_BQ = self._forward(self._model, batch.images_BCHW)
         loss = hybrid_loss(
             class_logits_BC,
             aspect_logits_BQ,
-            labels_B,
-            aspect_targets_BQ=self._aspect_targets(batch),
-            aspect_weights_Q=None if weights_Q is None else weights_Q.to(self._device),
+            batch.labels_B,
+            aspect_targets_BQ=batch.aspect_targets_BQ,
+            aspect_weights_Q=self._aspect_weights_Q,
             alpha=self._config.alpha,
-            label_smoothing=lesson.label_smoothing,
+            label_smoothing=self._lesson.label_smoothing,
         )
-        return loss + self._config.kd_weight * self._distilled(images_BCHW, class_logits_BC, labels_B, rows_B)
+        return loss + self._config.kd_weight * self._distilled(batch, class_logits_BC)
 
-    def _aspect_targets(self, batch: Batch) -> Tensor | None:
-        targets_NQ, mirrored_NQ = self._lesson.aspect_targets_NQ, self._lesson.mirrored_targets_NQ
-        if targets_NQ is None or mirrored_NQ is None:
-            return None
-        flipped_B1 = batch.views.flipped_B[:, None]
-        return torch.where(flipped_B1, mirrored_NQ[batch.rows_B], targets_NQ[batch.rows_B]).to(self._device)
-
-    def _distilled(
-        self, images_BCHW: Tensor, class_logits_BC: Tensor, labels_B: Tensor, rows_B: Tensor
-    ) -> Tensor | float:
+    def _distilled(self, batch: Prepared, class_logits_BC: Tensor) -> Tensor | float:
         """The class distillation of the arm, 0 for one without."""
         lesson, config = self._lesson, self._config
-        if lesson.class_targets_NC is not None:
-            return soft_cross_entropy(class_logits_BC, lesson.class_targets_NC[rows_B].to(self._device))
+        if batch.class_targets_BC is not None:
+            return soft_cross_entropy(class_logits_BC, batch.class_targets_BC)
         if lesson.larger_student is None:
             return 0.0
         with torch.no_grad():
-            teacher_logits_BC, _ = self._forward(lesson.larger_student, images_BCHW)
+            teacher_logits_BC, _ = self._forward(lesson.larger_student, batch.images_BCHW)
         if lesson.decoupled:
             return dkd_loss(
                 class_logits_BC,
                 teacher_logits_BC,
-                labels_B,
+                batch.labels_B,
                 temperature=config.kd_temperature,
                 beta=config.dkd_beta,
             )

@@ -40,8 +40,8 @@ def test_class_mean_is_the_same_for_all_images_of_a_class_and_skips_what_was_not
     answers[0] = np.nan  # of class 0
     means = aspect_targets("class_mean", answers, LABELS, seed=0)
     for label in range(3):
-        expected = np.nanmean(answers[LABELS == label], axis=0)
-        np.testing.assert_allclose(means[LABELS == label], np.broadcast_to(expected, (sum(LABELS == label), 4)), 1e-6)
+        expected = np.nanmean(answers[label == LABELS], axis=0)
+        np.testing.assert_allclose(means[label == LABELS], np.broadcast_to(expected, (sum(label == LABELS), 4)), 1e-6)
 
 
 def test_class_targets_are_probabilities():

@@ -1,0 +1,86 @@
+"""A run of the field guide whose images are drawn and whose teacher is always right: no engine is needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmkd_ray import fieldguide
+from mmkd_ray.artifacts import Run, fingerprint, open_run
+from mmkd_ray.config import Config, FieldGuideData, validate
+from mmkd_ray.data.table import build_image_table
+from mmkd_ray.extract.engine import Answers
+from mmkd_ray.extract.identity import SPLITS, what_is_asked
+from mmkd_ray.extract.plan import wanted_cells
+from mmkd_ray.extract.store import AnswerStore
+from mmkd_ray.extract.table import write_teacher_table
+from mmkd_ray.fieldguide.dataset import picture_of
+
+CLASSES = 24
+_SURE = 0.95
+"""P(yes) of a true answer "yes"."""
+
+SMALL_STUDENT = {
+    "model": "resnet18",
+    "model_args": {"layers": [1, 1, 1, 1], "channels": [16, 32, 64, 128], "stem_type": "deep", "stem_width": 8},
+    "image_size": 64,
+}
+"""The student of the quickstart: its step is short, so that all around it shows."""
+
+
+def study(folder: Path, name: str, *, per_class: dict[str, int], **sections: dict[str, Any]) -> Config:
+    """A study of one student with the quickstart's recipe.
+
+    Args:
+        folder: the run goes into it.
+        name: of the run.
+        per_class: images of each species by split; one if unset.
+        sections: keys that are laid over the recipe's.
+    """
+    tree: dict[str, Any] = {
+        "data": {"source": "fieldguide"}
+        | {f"{split}_per_class": per_class.get(split, 1) for split in fieldguide.SPLITS},
+        "aspects": {"source": "fieldguide"},
+        "teacher": {"kind": "no_inference"},
+        "student": SMALL_STUDENT,
+        "train": {"batch_size": 64, "optimizer": "adamw", "lr": 0.002, "weight_decay": 0.05, "alpha": 10},
+        "study": {"arms": ["makd"], "seeds": [0]},
+        "storage": {"path": str(folder)},
+    }
+    for section, keys in sections.items():
+        tree[section] = {**tree.get(section, {}), **keys}
+    return validate({"name": name, **tree})
+
+
+def write_run(config: Config) -> Run:
+    """The image table, and a teacher table of the true answers."""
+    run = open_run(config.storage.path, config.name)
+    images = build_image_table(config, run, lambda *_: None)
+    asked = what_is_asked(config, images)
+    wanted, store = wanted_cells(run, tuple(asked["questions"])), AnswerStore(run, asked["teacher"])
+    truth = _true_answers(config.data)
+    p_NQ = np.array(
+        [[_SURE if truth[image][text] else 1 - _SURE for text in wanted.questions] for image in wanted.sha256]
+    )
+    answers = Answers(np.log(p_NQ).astype(np.float32), np.log1p(-p_NQ).astype(np.float32), {})
+    ids, hashes = list(wanted.sha256), list(wanted.sha256.values())
+    store.begin()
+    store.write(store.name(ids, hashes, wanted.questions), ids, hashes, wanted.questions, answers)
+    write_teacher_table(run, store, wanted, fingerprint(asked=asked), asked, images["quarantined"], config.extract)
+    return run
+
+
+def _true_answers(data: Any) -> dict[str, dict[str, bool]]:
+    """The answer to each question's text, by image id."""
+    assert isinstance(data, FieldGuideData)
+    text = {question.id: question.text for question in fieldguide.QUESTIONS}
+    truth = {}
+    for split in SPLITS:
+        for label, species in enumerate(fieldguide.make_species(data.species_seed)):
+            for number in range(getattr(data, f"{split}_per_class")):
+                picture = picture_of(species, label=label, split=split, number=number, seed=data.image_seed)
+                answers = fieldguide.answers(picture)
+                truth[f"{split}/{species.slug}/{number:04d}"] = {text[key]: yes for key, yes in answers.items()}
+    return truth

@@ -1,0 +1,146 @@
+"""What does a search cost? The makespan of a grid against the ideal, and early stopping against the whole grid."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmkd_ray.artifacts import Run, open_run
+from mmkd_ray.benchmark.bench import Bench, in_own_process
+from mmkd_ray.benchmark.fieldguide_run import CLASSES, study, write_run
+from mmkd_ray.benchmark.results import write_results
+from mmkd_ray.cluster.connection import connect
+from mmkd_ray.cluster.environment import prepare_process
+from mmkd_ray.config import Config, validate
+from mmkd_ray.errors import StudentError
+from mmkd_ray.tune.outcome import FAILED
+from mmkd_ray.tune.stage import TRIALS, open_search, run_search
+
+_SPACE = {"train.alpha": {"choice": [1, 4, 10, 40]}, "train.lr": {"choice": [0.0005, 0.002, 0.008]}}
+"""12 points."""
+_PER_CLASS = {"train": 15, "val": 20}
+_QUICK_EPOCHS, _FULL_EPOCHS = 27, 81
+"""Powers of 3, as the rungs are."""
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What a search took and found."""
+
+    wall_s: float
+    """From its begin to its table, the cluster being up."""
+    trials_s: float
+    """The trials' own time of training and validation, added."""
+    epochs: int
+    best: float
+    """Highest validation accuracy, in [0, 1]."""
+
+
+def benchmark_tune(output: str, *, quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
+    """Measure, write `tune.json` and `tune.md`, and return what the JSON holds.
+
+    Args:
+        output: folder of the two files.
+        quick: shorter trials and two repetitions: at most 6 minutes on two cores.
+        say: called with each result as it comes.
+    """
+    prepare_process(offline=True)
+    concurrency = len(os.sched_getaffinity(0))
+    with tempfile.TemporaryDirectory(prefix="mmkd-benchmark-") as temporary:
+        bench = Bench(quick, Path(temporary), say)
+        config = search_config(bench.folder, _QUICK_EPOCHS if quick else _FULL_EPOCHS, concurrency)
+        write_run(config)
+        grids, ashas = in_own_process(search_both, config, 2 if quick else 3)
+    ratios = _ratios(bench, config, grids, ashas)
+    return write_results(output, "tune", ratios=ratios, measurements=bench.measurements, notes=_notes(config))
+
+
+def search_config(folder: Path, epochs: int, concurrency: int) -> Config:
+    """The search of the benchmark: 12 points of alpha and learning rate."""
+    return study(
+        folder,
+        "search",
+        per_class=_PER_CLASS,
+        train={"epochs": epochs},
+        tune={"search": "grid", "space": _SPACE, "asha": False, "concurrency": concurrency},
+    )
+
+
+def search_both(config: Config, repetitions: int) -> tuple[list[Searched], list[Searched]]:
+    """The whole grid, and the same points with ASHA, on one private cluster: another seed of training each time."""
+    prepare_process(offline=True)
+    run = open_run(config.storage.path, config.name)
+    found: tuple[list[Searched], list[Searched]] = ([], [])
+    with connect(config.cluster):
+        for seed in range(repetitions):
+            for asha in (False, True):
+                tree = config.model_dump(mode="json")
+                tree["tune"] |= {"asha": asha, "seeds": [seed]}
+                found[asha].append(_search(validate(tree), run))
+    return found
+
+
+def _search(config: Config, run: Run) -> Searched:
+    started = time.perf_counter()
+    run_search(open_search(config, run), lambda *_: None)
+    wall_s = time.perf_counter() - started
+    trials = run.tune.read_table(TRIALS).to_pylist()
+    run.tune.delete()
+    if failed := [row["reason"] for row in trials if row["status"] == FAILED]:
+        raise StudentError(f"{len(failed)} trials of the benchmark's search failed; the first: {failed[0]}")
+    return Searched(
+        wall_s=wall_s,
+        trials_s=sum(row["seconds"] for row in trials),
+        epochs=sum(row["epochs"] for row in trials),
+        best=max(row["val_top1"] for row in trials),
+    )
+
+
+def _ratios(bench: Bench, config: Config, grids: list[Searched], ashas: list[Searched]) -> dict[str, float | None]:
+    concurrency = config.tune.concurrency or 1
+    for name, searches in {"grid": grids, "ASHA": ashas}.items():
+        bench.add(f"{name}: makespan of 12 trials", [search.wall_s for search in searches], "s")
+        bench.add(f"{name}: trials' own time, added", [search.trials_s for search in searches], "s")
+        bench.add(f"{name}: epochs of all trials", [search.epochs for search in searches], "epochs")
+        bench.add(f"{name}: best validation accuracy", [search.best for search in searches], "of the images")
+    pairs = list(zip(grids, ashas, strict=True))
+    both = {"makespan_over_ideal": grids, "asha_makespan_over_ideal": ashas}
+    ratios: dict[str, float | None] = {
+        name: bench.add(
+            f"`{name}`, search by search", [s.wall_s * concurrency / s.trials_s for s in searches], "(ratio)"
+        )
+        for name, searches in both.items()
+    }
+    ratios["asha_epoch_share"] = bench.add(
+        "`asha_epoch_share`, search by search", [asha.epochs / grid.epochs for grid, asha in pairs], "(ratio)"
+    )
+    ratios["asha_best_less_grid_best"] = bench.add(
+        "`asha_best_less_grid_best`, search by search", [asha.best - grid.best for grid, asha in pairs], "of the images"
+    )
+    ratios["grid_best_val_top1"] = sum(grid.best for grid in grids) / len(grids)
+    ratios["asha_best_val_top1"] = sum(asha.best for asha in ashas) / len(ashas)
+    images = CLASSES * _PER_CLASS["val"]
+    best = ratios["grid_best_val_top1"]
+    ratios["val_top1_standard_error"] = (best * (1 - best) / images) ** 0.5
+    return ratios
+
+
+def _notes(config: Config) -> list[str]:
+    notes = {
+        "makespan_over_ideal": f"wall time of a grid of 12 trials of {config.train.epochs} epochs, "
+        f"{config.tune.concurrency} at a time, without early stopping, the cluster being up, over (sum of the trials' "
+        "own seconds of training and validation / trials at a time)",
+        "asha_makespan_over_ideal": "the same of the search with early stopping",
+        "asha_epoch_share": "epochs of the same 12 points with ASHA over those of the whole grid",
+        "asha_best_less_grid_best": "best validation accuracy with ASHA less that of the whole grid: a trial is the "
+        "same in both as far as it is trained, so they differ only where ASHA has stopped what would have won",
+        "grid_best_val_top1": "mean over the searches, each with another seed of training",
+        "asha_best_val_top1": "likewise",
+        "val_top1_standard_error": f"of an accuracy on {CLASSES * _PER_CLASS['val']} validation images",
+    }
+    return [f"`{key}`: {meaning}." for key, meaning in notes.items()]

@@ -1,0 +1,38 @@
+"""What a search's space holds: how many trials, the largest Q, the longest training."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from mmkd_ray.config import Config, TuneConfig, with_values
+
+ALPHA, ASPECTS = "train.alpha", "aspects.count"
+
+
+def trial_count(config: TuneConfig) -> int:
+    """Trials of the whole search."""
+    if config.search == "grid":
+        return math.prod(len(domain.values) for domain in config.space.values())
+    return config.trials
+
+
+def most_epochs(config: Config) -> int:
+    """Epochs of the longest trial."""
+    return max(_values(config, "train.epochs", config.train.epochs))
+
+
+def asking_most(config: Config) -> Config:
+    """The configuration of the trial that needs the most answers: whose teacher table serves all trials."""
+    values: dict[str, Any] = {"study.arms": [config.tune.arm]}
+    if ASPECTS in config.tune.space:
+        counts = _values(config, ASPECTS, None)
+        values[ASPECTS] = None if None in counts else max(counts)
+    if "view" in _values(config, "train.flip_targets", None):
+        values["train.flip_targets"] = "view"
+    return with_values(config, values, where="tune")
+
+
+def _values(config: Config, key: str, otherwise: Any) -> tuple[Any, ...]:
+    domain = config.tune.space.get(key)
+    return domain.values if domain else (otherwise,)

@@ -1,0 +1,88 @@
+"""One trial: a configuration's students, one for each seed, trained an epoch at a time. Plain PyTorch."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import Any
+
+import torch
+
+from mmkd_ray.config import Config
+from mmkd_ray.students.model import student_input
+from mmkd_ray.train.cells import Cell
+from mmkd_ray.train.classroom import Classroom
+from mmkd_ray.train.loop import StudentTrainer
+
+
+class Trial:
+    """The students of one configuration, trained as `mmkd train` would train them on one worker."""
+
+    def __init__(self, config: Config, larger: Cell | None, classroom: Classroom, device: torch.device) -> None:
+        """Build the students.
+
+        Args:
+            config: of the trial.
+            larger: the larger student that they learn from, if their arm does; finished.
+            classroom: images and answers; of the held-out splits only `val` is looked at.
+            device: where they are trained.
+        """
+        self._epochs = config.train.epochs
+        self._trainers = [
+            _trainer(Cell("", config.tune.arm, seed, "", config), larger, classroom, device)
+            for seed in config.tune.seeds
+        ]
+
+    def run_epoch(self) -> dict[str, Any]:
+        """Train every seed's student for one epoch.
+
+        Returns:
+            `val_top1`: what the trial is worth so far, the mean over seeds of the best validation accuracy, in [0, 1];
+            `curve`: the same after each epoch; `val_top1_now` and `loss` (nats): means over seeds of this epoch's;
+            `lr`; `seconds`: of all epochs so far, all seeds together; `training_iteration`: epochs so far; `done`.
+
+        Raises:
+            StudentError: a loss diverges.
+        """
+        now = [trainer.run_epoch() for trainer in self._trainers]
+        curve = self.curve()
+        return {
+            "val_top1": curve[-1],
+            "curve": curve,
+            "val_top1_now": _mean([epoch["val_top1"] for epoch in now]),
+            "loss": _mean([epoch["loss"] for epoch in now]),
+            "lr": now[0]["lr"],
+            "seconds": sum(epoch["seconds"] for trainer in self._trainers for epoch in trainer.history),
+            "training_iteration": len(curve),
+            "done": len(curve) >= self._epochs,
+        }
+
+    def curve(self) -> tuple[float, ...]:
+        """Mean over seeds of the best validation accuracy up to each epoch."""
+        best = [accumulate((epoch["val_top1"] for epoch in trainer.history), max) for trainer in self._trainers]
+        return tuple(_mean(values) for values in zip(*best, strict=False))
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that is needed to continue."""
+        return {"students": [trainer.state_dict() for trainer in self._trainers]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue where `state_dict` was taken."""
+        for trainer, own in zip(self._trainers, state["students"], strict=True):
+            trainer.load_state_dict(own)
+
+
+def _trainer(cell: Cell, larger: Cell | None, classroom: Classroom, device: torch.device) -> StudentTrainer:
+    student = classroom.new_student(cell).to(device)
+    return StudentTrainer(
+        student,
+        student,
+        classroom.lesson(cell, larger),
+        cell.config.train,
+        image_size=student_input(cell.config.student).size,
+        seed=cell.seed,
+    )
+
+
+def _mean(values: Any) -> float:
+    values = list(values)
+    return sum(values) / len(values)

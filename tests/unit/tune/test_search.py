@@ -1,0 +1,65 @@
+import importlib.util
+from types import SimpleNamespace
+
+import pytest
+
+from mmkd_ray.config import load
+from mmkd_ray.errors import ConfigError
+from mmkd_ray.tune.search import EPOCHS, OBJECTIVE, ResumableAsha, check_trackers, grace_epochs
+from mmkd_ray.tune.space import asking_most, most_epochs, trial_count
+
+
+@pytest.fixture
+def load_with(repository):
+    return lambda *overrides: load(repository / "configs" / "quickstart.yaml", overrides)
+
+
+def test_the_size_of_a_search(load_with):
+    space = "train.alpha: {choice: [1, 4, 16]}, aspects.count: {choice: [8, 9]}, train.epochs: {choice: [9, 90]}"
+    grid = load_with("tune.search=grid", f"tune.space={{{space}}}")
+    assert trial_count(grid.tune) == 12
+    assert most_epochs(grid) == 90
+    assert grace_epochs(grid) == 10
+    assert grace_epochs(load_with("train.epochs=27", "train.warmup_epochs=3")) == 6
+    assert trial_count(load_with("tune.trials=7").tune) == 7
+    assert grace_epochs(load_with("tune.grace_epochs=5")) == 5
+    assert grace_epochs(load_with("train.epochs=4", "train.warmup_epochs=0")) == 1
+
+
+def test_the_answers_of_the_largest_q_serve_all_trials(load_with):
+    space = "tune.space={aspects.count: {integer: [5, 30]}, train.flip_targets: {choice: [mask, view]}}"
+    asked = asking_most(load_with(space, "aspects.count=10"))
+    assert (asked.aspects.count, asked.train.flip_targets, asked.study.arms) == (30, "view", ("makd",))
+    assert asking_most(load_with("tune.space={aspects.count: {choice: [5, null]}}")).aspects.count is None
+    assert asking_most(load_with("aspects.count=10")).aspects.count == 10
+
+
+def trial(name, curve=()):
+    return SimpleNamespace(trial_id=name, last_result={"curve": curve})
+
+
+def asha():
+    scheduler = ResumableAsha(time_attr=EPOCHS, max_t=9, grace_period=1, reduction_factor=3)
+    scheduler.set_search_properties(OBJECTIVE, "max")
+    return scheduler
+
+
+def decide(scheduler, newcomer, value):
+    scheduler.on_trial_add(None, newcomer)
+    return scheduler.on_trial_result(None, newcomer, {EPOCHS: 1, OBJECTIVE: value})
+
+
+def test_asha_remembers_the_trials_of_before_an_interruption():
+    assert decide(asha(), trial("new"), 0.4) == "CONTINUE"
+    resumed = asha()
+    resumed.on_trial_add(None, trial("finished", (0.5, 0.6, 0.7)))
+    resumed.on_trial_add(None, trial("stopped", (0.3,)))
+    assert decide(resumed, trial("worse"), 0.4) == "STOP"
+    assert decide(resumed, trial("better"), 0.6) == "CONTINUE"
+
+
+def test_a_tracker_that_is_not_installed_is_refused(load_with, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    check_trackers(load_with())
+    with pytest.raises(ConfigError, match=r"tune\.trackers: got 'wandb', but the package wandb is not installed"):
+        check_trackers(load_with("tune.trackers=[wandb]"))
