@@ -23,7 +23,7 @@ from mmkd_ray.students.model import check_student
 from mmkd_ray.summary import SUMMARY, result_table, write_summary
 from mmkd_ray.train.cost import describe_study
 from mmkd_ray.train.study import run_study
-from mmkd_ray.tune.outcome import text_table
+from mmkd_ray.tune.outcome import one_line, text_table
 from mmkd_ray.tune.stage import BEST, TRIALS, open_search, run_search
 
 SECONDS = "seconds.json"
@@ -125,10 +125,8 @@ def tune(config: Config, run: Run, console: Console, *, resume: bool = False) ->
                 console.say(f"cluster   {cluster}")
                 run_search(search, progress)
         record = run_search(search, progress)
-        statuses = ", ".join(f"{count} {status}" for status, count in record["trials"].items() if count)
-        remark.append(f"{statuses}; {record['epochs']:,} epochs")
-        remark.append(f"{run.tune.uri}/{BEST}")
-    console.say(f"\n{text_table(config, run.tune.read_table(TRIALS))}")
+        remark.append(one_line(record))
+    console.say(f"\n{text_table(config, run.tune.read_table(TRIALS))}\n\nto train it: mmkd train {run.tune.uri}/{BEST}")
 
 
 @contextmanager

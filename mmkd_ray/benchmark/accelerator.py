@@ -21,6 +21,7 @@ from mmkd_ray.students.model import build_student
 from mmkd_ray.train.batches import epoch_batches
 from mmkd_ray.train.lesson import Lesson
 from mmkd_ray.train.loop import StudentTrainer
+from mmkd_ray.train.prefetch import prefetched
 from mmkd_ray.train.recipe import make_optimizer
 
 _MODELS = {"resnet18": "gpu_resnet18_over_synthetic", "efficientnet_b0": "gpu_efficientnet_b0_over_synthetic"}
@@ -95,9 +96,10 @@ def _our_step(model: str, config: TrainConfig, setting: Setting) -> Callable[[],
         seed=0,
     )
     batches = itertools.chain.from_iterable(epoch_batches(count, config, seed=0, epoch=e) for e in itertools.count())
+    prepared = prefetched(batches, trainer.prepare)
 
     def step() -> None:
-        trainer.step(next(batches))
+        trainer.step(next(prepared))
 
     return step
 

@@ -74,8 +74,8 @@ class TuneConfig(Section):
     asha: bool = True
     """Stop trials early that are behind the others (asynchronous successive halving, arXiv 1810.05934)."""
     grace_epochs: PositiveInt | None = None
-    """Epochs after which a trial may be stopped at first. If unset, those that two rounds of `reduction_factor` leave of
-    `train.epochs`, but at least twice `train.warmup_epochs`."""
+    """Epochs after which a trial may be stopped at first. If unset, those that two rounds of `reduction_factor` leave
+    of `train.epochs`, but at least twice `train.warmup_epochs`."""
     reduction_factor: Annotated[float, Field(gt=1)] = 3
     """At `grace_epochs`, and again each time that a trial has trained this many times as long, only the best
     1 / reduction_factor of the trials go on."""

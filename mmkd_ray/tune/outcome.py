@@ -15,6 +15,7 @@ from mmkd_ray.errors import StudentError
 from mmkd_ray.summary import aligned
 
 FINISHED, STOPPED, FAILED = "finished", "stopped", "failed"
+_STATUS = {FINISHED: "finished", STOPPED: "stopped early", FAILED: "failed"}
 SHOWN = 30
 """Trials that the terminal shows."""
 
@@ -90,14 +91,26 @@ def best_yaml(config: Config, table: pa.Table) -> str:
 
 
 def facts(config: Config, table: pa.Table) -> dict[str, Any]:
-    """The search in numbers, for its record: `trials` by status, `epochs`, `seconds`, `best`."""
+    """The search in numbers, for its record.
+
+    `trials` by status; `epochs` trained, and those of all trials in full (`full_epochs`), a seed's each; `seconds` of
+    training and validation; `best`.
+    """
     row, counts = best_row(table), Counter(table["status"].to_pylist())
+    whole = [values_of(config, trial).get("train.epochs", config.train.epochs) for trial in table.to_pylist()]
     return {
         "trials": {status: counts[status] for status in (FINISHED, STOPPED, FAILED)},
         "epochs": sum(table["epochs"].to_pylist()),
+        "full_epochs": sum(whole),
         "seconds": round(sum(table["seconds"].to_pylist()), 2),
         "best": {"trial": row["trial"], "val_top1": row["val_top1"], "values": values_of(config, row)},
     }
+
+
+def one_line(record: dict[str, Any]) -> str:
+    """The search in one line: `3 finished, 9 stopped early; 396 of 972 epochs`."""
+    counts = [f"{count} {_STATUS[status]}" for status, count in record["trials"].items() if count]
+    return f"{', '.join(counts)}; {record['epochs']:,} of {record['full_epochs']:,} epochs"
 
 
 def text_table(config: Config, table: pa.Table) -> str:
@@ -115,14 +128,14 @@ def text_table(config: Config, table: pa.Table) -> str:
 
 
 def _text_row(config: Config, row: dict[str, Any]) -> tuple[str, ...]:
-    what = {FINISHED: "", STOPPED: "stopped early", FAILED: f"failed: {row['reason']}"}[row["status"]]
+    what = "" if row["status"] == FINISHED else _STATUS[row["status"]]
     return (
         str(row["trial"]),
         *(_text(value) for value in values_of(config, row).values()),
         f"{100 * row['val_top1']:.1f} %",
         str(row["epochs"]),
         f"{row['seconds']:.0f}",
-        what,
+        f"{what}: {row['reason']}" if row["reason"] else what,
     )
 
 

@@ -24,7 +24,7 @@ def parallel_coordinates(config: Config, table: pa.Table) -> str:
     axes = {key: axis(domain) for key, domain in config.tune.space.items()} | {OBJECTIVE: number_axis(low, high)}
     best = best_row(table)
     drawing = Drawing(
-        max(2 * LEFT + STEP * (len(axes) - 1), 720),
+        max(2 * LEFT + STEP * (len(axes) - 1), 760),
         TOP + HEIGHT + 40,
         "Trials of the search",
         "A line for each trial, the darker the more accurate; dashed: stopped early; orange: the best, "

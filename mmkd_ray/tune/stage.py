@@ -96,7 +96,7 @@ def run_search(search: Search, progress: ProgressCallback) -> dict[str, Any]:
         progress: called with (trials ended, trials in all, `epochs` so far and `% best so far`).
 
     Returns:
-        The record: `trials` by status, `epochs`, `seconds` of training, `best`.
+        The record: the facts of `outcome.facts`.
 
     Raises:
         StudentError: every trial failed.

@@ -56,6 +56,7 @@ def test_a_row_for_each_trial_in_the_order_of_their_beginning(config, table):
     assert facts(config, table) == {
         "trials": {"finished": 2, "stopped": 1, "failed": 2},
         "epochs": 10,
+        "full_epochs": 20,
         "seconds": 20.0,
         "best": {
             "trial": 2,
