@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from mmkd_ray.evaluate.statistics import PairedDifference, paired_difference
 from mmkd_ray.report.words import arm_name, capital, count, interval, level, percent, percent_sign, points
-from mmkd_ray.students.arms import BASELINE
+from mmkd_ray.students.arms import ARMS, BASELINE
 
 METHOD = "makd"
 """The arm that the study is about, where it is there."""
@@ -124,7 +124,7 @@ def _shift(evaluation: dict[str, Any], measured: dict[str, Any], baseline: dict[
 def _controls(evaluation: dict[str, Any], arm: str, verdict: Verdict) -> str | None:
     """Whether the arm beats the controls, which have everything but the teacher's knowledge of the image."""
     arms = evaluation["arms"]
-    controls = [other for other in arms if other not in (arm, BASELINE)]
+    controls = [other for other in arms if other in ARMS and ARMS[other].control]
     if arm != METHOD or not controls:
         return None
     found = {

@@ -22,6 +22,8 @@ class Arm:
     """Where the targets of the aspect logits come from; None: there is no aspect loss."""
     classes: Literal["smoothed", "zero_shot", "kd", "dkd"] | None = None
     """What is taught of the classes beyond the label."""
+    control: bool = False
+    """Whether it is there to show what a gain is not due to."""
 
     @property
     def uses_answers(self) -> bool:
@@ -37,10 +39,10 @@ class Arm:
 ARMS: dict[ArmName, Arm] = {
     "ce": Arm("cross-entropy alone, the baseline"),
     "makd": Arm("the teacher's answers about each image", aspects="teacher"),
-    "random": Arm("control: noise for each image and question", aspects="random"),
-    "shuffled": Arm("control: the teacher's answers about other images", aspects="shuffled"),
-    "class_mean": Arm("control: the teacher's answers averaged over each class", aspects="class_mean"),
-    "label_smoothing": Arm("control: cross-entropy with smoothed labels", classes="smoothed"),
+    "random": Arm("control: noise for each image and question", aspects="random", control=True),
+    "shuffled": Arm("control: the teacher's answers about other images", aspects="shuffled", control=True),
+    "class_mean": Arm("control: the teacher's answers averaged over each class", aspects="class_mean", control=True),
+    "label_smoothing": Arm("control: cross-entropy with smoothed labels", classes="smoothed", control=True),
     "zero_shot_kd": Arm("the teacher's own class probabilities", classes="zero_shot"),
     "kd": Arm("a larger student's class probabilities (Hinton et al. 2015)", classes="kd"),
     "dkd": Arm("the same, decoupled (Zhao et al. 2022)", classes="dkd"),
