@@ -23,8 +23,9 @@ from mmkd_ray.students.model import check_student
 from mmkd_ray.summary import SUMMARY, result_table, write_summary
 from mmkd_ray.train.cost import describe_study
 from mmkd_ray.train.study import run_study
+from mmkd_ray.tune.opening import open_search
 from mmkd_ray.tune.outcome import one_line, text_table
-from mmkd_ray.tune.stage import BEST, TRIALS, open_search, run_search
+from mmkd_ray.tune.stage import BEST, TRIALS, run_search
 
 SECONDS = "seconds.json"
 

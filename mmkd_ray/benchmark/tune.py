@@ -18,8 +18,9 @@ from mmkd_ray.cluster.connection import connect
 from mmkd_ray.cluster.environment import prepare_process
 from mmkd_ray.config import Config, validate
 from mmkd_ray.errors import StudentError
+from mmkd_ray.tune.opening import open_search
 from mmkd_ray.tune.outcome import FAILED
-from mmkd_ray.tune.stage import TRIALS, open_search, run_search
+from mmkd_ray.tune.stage import TRIALS, run_search
 
 _SPACE = {"train.alpha": {"choice": [1, 4, 10, 40]}, "train.lr": {"choice": [0.0005, 0.002, 0.008]}}
 """12 points."""

@@ -35,11 +35,12 @@ def trial_table(config: Config, results: Iterable[Any]) -> pa.Table:
 
 def _row(config: Config, result: Any) -> dict[str, Any]:
     metrics = result.metrics
+    values = metrics.get("config", {})  # there is none of a trial whose process ended before its first epoch
     epochs = len(metrics.get("curve", ()))
     reason = metrics.get("failure") or (str(result.error).strip().splitlines()[-1] if result.error else None)
-    whole = epochs >= metrics["config"].get("train.epochs", config.train.epochs)
+    whole = epochs >= values.get("train.epochs", config.train.epochs)
     return {
-        **metrics["config"],
+        **{key: values.get(key) for key in config.tune.space},
         "status": FAILED if reason else FINISHED if whole else STOPPED,
         "val_top1": metrics.get("val_top1", 0.0),
         "epochs": epochs,
@@ -53,8 +54,11 @@ def _key_columns(config: Config, rows: Sequence[dict[str, Any]]) -> dict[str, pa
     columns = {}
     for key in config.tune.space:
         values = [row[key] for row in rows]
-        numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-        columns[key] = pa.array(values if numbers else [json.dumps(value) for value in values])
+        known = [value for value in values if value is not None]
+        numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in known)
+        columns[key] = pa.array(
+            values if numbers else [None if value is None else json.dumps(value) for value in values]
+        )
     return columns
 
 
@@ -97,7 +101,7 @@ def facts(config: Config, table: pa.Table) -> dict[str, Any]:
     training and validation; `best`.
     """
     row, counts = best_row(table), Counter(table["status"].to_pylist())
-    whole = [values_of(config, trial).get("train.epochs", config.train.epochs) for trial in table.to_pylist()]
+    whole = [trial.get("train.epochs") or config.train.epochs for trial in table.to_pylist()]
     return {
         "trials": {status: counts[status] for status in (FINISHED, STOPPED, FAILED)},
         "epochs": sum(table["epochs"].to_pylist()),
@@ -140,7 +144,7 @@ def _text_row(config: Config, row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _text(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return "-" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _seeds(config: Config) -> str:

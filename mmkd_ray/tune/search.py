@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import importlib.util
-import math
+import json
 from typing import Any
 
 import optuna
-from ray import tune
+from ray import cloudpickle, tune
 from ray.tune.logger import TBXLoggerCallback
-from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 from ray.tune.search import BasicVariantGenerator
 from ray.tune.search.optuna import OptunaSearch
 
 from mmkd_ray.artifacts import Folder
 from mmkd_ray.cluster.connection import check_fits, how_many
 from mmkd_ray.config import Config, Domain, TuneConfig
-from mmkd_ray.errors import ConfigError
+from mmkd_ray.errors import ArtifactError
+from mmkd_ray.tune.early_stopping import OBJECTIVE, scheduler
 from mmkd_ray.tune.progress import ShowTrials
-from mmkd_ray.tune.space import most_epochs, trial_count
+from mmkd_ray.tune.space import trial_count
+from mmkd_ray.tune.trackers import tracker_loggers
 from mmkd_ray.tune.worker import SearchWorker
-
-OBJECTIVE, EPOCHS = "val_top1", "training_iteration"
-"""Keys of what a trial reports."""
 
 
 def new_tuner(config: Config, folder: Folder, shared: dict[str, Any]) -> tune.Tuner:
@@ -44,7 +41,7 @@ def new_tuner(config: Config, folder: Folder, shared: dict[str, Any]) -> tune.Tu
             metric=OBJECTIVE,
             mode="max",
             search_alg=_searcher(config.tune),
-            scheduler=_scheduler(config),
+            scheduler=scheduler(config),
             num_samples=1 if config.tune.search == "grid" else config.tune.trials,
             max_concurrent_trials=_concurrency(config),
             reuse_actors=True,
@@ -58,7 +55,7 @@ def new_tuner(config: Config, folder: Folder, shared: dict[str, Any]) -> tune.Tu
             failure_config=tune.FailureConfig(max_failures=config.cluster.max_failures),
             # With one to keep, Ray notes the state of the whole search after each checkpoint, so also after each trial.
             checkpoint_config=tune.CheckpointConfig(num_to_keep=1, checkpoint_at_end=True),
-            callbacks=[ShowTrials(), TBXLoggerCallback(), *_trackers(config)],
+            callbacks=[ShowTrials(), TBXLoggerCallback(), *tracker_loggers(config)],
             verbose=0,
         ),
     )
@@ -71,8 +68,13 @@ def restored_tuner(config: Config, folder: Folder, shared: dict[str, Any]) -> tu
         config: that of the search, as it was when it began.
         folder: as for `new_tuner`.
         shared: as for `new_tuner`.
+
+    Raises:
+        ArtifactError: Ray's notes of the search cannot be read.
+        ClusterError: as for `new_tuner`.
     """
     _concurrency(config)
+    _check_notes(folder)
     return tune.Tuner.restore(
         folder.path,
         _trainable(config, shared),
@@ -83,46 +85,23 @@ def restored_tuner(config: Config, folder: Folder, shared: dict[str, Any]) -> tu
     )
 
 
-class ResumableAsha(ASHAScheduler):
-    """ASHA that remembers what a restored trial was worth after each epoch: Ray keeps no state of a scheduler."""
-
-    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
-        """Put the trial on the rungs that it had reached before."""
-        super().on_trial_add(tune_controller, trial)
-        for epoch, value in enumerate((trial.last_result or {}).get("curve", ()), start=1):
-            self.on_trial_result(tune_controller, trial, {EPOCHS: epoch, OBJECTIVE: value})
+def has_notes(folder: Folder) -> bool:
+    """Whether Ray Tune has noted the state of a search in its folder, which it first does when trials begin."""
+    return any(name.startswith("experiment_state-") for name in folder.names())
 
 
-def grace_epochs(config: Config) -> int:
-    """Epochs that every trial is trained for."""
-    most = most_epochs(config)
-    two_rounds = round(most / config.tune.reduction_factor**2)
-    # While the learning rate warms up a student is hardly better than chance, and none is seen to be behind.
-    learnt = math.ceil(2 * config.train.warmup_epochs)
-    return min(config.tune.grace_epochs or max(1, two_rounds, learnt), most)
-
-
-def check_trackers(config: Config) -> None:
-    """Refuse a tracker that is not installed.
-
-    Raises:
-        ConfigError: its package cannot be found.
-    """
-    for name in config.tune.trackers:
-        if importlib.util.find_spec(name) is None:
-            raise ConfigError(
-                f"tune.trackers: got '{name}', but the package {name} is not installed: install it in this "
-                f"environment (`uv pip install {name}`), or leave it out (TensorBoard's files are always written)"
-            )
-
-
-def _scheduler(config: Config) -> TrialScheduler:
-    if not config.tune.asha:
-        return FIFOScheduler()
-    most, grace = most_epochs(config), grace_epochs(config)
-    return ResumableAsha(
-        time_attr=EPOCHS, max_t=most, grace_period=grace, reduction_factor=config.tune.reduction_factor
-    )
+def _check_notes(folder: Folder) -> None:
+    """Ray would begin anew, with one trial, where its notes are cut off."""
+    newest = {name.partition("-")[0]: name for name in folder.names() if "state-" in name}
+    for name in ("tuner.pkl", *newest.values()):
+        try:
+            content = folder.read_bytes(name)
+            json.loads(content) if name.startswith("experiment_state-") else cloudpickle.loads(content)
+        except Exception as error:  # whatever a cut pickle leads to
+            raise ArtifactError(
+                f"{folder.uri}/{name} cannot be read: the search was killed while Ray Tune wrote it; delete "
+                f"{folder.uri.rpartition('/')[0]} to search anew"
+            ) from error
 
 
 def _searcher(config: TuneConfig) -> Any:
@@ -169,18 +148,5 @@ def _trial_name(trial: Any) -> str:
         f"{key.rpartition('.')[2]}={f'{value:.3g}' if isinstance(value, float) else value}"
         for key, value in trial.evaluated_params.items()
     ]
-    return "".join(c if c.isalnum() or c in "=.,_-" else "_" for c in ",".join([*values, trial.trial_id]))[:120]
-
-
-def _trackers(config: Config) -> list[Any]:
-    """Loggers of Ray's for the trackers that are asked for."""
-    loggers: list[Any] = []
-    if "mlflow" in config.tune.trackers:
-        from ray.air.integrations.mlflow import MLflowLoggerCallback  # noqa: PLC0415 (imports mlflow)
-
-        loggers.append(MLflowLoggerCallback(experiment_name=config.name))
-    if "wandb" in config.tune.trackers:
-        from ray.air.integrations.wandb import WandbLoggerCallback  # noqa: PLC0415 (imports wandb)
-
-        loggers.append(WandbLoggerCallback(project="mmkd_ray", group=config.name))
-    return loggers
+    readable = "".join(c if c.isalnum() or c in "=.,_-" else "_" for c in ",".join(values))
+    return f"{readable[:100]},{trial.trial_id}"

@@ -120,9 +120,9 @@ def test_a_stop_that_arrives_in_rays_c_code_is_a_stop(mmkd, tmp_path, monkeypatc
 def test_a_dry_run_says_what_a_study_would_train(mmkd, tmp_path):
     status, output = mmkd("study", "configs/evidence.yaml", f"storage.path={tmp_path}", "--dry-run")
     assert status == 0
-    assert "variant   convnext: convnext_atto, 50 epochs of batch 64; 10 arms (ce, makd, " in output
+    assert "variant   convnext: convnext_atto, 40 epochs of batch 64; 10 arms (ce, makd, " in output
     assert "students  260, none trained" in output
-    assert "training  13,000 epochs; give --seconds-per-epoch" in output
+    assert "training  10,400 epochs; give --seconds-per-epoch" in output
     assert "questions" in output
     assert not (tmp_path / "evidence" / "images").exists()
 

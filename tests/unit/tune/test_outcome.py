@@ -38,7 +38,7 @@ def table(config):
         result(10, 0.5, 2, (0.1,)),
         result(20, 1.0, 8, (0.2, 0.5, 0.6, 0.6), optimizer="adamw"),
         result(40, 1.0, 8, (0.9,), failure="the loss is nan"),
-        result(50, 2.0, 2, (), error=RuntimeError("Traceback\nthe node is gone")),
+        SimpleNamespace(metrics={"trial_id": "t50"}, error=RuntimeError("Traceback\nthe node is gone")),
     ]
     return trial_table(config, results)
 
@@ -53,6 +53,7 @@ def test_a_row_for_each_trial_in_the_order_of_their_beginning(config, table):
         {"train.alpha": 0.5, "aspects.count": 2, "train.optimizer": "sgd"},
         {"train.alpha": 1.0, "aspects.count": 8, "train.optimizer": "adamw"},
     ]
+    assert [table[key].to_pylist()[4] for key in SPACE] == [None] * 3  # it never said which values it had
     assert facts(config, table) == {
         "trials": {"finished": 2, "stopped": 1, "failed": 2},
         "epochs": 10,

@@ -5,8 +5,9 @@ import pytest
 
 from mmkd_ray.config import load
 from mmkd_ray.errors import ConfigError
-from mmkd_ray.tune.search import EPOCHS, OBJECTIVE, ResumableAsha, check_trackers, grace_epochs
+from mmkd_ray.tune.early_stopping import EPOCHS, OBJECTIVE, ResumableAsha, grace_epochs
 from mmkd_ray.tune.space import asking_most, most_epochs, trial_count
+from mmkd_ray.tune.trackers import check_trackers
 
 
 @pytest.fixture
