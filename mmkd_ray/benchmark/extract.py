@@ -44,7 +44,7 @@ def benchmark_extract(output: str, *, quick: bool, say: Callable[[str], None]) -
 
     Args:
         output: folder of the two files.
-        quick: one number of questions (50) and fewer images: at most 6 minutes on two cores.
+        quick: one number of questions (50), fewer images, and not every rival on both workloads.
         say: called with each result as it comes.
     """
     prepare_process(offline=True)
