@@ -121,11 +121,11 @@ def tune(config: Config, run: Run, console: Console, *, resume: bool = False) ->
     check_student(config.student)
     search = open_search(config, run, resume=resume)
     with _stage("tune", "trials", run.tune, run, console) as (progress, remark):
-        if not search.finished:
+        record = search.finished
+        if record is None:
             with connect(config.cluster) as cluster:
                 console.say(f"cluster   {cluster}")
-                run_search(search, progress)
-        record = run_search(search, progress)
+                record = run_search(search, progress)
         remark.append(one_line(record))
     console.say(f"\n{text_table(config, run.tune.read_table(TRIALS))}\n\nto train it: mmkd train {run.tune.uri}/{BEST}")
 

@@ -12,7 +12,7 @@ from mmkd_ray.config.data import (
 from mmkd_ray.config.loading import load, load_yaml, of_variants, to_yaml, validate, with_values
 from mmkd_ray.config.places import ClusterConfig, ExtractConfig
 from mmkd_ray.config.root import Config
-from mmkd_ray.config.student import ArmName, EvaluateConfig, StudentConfig, StudyConfig, TrainConfig
+from mmkd_ray.config.student import ArmName, EvaluateConfig, FlipTargets, StudentConfig, StudyConfig, TrainConfig
 from mmkd_ray.config.teacher import Asking, ImportedTeacher, NoInferenceTeacher, OpenAiTeacher, Teacher, VllmTeacher
 from mmkd_ray.config.tune import Domain, TuneConfig
 
@@ -28,6 +28,7 @@ __all__ = [
     "FieldGuideAspects",
     "FieldGuideData",
     "FileAspects",
+    "FlipTargets",
     "FolderData",
     "ImportedTeacher",
     "MiniImageNetData",

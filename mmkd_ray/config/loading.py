@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from mmkd_ray.config.messages import describe, show
 from mmkd_ray.config.root import Config
-from mmkd_ray.config.variants import replaced, variant_trees
+from mmkd_ray.config.variants import check_variants, replaced
 from mmkd_ray.errors import ConfigError
 
 
@@ -118,12 +118,7 @@ def validate(tree: dict[str, Any]) -> Config:
     Raises:
         ConfigError: as for `load`.
     """
-    try:
-        config = _model(tree)
-    except TypeError as error:
-        raise ConfigError(f"a value of the configuration is of no accepted type: {error}") from error
-    except ValidationError as error:
-        raise ConfigError("; ".join(dict.fromkeys(describe(item) for item in error.errors()))) from error
+    config = _checked(tree)
     of_variants(config)
     for key, domain in config.tune.space.items():
         for value in domain.values:
@@ -137,11 +132,7 @@ def with_values(config: Config, values: Mapping[str, Any], *, where: str) -> Con
     Raises:
         ConfigError: as for `load`; the message begins with `where`.
     """
-    tree = replaced(config.model_dump(mode="json"), {**values, "study.variants": {}})
-    try:
-        return _model(tree)
-    except ValidationError as error:
-        raise ConfigError(f"{where}: " + "; ".join(dict.fromkeys(describe(item) for item in error.errors()))) from error
+    return _checked(replaced(config.model_dump(mode="json"), {**values, "study.variants": {}}), where=f"{where}: ")
 
 
 def of_variants(config: Config) -> dict[str, Config]:
@@ -150,19 +141,23 @@ def of_variants(config: Config) -> dict[str, Config]:
     Raises:
         ConfigError: as for `load`, naming the variant.
     """
-    configs = {}
-    for name, tree in variant_trees(config).items():
-        try:
-            configs[name] = _model(tree)
-        except ValidationError as error:
-            problem = "; ".join(dict.fromkeys(describe(item) for item in error.errors()))
-            raise ConfigError(f"study.variants.{name}: {problem}") from error
-    return configs
+    if not config.study.variants:
+        return {"": config}
+    check_variants(config.study.variants)
+    return {
+        name: with_values(config, changes, where=f"study.variants.{name}")
+        for name, changes in config.study.variants.items()
+    }
 
 
-def _model(tree: dict[str, Any]) -> Config:
-    """By way of JSON, because there pydantic's strict mode takes a list for a tuple."""
-    return Config.model_validate_json(json.dumps(tree))
+def _checked(tree: Mapping[str, Any], where: str = "") -> Config:
+    try:
+        # By way of JSON, because there pydantic's strict mode takes a list for a tuple.
+        return Config.model_validate_json(json.dumps(tree))
+    except TypeError as error:
+        raise ConfigError(f"{where}a value of the configuration is of no accepted type: {error}") from error
+    except ValidationError as error:
+        raise ConfigError(where + "; ".join(dict.fromkeys(describe(item) for item in error.errors()))) from error
 
 
 def to_yaml(config: Config) -> str:

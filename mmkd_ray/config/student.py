@@ -22,6 +22,9 @@ ArmName = Literal[
 ]
 
 
+FlipTargets = Literal["mask", "swap", "view", "keep"]
+
+
 class StudentConfig(Section):
     """The small vision model."""
 
@@ -64,7 +67,7 @@ class TrainConfig(Section):
     """Weight of the aspect loss (paper, eq. 4)."""
     teacher_temperature: PositiveFloat = 1
     """The teacher's answers are learnt as sigmoid(logit / temperature): above 1 softer, below 1 harder."""
-    flip_targets: Literal["mask", "swap", "view", "keep"] = "mask"
+    flip_targets: FlipTargets = "mask"
     """What is taught about an orientation-sensitive question on a mirrored image. `mask`: nothing. `swap`: the answer
     to its `mirror` question. `view`: what the teacher, asked about the mirrored image as well, says. `keep`: the
     answer about the unmirrored image, which is wrong (a control)."""

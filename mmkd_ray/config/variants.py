@@ -3,38 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mmkd_ray.errors import ConfigError
-
-if TYPE_CHECKING:
-    from mmkd_ray.config.root import Config
 
 _ACCEPTED = ("student.", "train.", "aspects.count", "study.arms")
 
 
-def variant_trees(config: Config) -> dict[str, dict[str, Any]]:
-    """The plain tree of each variant's configuration, by name; one without a name where there are none.
+def check_variants(variants: Mapping[str, Mapping[str, Any]]) -> None:
+    """Check that the variants of a study replace only what is one student's own matter.
 
     Raises:
-        ConfigError: a variant changes a key that is not one student's own matter.
+        ConfigError: one replaces another key.
     """
-    tree = config.model_dump(mode="json")
-    tree["study"]["variants"] = {}
-    if not config.study.variants:
-        return {"": tree}
-    for name, changes in config.study.variants.items():
-        _check_keys(changes, name)
-    return {name: replaced(tree, changes) for name, changes in config.study.variants.items()}
-
-
-def _check_keys(changes: Mapping[str, Any], name: str) -> None:
-    for path in changes:
-        if not path.startswith(_ACCEPTED):
-            raise ConfigError(
-                f"study.variants.{name}: got '{path}'; accepted are student.KEY, train.KEY, aspects.count and "
-                "study.arms, since a study shares its images and the teacher's answers"
-            )
+    for name, changes in variants.items():
+        for path in changes:
+            if not path.startswith(_ACCEPTED):
+                raise ConfigError(
+                    f"study.variants.{name}: got '{path}'; accepted are student.KEY, train.KEY, aspects.count and "
+                    "study.arms, since a study shares its images and the teacher's answers"
+                )
 
 
 def replaced(tree: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from mmkd_ray.config import Config, of_variants
 from mmkd_ray.errors import ArtifactError
 from mmkd_ray.evaluate.metrics import aspect_fidelity, per_class_accuracy, top_k_accuracy
 from mmkd_ray.evaluate.statistics import mean_and_std, paired_difference
-from mmkd_ray.extract.table import read_teacher_table
+from mmkd_ray.extract.table import TeacherTable, read_teacher_table
 from mmkd_ray.students.arms import BASELINE
 from mmkd_ray.train.cells import HISTORY, PREDICTIONS, Cell, distinct, trained_cells
 
@@ -40,20 +41,22 @@ def evaluate_study(config: Config, run: Run) -> dict[str, Any]:
     Raises:
         ArtifactError: a cell of the study has not been trained.
     """
-    cells = trained_cells(config, run)
-    measured = {cell.identity: _measure_cell(run, cell) for cell in distinct(cells)}
+    cells, configs = trained_cells(config, run), of_variants(config)
+    questions = {name: _questions(variant) for name, variant in configs.items()}
+    read = cache(partial(read_teacher_table, run))  # once for all cells with the same questions
+    measured = {cell.identity: _measure_cell(run, cell, read(questions[cell.variant])) for cell in distinct(cells)}
     variants = {
         name: _measure_variant(variant, [cell for cell in cells if cell.variant == name], measured)
-        for name, variant in of_variants(config).items()
+        for name, variant in configs.items()
     }
-    record, first = run.require(run.images, "images"), next(iter(variants.values()))
+    record, first = run.require(run.images, "images"), next(iter(variants))
     evaluation = {
         "classes": record["class_names"],
-        "questions": first["questions"],
+        "questions": list(questions[first]),
         "images": record["images"],
         "confidence": config.evaluate.confidence,
-        "arms": first["arms"],
-        "variants": {name: variant["arms"] for name, variant in variants.items() if name},
+        "arms": variants[first],
+        "variants": {name: arms for name, arms in variants.items() if name},
         "study": _study_identity(cells, config),
     }
     run.folder.write_json(EVALUATION, evaluation)
@@ -78,6 +81,10 @@ def _study_identity(cells: list[Cell], config: Config) -> str:
     return fingerprint(cells=[cell.identity for cell in cells], confidence=config.evaluate.confidence)
 
 
+def _questions(config: Config) -> tuple[str, ...]:
+    return tuple(aspect.question for aspect in load_aspects(config.aspects))
+
+
 def _measure_variant(config: Config, cells: list[Cell], measured: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """The arms of one variant, each compared with its baseline."""
     arms: dict[str, dict[str, Any]] = {}
@@ -88,7 +95,7 @@ def _measure_variant(config: Config, cells: list[Cell], measured: Mapping[str, d
         for arm, results in arms.items():
             if arm != BASELINE:
                 results.update(_differences(results, arms[BASELINE], config.evaluate.confidence))
-    return {"arms": arms, "questions": [aspect.question for aspect in load_aspects(config.aspects)]}
+    return arms
 
 
 def _measure_arm(cells: list[dict[str, Any]], config: Config) -> dict[str, Any]:
@@ -108,14 +115,13 @@ def _measure_arm(cells: list[dict[str, Any]], config: Config) -> dict[str, Any]:
     }
 
 
-def _measure_cell(run: Run, cell: Cell) -> dict[str, Any]:
+def _measure_cell(run: Run, cell: Cell, teacher: TeacherTable) -> dict[str, Any]:
     folder = cell.folder(run)
     record = run.require(folder, "train")
     table = folder.read_table(PREDICTIONS)
     test = _of_split(table, "test")
     shift_sets = sorted(set(table["split"].to_pylist()) - {"train", "val", "test"})
     val = _of_split(table, "val")
-    teacher = read_teacher_table(run, [aspect.question for aspect in load_aspects(cell.config.aspects)])
     return {
         "top1": top_k_accuracy(test["class_logits"], test["label"], k=1),
         "top5": top_k_accuracy(test["class_logits"], test["label"], k=5),

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Float32
 
-FlipTargets = Literal["mask", "swap", "view", "keep"]
+from mmkd_ray.config import FlipTargets
 
 
 def mirrored_targets(

@@ -22,12 +22,11 @@ from mmkd_ray.train.outcome import write_outcome
 STATE = "state.pt"
 
 
-def train_cell(cell: Cell, larger: Cell | None, classroom: Classroom, run: Run, monitor: Any) -> None:
+def train_cell(cell: Cell, classroom: Classroom, run: Run, monitor: Any) -> None:
     """Train one cell from its last checkpoint, if there is one, to its outcome on storage.
 
     Args:
-        cell: the cell.
-        larger: that of the larger student it learns from, if its arm does; finished.
+        cell: the cell; the larger student that it learns from, if its arm does, is finished.
         classroom: images and answers.
         run: where the outcome goes.
         monitor: told of epochs.
@@ -46,7 +45,7 @@ def train_cell(cell: Cell, larger: Cell | None, classroom: Classroom, run: Run, 
     trainer = StudentTrainer(
         model,
         student,
-        classroom.lesson(cell, larger),
+        classroom.lesson(cell),
         config.train,
         image_size=student_input(config.student).size,
         seed=cell.seed,

@@ -33,6 +33,8 @@ class Cell:
     identity: str
     config: Config
     """Of the variant."""
+    larger: Cell | None = None
+    """The larger student that it learns from, if its arm does."""
 
     def __str__(self) -> str:
         """Name for people."""
@@ -52,9 +54,12 @@ def list_cells(config: Config, run: Run) -> list[Cell]:
     images, teacher = require_images(config, run), require_teacher(config, run)
     cells = []
     for name, variant in of_variants(config).items():
-        identify = _Identities(variant, images, teacher)
+        larger = None
+        if any(ARMS[arm].uses_larger_student for arm in variant.study.arms):
+            larger = larger_student(variant, images, teacher)
+        identify = _Identities(variant, images, teacher, larger)
         cells += [
-            Cell(name, arm, seed, identify(arm, seed), variant)
+            Cell(name, arm, seed, identify(arm, seed), variant, larger if ARMS[arm].uses_larger_student else None)
             for seed in variant.study.seeds
             for arm in variant.study.arms
         ]
@@ -74,12 +79,9 @@ def larger_student(config: Config, images: Mapping[str, Any], teacher: Mapping[s
     return Cell("kd teacher", BASELINE, seed, _Identities(own, images, teacher)(BASELINE, seed), own)
 
 
-def larger_students(cells: list[Cell], run: Run, config: Config) -> list[Cell]:
+def larger_students(cells: list[Cell]) -> list[Cell]:
     """The cells that must be trained before these can be."""
-    images, teacher = require_images(config, run), require_teacher(config, run)
-    return distinct(
-        [larger_student(cell.config, images, teacher) for cell in cells if ARMS[cell.arm].uses_larger_student]
-    )
+    return distinct([cell.larger for cell in cells if cell.larger])
 
 
 def trained_cells(config: Config, run: Run) -> list[Cell]:
@@ -97,8 +99,10 @@ def trained_cells(config: Config, run: Run) -> list[Cell]:
 class _Identities:
     """What decides a student of one variant: all of the recipe that its arm depends on, and nothing else."""
 
-    def __init__(self, config: Config, images: Mapping[str, Any], teacher: Mapping[str, Any]) -> None:
-        self._config, self._images, self._teacher = config, images, teacher
+    def __init__(
+        self, config: Config, images: Mapping[str, Any], teacher: Mapping[str, Any], larger: Cell | None = None
+    ) -> None:
+        self._config, self._teacher, self._larger = config, teacher, larger
         aspects = load_aspects(config.aspects)
         self._shared = {
             "student": _student_facts(config.student),
@@ -134,8 +138,8 @@ class _Identities:
                 answers = self._teacher["asked"] | {"questions": study.class_question}
                 return {"weight": distilled["kd_weight"], "answers": answers}
             case _:
-                larger = larger_student(self._config, self._images, self._teacher)
-                return {**distilled, "larger_student": larger.identity}
+                assert self._larger is not None, "given for every variant with such an arm"
+                return {**distilled, "larger_student": self._larger.identity}
 
 
 def _student_facts(student: StudentConfig) -> dict[str, Any]:

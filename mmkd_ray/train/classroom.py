@@ -50,13 +50,8 @@ class Classroom:
         """The questions of a variant."""
         return self._aspects[: config.aspects.count]
 
-    def lesson(self, cell: Cell, larger: Cell | None = None) -> Lesson:
-        """What the student of a cell is taught.
-
-        Args:
-            cell: the cell.
-            larger: that of the larger student it learns from, if its arm does; finished.
-        """
+    def lesson(self, cell: Cell) -> Lesson:
+        """What the student of a cell is taught; the larger student that it learns from, if it does, is finished."""
         config, arm = cell.config, ARMS[cell.arm]
         train = self._train_pixels(config)
         targets_NQ, of_mirrored_NQ = self._aspect_targets(cell, train)
@@ -67,7 +62,7 @@ class Classroom:
             mirrored_targets_NQ=of_mirrored_NQ,
             aspect_weights_Q=torch.tensor([aspect.weight for aspect in self.aspects(config)]),
             class_targets_NC=self._class_targets(config, train) if arm.classes == "zero_shot" else None,
-            larger_student=self._trained(larger) if larger else None,
+            larger_student=self._trained(cell.larger) if cell.larger else None,
             decoupled=arm.classes == "dkd",
             label_smoothing=config.study.label_smoothing if arm.classes == "smoothed" else config.train.label_smoothing,
         )

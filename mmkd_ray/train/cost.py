@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config, ImportedTeacher, of_variants
-from mmkd_ray.data.table import open_source, settings_identity
+from mmkd_ray.data.table import open_source, require_images
 from mmkd_ray.errors import ArtifactError, DataError
 from mmkd_ray.extract.identity import SPLITS
 from mmkd_ray.extract.questions import questions_to_ask
@@ -19,19 +21,16 @@ def describe_study(config: Config, run: Run, *, seconds_per_epoch: float | None 
         run: where it would be stored; what is finished there counts as done.
         seconds_per_epoch: of one student; as measured by the finished students of the run if unset.
     """
-    images = _images(config, run)
-    return [
-        *_students(config, run, seconds_per_epoch),
-        *([_images_line(images)] if isinstance(images, dict) else [f"images    not in reach: {images}"]),
-        _answers_line(config, run, images if isinstance(images, dict) else None),
-    ]
+    counts, class_names, line = _images(config, run)
+    return [*_students(config, run, seconds_per_epoch), line, _answers_line(config, counts, class_names)]
 
 
 def _students(config: Config, run: Run, seconds_per_epoch: float | None) -> list[str]:
-    lines, total = [], 0
+    lines, total, epochs = [], 0, 0
     for name, variant in of_variants(config).items():
         study = variant.study
-        total += len(study.arms) * len(study.seeds)
+        students_here = len(study.arms) * len(study.seeds)
+        total, epochs = total + students_here, epochs + students_here * variant.train.epochs
         lines.append(
             f"variant   {name or 'the only one'}: {variant.student.model}, {variant.train.epochs} epochs of batch "
             f"{variant.train.batch_size}; {len(study.arms)} arms ({', '.join(study.arms)}) x {len(study.seeds)} seeds"
@@ -39,12 +38,8 @@ def _students(config: Config, run: Run, seconds_per_epoch: float | None) -> list
     try:
         cells = list_cells(config, run)
     except ArtifactError:
-        epochs = sum(
-            len(variant.study.arms) * len(variant.study.seeds) * variant.train.epochs
-            for variant in of_variants(config).values()
-        )
         return [*lines, f"students  {total}, none trained", *_time(config, epochs, seconds_per_epoch)]
-    students = distinct([*larger_students(cells, run, config), *cells])
+    students = distinct([*larger_students(cells), *cells])
     done = [cell for cell in students if cell.folder(run).finished(cell.identity)]
     epochs = sum(cell.config.train.epochs for cell in students) - sum(cell.config.train.epochs for cell in done)
     if done and seconds_per_epoch is None:
@@ -70,27 +65,25 @@ def _time(config: Config, epochs: int, seconds_per_epoch: float | None) -> list[
     return [f"training  {rate}: {spent}; {hours / lanes:,.2f} h with {at_a_time}"]
 
 
-def _images(config: Config, run: Run) -> dict[str, int] | str:
-    """Images by split from the image table; from the source, all of them; or why neither is in reach."""
-    record = run.images.record()
-    if record and record["settings"] == settings_identity(config):
-        return record["images"]
+def _images(config: Config, run: Run) -> tuple[dict[str, int], Sequence[str], str]:
+    """Images by split, or all of them together if there is no image table yet; names of classes; the line about it."""
     try:
-        return {"in all splits": len(open_source(config))}
-    except DataError as error:
-        return str(error)
+        record = require_images(config, run)
+        counts, class_names = record["images"], record["class_names"]
+    except ArtifactError:
+        try:
+            source = open_source(config)
+        except DataError as error:
+            return {}, [], f"images    not in reach: {error}"
+        counts, class_names = {"in all splits": len(source)}, source.class_names
+    return counts, class_names, f"images    {', '.join(f'{count:,} {split}' for split, count in counts.items())}"
 
 
-def _images_line(images: dict[str, int]) -> str:
-    return f"images    {', '.join(f'{count:,} {split}' for split, count in images.items())}"
-
-
-def _answers_line(config: Config, run: Run, images: dict[str, int] | None) -> str:
-    record = run.images.record()
-    questions = len(questions_to_ask(config, record["class_names"] if record else []))
+def _answers_line(config: Config, counts: dict[str, int], class_names: Sequence[str]) -> str:
+    questions = len(questions_to_ask(config, class_names))
     if isinstance(config.teacher, ImportedTeacher):
         return f"teacher   answers to {questions} questions are imported"
-    asked = sum((images or {}).get(split, 0) for split in SPLITS)
+    asked = sum(counts.get(split, 0) for split in SPLITS)
     if not asked:
         return f"teacher   {questions} questions about every training and validation image"
     return f"teacher   {asked:,} images x {questions} questions = {asked * questions:,} answers; `mmkd plan` says more"

@@ -39,7 +39,7 @@ def run_study(config: Config, run: Run, progress: ProgressCallback) -> list[Cell
         ClusterError: the cluster cannot hold the workers asked for.
     """
     cells = list_cells(config, run)
-    first = larger_students(cells, run, config)
+    first = larger_students(cells)
     identity = fingerprint(cells=[cell.identity for cell in cells])
     students = distinct([*first, *cells])
     to_do = [cell for cell in students if not cell.folder(run).finished(cell.identity)]
@@ -94,18 +94,12 @@ def _lanes(config: Config, run: Run, phase: str, cells: list[Cell], monitor: Any
         "cpus": cluster.cpus_per_train_worker,
         "monitor": monitor,
     }
-    larger = {cell.identity: _larger(cell, run) for cell in to_do}
+    waiting = {cell.identity for cell in to_do}
     return [
-        _lane(config, run, name, {**setup, "cells": [(cell, larger.get(cell.identity)) for cell in mine]})
+        _lane(config, run, name, {**setup, "cells": mine})
         for name, mine in dealt.items()
-        if any(cell.identity in larger for cell in mine)
+        if any(cell.identity in waiting for cell in mine)
     ]
-
-
-def _larger(cell: Cell, run: Run) -> Cell | None:
-    """The larger student that a cell learns from."""
-    found = larger_students([cell], run, cell.config)
-    return found[0] if found else None
 
 
 def _lane(config: Config, run: Run, name: str, setup: dict[str, Any]) -> TorchTrainer:

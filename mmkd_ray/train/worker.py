@@ -18,14 +18,13 @@ def train_cells(setup: dict[str, Any]) -> str | None:
     """The train function of a `TorchTrainer`.
 
     Args:
-        setup: `run` (Run), `cells` (pairs of a Cell and that of the larger student it learns from, or None),
-            `aspects` (all of the study's: a file of questions need not be on this node), `cpus` (of this worker),
-            `monitor` (of epochs).
+        setup: `run` (Run), `cells` (list of Cell), `aspects` (all of the study's: a file of questions need not be on
+            this node), `cpus` (of this worker), `monitor` (of epochs).
 
     Returns:
         None, or the message of an error that a restart cannot mend: raised, it would be tried again for minutes.
     """
-    prepare_process(offline=not any(cell.config.student.pretrained is True for cell, _ in setup["cells"]))
+    prepare_process(offline=not any(cell.config.student.pretrained is True for cell in setup["cells"]))
     try:
         _train(setup)
     except MmkdError as error:
@@ -44,6 +43,6 @@ def _train(setup: dict[str, Any]) -> None:
     torch.set_num_threads(setup["cpus"])
     run = setup["run"]
     classroom = Classroom(run, setup["aspects"])
-    for cell, larger in setup["cells"]:
+    for cell in setup["cells"]:
         if not cell.folder(run).finished(cell.identity):
-            train_cell(cell, larger, classroom, run, setup["monitor"])
+            train_cell(cell, classroom, run, setup["monitor"])

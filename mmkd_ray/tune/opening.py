@@ -41,9 +41,9 @@ class Search:
         return fingerprint(**self.decides)
 
     @property
-    def finished(self) -> bool:
-        """Whether it has been done already."""
-        return self.run.tune.finished(self.identity) is not None
+    def finished(self) -> dict[str, Any] | None:
+        """Its record, if it has been done already."""
+        return self.run.tune.finished(self.identity)
 
 
 def open_search(config: Config, run: Run, *, resume: bool = False) -> Search:

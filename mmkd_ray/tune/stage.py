@@ -41,7 +41,7 @@ def run_search(search: Search, progress: ProgressCallback) -> dict[str, Any]:
         ClusterError: the cluster cannot hold the trials that are asked for at a time.
     """
     config, folder = search.config, search.run.tune
-    if record := folder.finished(search.identity):
+    if record := search.finished:
         return record
     total = trial_count(config.tune)
     with shown(progress, total), _own_interrupt():
@@ -56,7 +56,7 @@ def run_search(search: Search, progress: ProgressCallback) -> dict[str, Any]:
             folder.write_bytes(name, chart.encode())
     _delete_states(folder.child(RAY))
     folder.finish(search.identity, **facts(config, table))
-    return folder.finished(search.identity) or {}
+    return search.finished or {}
 
 
 def _tuner(search: Search) -> Any:

@@ -28,7 +28,7 @@ class Trial:
         """
         self._epochs = config.train.epochs
         self._trainers = [
-            _trainer(Cell("", config.tune.arm, seed, "", config), larger, classroom, device)
+            _trainer(Cell("", config.tune.arm, seed, "", config, larger), classroom, device)
             for seed in config.tune.seeds
         ]
 
@@ -71,12 +71,12 @@ class Trial:
             trainer.load_state_dict(own)
 
 
-def _trainer(cell: Cell, larger: Cell | None, classroom: Classroom, device: torch.device) -> StudentTrainer:
+def _trainer(cell: Cell, classroom: Classroom, device: torch.device) -> StudentTrainer:
     student = classroom.new_student(cell).to(device)
     return StudentTrainer(
         student,
         student,
-        classroom.lesson(cell, larger),
+        classroom.lesson(cell),
         cell.config.train,
         image_size=student_input(cell.config.student).size,
         seed=cell.seed,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,12 +14,11 @@ from PIL import Image
 
 from mmkd_ray import schema
 from mmkd_ray.artifacts import Folder, Run, open_run
-from mmkd_ray.aspects.questions import Aspect
 from mmkd_ray.config import Config, validate
-from mmkd_ray.data.table import settings_identity
 from mmkd_ray.evaluate.stage import evaluate_study, summarise_arms
 from mmkd_ray.extract.identity import what_is_asked
 from mmkd_ray.train.cells import Cell, list_cells
+from tests.unit.tables import image_row, write_answers, write_image_table
 
 SPLITS = ("train", "val", "test")
 
@@ -109,35 +106,15 @@ def image_rows(plan: Plan) -> list[dict[str, Any]]:
         for label, name in enumerate(plan.classes):
             for number in range(plan.images_per_class):
                 image = png(rng, plan.image_side)
-                rows.append(
-                    {
-                        "image_id": f"{split}/{name}/{number}.png",
-                        "image": image,
-                        "sha256": hashlib.sha256(image).hexdigest(),
-                        "label": label,
-                        "class_name": name,
-                        "split": split,
-                    }
-                )
+                row = image_row(f"{split}/{name}/{number}.png", image, label=label, class_name=name, split=split)
+                rows.append(row)
     return rows
 
 
 def write_images(config: Config, run: Run, rows: list[dict], plan: Plan) -> None:
-    counts = Counter(row["split"] for row in rows)
-    for split in counts:
-        table = pa.Table.from_pylist([row for row in rows if row["split"] == split], schema=schema.IMAGES)
-        run.images.child("table", split).write_table("part-00000.parquet", table)
     bad = [{"path": path, "reason": reason} for path, reason in plan.quarantined]
     run.images.write_table("quarantine.parquet", pa.Table.from_pylist(bad, schema=schema.QUARANTINE))
-    settings = settings_identity(config)
-    run.images.finish(
-        "images",
-        settings=settings,
-        images=dict(counts),
-        class_names=list(plan.classes),
-        quarantined=len(bad),
-        digest="d",
-    )
+    write_image_table(config, run, rows, plan.classes, quarantined=len(bad))
 
 
 def write_teacher(config: Config, run: Run, images: list[dict], plan: Plan) -> None:
@@ -146,20 +123,9 @@ def write_teacher(config: Config, run: Run, images: list[dict], plan: Plan) -> N
     p_yes = rng.uniform(0.02, 0.98, (len(asked), len(plan.questions)))
     if plan.constant_teacher:
         p_yes = p_yes * 0.4
-    table = pa.table(
-        {
-            "image_id": [row["image_id"] for row in asked],
-            "sha256": [row["sha256"] for row in asked],
-            "log_p_yes": fixed(np.log(p_yes * 0.97)),
-            "log_p_no": fixed(np.log((1 - p_yes) * 0.97)),
-        },
-        schema=schema.teacher(len(plan.questions)),
-    )
-    run.teacher.child("table").write_table("part-00000.parquet", table)
-    aspects = [Aspect(question) for question in plan.questions]
-    run.teacher.write_json("questions.json", [{"question": aspect.question} for aspect in aspects])
+    write_answers(run, asked, plan.questions, p_yes, mass=0.97)
     asked = what_is_asked(config, run.images.record())
-    run.teacher.finish("teacher", asked=asked, ledger={"questions": len(aspects)})
+    run.teacher.finish("teacher", asked=asked, ledger={"questions": len(plan.questions)})
 
 
 def write_cell(cell: Cell, folder: Folder, images: list[dict], plan: Plan) -> None:

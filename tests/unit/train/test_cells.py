@@ -112,7 +112,7 @@ def test_untrained_and_stale_students_are_refused(make, run):
 
 
 def larger(config, run):
-    return larger_students(list_cells(config, run), run, config)
+    return larger_students(list_cells(config, run))
 
 
 KD = {"arms": ["ce", "kd", "makd"], "seeds": [0, 1], "kd_teacher": {"model": "resnet50"}}

@@ -121,11 +121,11 @@ def test_a_larger_student_is_read_from_its_cell(made):
         update={"study": cell.config.study.model_copy(update={"arms": ("kd",), "kd_teacher": cell.config.student})}
     )
     (pupil,) = list_cells(learner, run)
-    (larger,) = larger_students([pupil], run, learner)
+    (larger,) = larger_students([pupil])
     student = classroom.new_student(larger)
     trainer = StudentTrainer(student, student, classroom.lesson(larger), larger.config.train, image_size=16, seed=0)
     write_outcome(larger, larger.folder(run), student, classroom.held_out(larger.config), best_epoch=0, trainer=trainer)
-    read = classroom.lesson(pupil, larger).larger_student
+    read = classroom.lesson(pupil).larger_student
     assert not read.training
     assert not any(weight.requires_grad for weight in read.parameters())
     for key, weight in student.state_dict().items():

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import yaml
 from PIL import Image
 
-from mmkd_ray import schema
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config, validate
-from mmkd_ray.data.table import settings_identity
 from mmkd_ray.extract.identity import teacher_facts
+from tests.unit.tables import image_row, write_answers, write_image_table
 
 CLASSES = ("blue", "green", "red")
 QUESTIONS = tuple(f"Is it as it is said in sentence {number}?" for number in range(8))
@@ -44,7 +41,7 @@ def make(root: Path, run: Run, *, asked: int = len(QUESTIONS), **sections: Any) 
         }
     )
     rows = _rows()
-    _write_images(config, run, rows)
+    write_image_table(config, run, rows, CLASSES)
     _write_teacher(config, run, [row for row in rows if row["split"] != "test"], QUESTIONS[:asked])
     return config
 
@@ -56,16 +53,8 @@ def _rows() -> list[dict[str, Any]]:
         for label, name in enumerate(CLASSES):
             for number in range(count):
                 image = b"no image at all" if split == "test" else _picture(rng, label)
-                rows.append(
-                    {
-                        "image_id": f"{split}/{name}/{number}.png",
-                        "image": image,
-                        "sha256": hashlib.sha256(image).hexdigest(),
-                        "label": label,
-                        "class_name": name,
-                        "split": split,
-                    }
-                )
+                row = image_row(f"{split}/{name}/{number}.png", image, label=label, class_name=name, split=split)
+                rows.append(row)
     return rows
 
 
@@ -77,34 +66,9 @@ def _picture(rng: np.random.Generator, label: int) -> bytes:
     return stream.getvalue()
 
 
-def _write_images(config: Config, run: Run, rows: list[dict[str, Any]]) -> None:
-    counts = {split: sum(row["split"] == split for row in rows) for split in ("train", "val", "test")}
-    for split in counts:
-        table = pa.Table.from_pylist([row for row in rows if row["split"] == split], schema=schema.IMAGES)
-        run.images.child("table", split).write_table("part-00000.parquet", table)
-    run.images.finish(
-        "images",
-        settings=settings_identity(config),
-        images=counts,
-        class_names=list(CLASSES),
-        quarantined=0,
-        digest="d",
-    )
-
-
 def _write_teacher(config: Config, run: Run, rows: list[dict[str, Any]], questions: tuple[str, ...]) -> None:
     rng = np.random.default_rng(1)
     p_yes = rng.uniform(0.02, 0.98, (len(rows), len(questions)))
-    table = pa.table(
-        {
-            "image_id": [row["image_id"] for row in rows],
-            "sha256": [row["sha256"] for row in rows],
-            "log_p_yes": schema.fixed_size_rows(np.log(p_yes)),
-            "log_p_no": schema.fixed_size_rows(np.log(1 - p_yes)),
-        },
-        schema=schema.teacher(len(questions)),
-    )
-    run.teacher.child("table").write_table("part-00000.parquet", table)
-    run.teacher.write_json("questions.json", [{"question": question} for question in questions])
+    write_answers(run, rows, questions, p_yes)
     asked = {"images": "d", "teacher": teacher_facts(config.teacher), "questions": list(questions)}
     run.teacher.finish("teacher", asked=asked, ledger={"questions": len(questions)})

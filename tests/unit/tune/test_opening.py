@@ -50,12 +50,17 @@ def test_an_interrupted_search_is_only_continued_when_it_is_said(tmp_path, run):
     assert not open_search(config, run, resume=True).finished
 
 
-@pytest.mark.parametrize("resume", [False, True])
-def test_another_search_is_neither_continued_nor_overwritten(tmp_path, run, resume):
-    config = make(tmp_path, run)
+def finish(config, run):
+    """A search that has been done."""
     search = open_search(config, run)
     begin(search)
     run.tune.finish(search.identity)
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_another_search_is_neither_continued_nor_overwritten(tmp_path, run, resume):
+    config = make(tmp_path, run)
+    finish(config, run)
     with pytest.raises(
         ArtifactError, match=r"holds another search: train\.epochs was 4 and is 5; set it back, or move"
     ):
@@ -67,9 +72,7 @@ def test_another_search_is_neither_continued_nor_overwritten(tmp_path, run, resu
 @pytest.mark.parametrize("resume", [False, True])
 def test_a_finished_search_is_found_wherever_it_ran(tmp_path, run, resume):
     config = make(tmp_path, run)
-    search = open_search(config, run)
-    begin(search)
-    run.tune.finish(search.identity)
+    finish(config, run)
     assert open_search(config, run, resume=resume).finished
     elsewhere = changed(changed(config, "tune", concurrency=7), "cluster", cpus_per_train_worker=2)
     assert open_search(elsewhere, run, resume=resume).finished

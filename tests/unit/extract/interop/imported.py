@@ -6,14 +6,12 @@ import hashlib
 import json
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 import yaml
 
-from mmkd_ray import schema
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config, validate
-from mmkd_ray.data.table import settings_identity
+from tests.unit.tables import image_row, write_image_table
 
 FLOWERS = Path(__file__).parents[5] / "shared" / "data" / "internvl2_flowers102"
 QUESTIONS = ("Is it red?", "Is it blue?")
@@ -37,28 +35,13 @@ def config_for(root: Path, questions=QUESTIONS, *, teacher=None, images="nowhere
 
 def write_images(config: Config, run: Run, **ids_by_split) -> None:
     """An image table of images that are never looked at."""
-    for split, ids in ids_by_split.items():
-        rows = [
-            {
-                "image_id": image_id,
-                "image": image_id.encode(),
-                "sha256": hashlib.sha256(image_id.encode()).hexdigest(),
-                "label": row % 2,
-                "class_name": "ab"[row % 2],
-                "split": split,
-            }
-            for row, image_id in enumerate(ids)
-        ]
-        table = pa.Table.from_pylist(rows, schema=schema.IMAGES)
-        run.images.child("table", split).write_table("part-00000.parquet", table)
-    run.images.finish(
-        "images",
-        settings=settings_identity(config),
-        images={split: len(ids) for split, ids in ids_by_split.items()},
-        class_names=["a", "b"],
-        quarantined=0,
-        digest=hashlib.sha256(repr(ids_by_split).encode()).hexdigest(),
-    )
+    rows = [
+        image_row(image_id, image_id.encode(), label=row % 2, class_name="ab"[row % 2], split=split)
+        for split, ids in ids_by_split.items()
+        for row, image_id in enumerate(ids)
+    ]
+    digest = hashlib.sha256(repr(ids_by_split).encode()).hexdigest()
+    write_image_table(config, run, rows, "ab", digest=digest)
 
 
 def write_file(root: Path, content, name="p_yes.json") -> str:
