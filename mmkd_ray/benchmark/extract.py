@@ -32,7 +32,7 @@ from mmkd_ray.extract.verify import verify
 
 _BLOCK = 32
 """Tokens of a block of the prefix cache: only whole ones are shared."""
-_IMAGES, _QUICK_IMAGES = (1_000, 20_000), (500, 10_000)
+_IMAGES, _QUICK_IMAGES = (1_000, 20_000), (400, 8_000)
 """Few and many, for the memory."""
 _GPU_IMAGES_PER_S = 20
 """A stated GPU: images a second at 50 questions (an 8 B model with 256 image tokens on a recent data-centre GPU is of
@@ -96,7 +96,7 @@ def _compare(bench: Bench, workload: Workload, count: int) -> dict[str, float]:
         slow = in_own_process(rivals.hf_loop, teacher, images, texts, workload.pairs_one_by_one, bench.repetitions)
         numbers["hf_loop"] = bench.add(f"{label}: one Hugging Face `generate` a pair, {cores} cores", slow)
     if count == 50 and (not bench.quick or workload.model == "fieldguide"):
-        some = images[: max(4, len(images) // 4)]
+        some = images[: max(4, len(images) // (8 if bench.quick else 4))]
         other = in_own_process(rivals.ray_data_llm, teacher, extract, some, texts, bench.repetitions)
         numbers["ray_data_llm"] = bench.add(f"{label}: `ray.data.llm`, {cores} engines", other)
     return numbers
