@@ -151,6 +151,16 @@ class Run:
         return self.folder.child("images")
 
     @property
+    def aspects(self) -> Folder:
+        """The questions: what an LLM said, what was accepted, `aspects.yaml`, the record of their selection."""
+        return self.folder.child("aspects")
+
+    @property
+    def evidence(self) -> Folder:
+        """What questions are worth: their scores on a pilot sample, a page, and the audit."""
+        return self.folder.child("evidence")
+
+    @property
     def teacher(self) -> Folder:
         """The teacher table: `table/*.parquet`, `questions.json`, `quarantine.parquet`, the record."""
         return self.folder.child("teacher")

@@ -24,10 +24,15 @@ from mmkd_ray.errors import ArtifactError, mmkd_cause
 _STAGES = {
     "run": "everything, from images to the report",
     "images": "make the image table",
+    "aspects": "propose and select the questions, by an LLM or by evidence",
     "extract": "ask the teacher every question about every image",
     "train": "train the students of the study",
     "evaluate": "measure and compare the students",
     "report": "write summary.json and the HTML report",
+}
+_ABOUT_QUESTIONS = {
+    "aspects score": "what each question is worth, from the teacher's answers about a small sample of the images",
+    "aspects audit": "how often the teacher is right, where true attributes of the images are known",
 }
 
 
@@ -73,6 +78,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_config(command)
     command.add_argument("--resume", action="store_true", help="continue a search that was interrupted")
     command.set_defaults(call=_run_stage, stage="tune")
+    for stage, what in _ABOUT_QUESTIONS.items():
+        command = commands.add_parser(stage, help=what, description=what)
+        _add_config(command)
+        command.add_argument("--stored", action="store_true", help="from the stored teacher table: ask nothing")
+        command.set_defaults(call=_run_stage, stage=stage)
+    command.add_argument("--mapping", metavar="FILE", help="for CUB-200: YAML of {question: attribute}")
     command = commands.add_parser("verify", help="prove that a run's teacher table is complete")
     command.add_argument("run", metavar="RUN", help="folder or URI of a run, e.g. runs/quickstart")
     command.set_defaults(call=_verify)
@@ -101,7 +112,10 @@ def _parser() -> argparse.ArgumentParser:
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The arguments; overrides may also follow an option, which Python 3.11's argparse does not see."""
     parser = _parser()
-    arguments, rest = parser.parse_known_args(argv)
+    given = list(sys.argv[1:] if argv is None else argv)
+    if " ".join(given[:2]) in _ABOUT_QUESTIONS:
+        given[:2] = [" ".join(given[:2])]
+    arguments, rest = parser.parse_known_args(given)
     if rest and ("overrides" not in arguments or any(text.startswith("-") for text in rest)):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if rest:
@@ -167,7 +181,7 @@ def _write_sheet(arguments: argparse.Namespace) -> int:
 def _run_stage(arguments: argparse.Namespace) -> int:
     config = load(arguments.config, arguments.overrides)
     run = open_run(_storage(config), config.name)
-    log = _log_file(run, arguments.stage)
+    log = _log_file(run, arguments.stage.replace(" ", "-"))
     with quiet_output(log) as console:
         console.say(f"mmkd_ray {__version__}  {arguments.stage} {arguments.config}")
         console.say(f"run       {run.folder.uri}\nlogs      {log}")
@@ -189,17 +203,24 @@ def _stage_function(arguments: argparse.Namespace, config: Config) -> Callable[[
     from mmkd_ray.cluster.environment import prepare_process  # noqa: PLC0415
     from mmkd_ray.extract.checkpoint import needs_hub  # noqa: PLC0415
 
-    prepare_process(offline=not needs_hub(config.teacher) and not config.student.pretrained)
+    proposing = getattr(config.aspects, "llm", None)
+    hub = needs_hub(config.teacher) or (proposing is not None and needs_hub(proposing))
+    prepare_process(offline=not hub and not config.student.pretrained)
     from mmkd_ray import pipeline  # noqa: PLC0415 (imports ray and torch: seconds)
 
-    if arguments.stage == "plan":
-        return partial(pipeline.plan, answers_per_second=arguments.answers_per_second)
-    if arguments.stage == "study":
-        if arguments.dry_run:
-            return partial(pipeline.dry_run, seconds_per_epoch=arguments.seconds_per_epoch)
-        return pipeline.run_all
-    if arguments.stage == "tune":
-        return partial(pipeline.tune, resume=arguments.resume)
+    with_options: dict[str, Callable[[], Callable[[Config, Run, Console], None]]] = {
+        "plan": lambda: partial(pipeline.plan, answers_per_second=arguments.answers_per_second),
+        "study": lambda: (
+            partial(pipeline.dry_run, seconds_per_epoch=arguments.seconds_per_epoch)
+            if arguments.dry_run
+            else pipeline.run_all
+        ),
+        "tune": lambda: partial(pipeline.tune, resume=arguments.resume),
+        "aspects score": lambda: partial(pipeline.score, stored=arguments.stored),
+        "aspects audit": lambda: partial(pipeline.audit, stored=arguments.stored, mapping=arguments.mapping),
+    }
+    if arguments.stage in with_options:
+        return with_options[arguments.stage]()
     return pipeline.STAGES[arguments.stage]
 
 

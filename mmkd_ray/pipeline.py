@@ -8,16 +8,25 @@ from contextlib import contextmanager
 from typing import Any
 
 from mmkd_ray.artifacts import Folder, Run
-from mmkd_ray.aspects.questions import load_aspects
+from mmkd_ray.aspects.questions import FILE, load_aspects
 from mmkd_ray.cluster.connection import check_reachable, connect
 from mmkd_ray.config import Config, to_yaml
 from mmkd_ray.console import Console
 from mmkd_ray.data.table import build_image_table
 from mmkd_ray.evaluate.stage import evaluate_study, read_evaluation
+from mmkd_ray.evidence.stage import (
+    audit_teacher,
+    needs_cluster,
+    score_aspects,
+    select_aspects,
+    summary_line,
+)
+from mmkd_ray.evidence.tables import SCORES, audit_table, score_table
 from mmkd_ray.extract.checkpoint import check_teacher, describe_teacher
 from mmkd_ray.extract.cost import describe_cost
 from mmkd_ray.extract.ledger import Ledger
 from mmkd_ray.extract.stage import ask_teacher, mean_answer_mass
+from mmkd_ray.report.evidence import write_page
 from mmkd_ray.report.stage import write_report
 from mmkd_ray.students.model import check_student
 from mmkd_ray.summary import SUMMARY, result_table, write_summary
@@ -36,6 +45,8 @@ def run_all(config: Config, run: Run, console: Console) -> None:
     make_images(config, run, console)
     with connect(config.cluster) as cluster:
         console.say(f"cluster   {cluster}")
+        if config.aspects.select != "file":
+            select_questions(config, run, console)
         extract(config, run, console)
         train(config, run, console)
     evaluate(config, run, console)
@@ -45,13 +56,13 @@ def run_all(config: Config, run: Run, console: Console) -> None:
 def check(config: Config, run: Run, console: Console) -> None:
     """Find what would stop a later stage now, before anything slow begins."""
     with _stage("check", "", None, run, console) as (_, remark):
-        aspects = load_aspects(config.aspects)
+        questions = f"questions by {config.aspects.select}"
+        if config.aspects.select == "file":
+            questions = f"{len(load_aspects(config, run))} questions"
         check_teacher(config.teacher)
         check_student(config.student)
         check_reachable(config.cluster)
-        remark.append(
-            f"{len(aspects)} questions, teacher {describe_teacher(config.teacher)}, student {config.student.model}"
-        )
+        remark.append(f"{questions}, teacher {describe_teacher(config.teacher)}, student {config.student.model}")
 
 
 def make_images(config: Config, run: Run, console: Console) -> None:
@@ -62,6 +73,51 @@ def make_images(config: Config, run: Run, console: Console) -> None:
         remark.append(f"{len(record['class_names'])} classes; {splits}")
         if record["quarantined"]:
             remark.append(f"{record['quarantined']} unreadable, listed in {run.images.uri}/quarantine.parquet")
+
+
+def select_questions(config: Config, run: Run, console: Console) -> None:
+    """Between the two: an LLM, or the evidence of a pilot, selects the questions; needs a cluster for some of that."""
+    with _stage("aspects", "images", run.aspects, run, console, rated="answers") as (progress, remark):
+        record = select_aspects(config, run, progress)
+        remark.append(f"{record['selected']} of {record['proposed']} questions, {record['rejected']} rejected")
+        remark.append(f"{run.aspects.uri}/{FILE}")
+    if run.evidence.exists(SCORES):
+        console.say(f"page      {write_page(config, run)}")
+
+
+def aspects(config: Config, run: Run, console: Console) -> None:
+    """Propose and select questions, as a command of its own."""
+    make_images(config, run, console)
+    with _cluster_if(needs_cluster(config), config, console):
+        select_questions(config, run, console)
+    chosen = load_aspects(config, run)
+    console.say("\n" + "\n".join(f"{rank:>4}  {one.question}" for rank, one in enumerate(chosen, start=1)))
+
+
+def score(config: Config, run: Run, console: Console, *, stored: bool = False) -> None:
+    """What the candidate questions are worth, by the teacher's answers on a pilot sample."""
+    make_images(config, run, console)
+    with (
+        _cluster_if(not stored and config.teacher.kind != "imported", config, console),
+        _stage("score", "images", None, run, console, rated="answers") as (progress, remark),
+    ):
+        scores = score_aspects(config, run, progress, stored=stored)
+        remark.append(summary_line(scores))
+    console.say(f"\n{score_table(scores)}\n\npage: {write_page(config, run)}")
+
+
+def audit(config: Config, run: Run, console: Console, *, stored: bool = False, mapping: str | None = None) -> None:
+    """How often the teacher is right, where the data set says what is truly to be seen."""
+    make_images(config, run, console)
+    with (
+        _cluster_if(not stored and config.teacher.kind != "imported", config, console),
+        _stage("audit", "images", None, run, console, rated="answers") as (progress, remark),
+    ):
+        table = audit_teacher(config, run, progress, mapping=mapping, stored=stored)
+        remark.append(f"{table.num_rows} questions with a known truth")
+    console.say(f"\n{audit_table(table.to_pylist())}")
+    if run.evidence.exists(SCORES):
+        console.say(f"\npage: {write_page(config, run)}")
 
 
 def extract(config: Config, run: Run, console: Console) -> None:
@@ -160,6 +216,16 @@ def _connected(stage: Callable[[Config, Run, Console], None]) -> Callable[[Confi
     return with_cluster
 
 
+@contextmanager
+def _cluster_if(needed: bool, config: Config, console: Console) -> Iterator[None]:
+    if not needed:
+        yield
+        return
+    with connect(config.cluster) as cluster:
+        console.say(f"cluster   {cluster}")
+        yield
+
+
 def _seconds(run: Run) -> dict[str, float]:
     return run.folder.read_json(SECONDS) if run.folder.exists(SECONDS) else {}
 
@@ -167,6 +233,7 @@ def _seconds(run: Run) -> dict[str, float]:
 STAGES: dict[str, Callable[[Config, Run, Console], None]] = {
     "run": run_all,
     "images": make_images,
+    "aspects": aspects,
     "extract": _connected(extract),
     "train": _connected(train),
     "evaluate": evaluate,

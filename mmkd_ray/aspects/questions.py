@@ -1,14 +1,36 @@
-"""The questions of a run: read from where the configuration says, checked, in their order."""
+"""The questions of a run: from where the configuration says, checked, in their order."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import yaml
+
 from mmkd_ray import fieldguide
-from mmkd_ray.config import FieldGuideAspects, FileAspects, load_yaml
-from mmkd_ray.errors import AspectError
+from mmkd_ray.artifacts import Run, fingerprint
+from mmkd_ray.aspects.wording import normal
+from mmkd_ray.config import Config, FieldGuideAspects, FileAspects, load_yaml
+from mmkd_ray.errors import AspectError, ConfigError
+
+FILE = "aspects.yaml"
+"""The selected questions of a run, in `Run.aspects`."""
+PROPOSAL = "proposal.json"
+"""What an LLM proposed: accepted, and rejected with the reasons; its own words are in `conversation/`."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a question comes from."""
+
+    source: str
+    """`llm`, `file` or `fieldguide`."""
+    model: str | None = None
+    """Which LLM proposed it."""
+    prompt: str | None = None
+    """Hash of the prompts by which it did."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +44,9 @@ class Aspect:
     """The question that it becomes in a mirror ("facing right"), as far as that is known."""
     weight: float = 1.0
     """Factor of its term in the aspect loss."""
+    paraphrase: str | None = None
+    """The same in other words, to see whether the teacher answers alike; asked nowhere else."""
+    origin: Origin | None = None
 
     @property
     def id(self) -> str:
@@ -29,63 +54,131 @@ class Aspect:
         return hashlib.sha256(self.question.encode()).hexdigest()[:12]
 
 
-def load_aspects(config: FieldGuideAspects | FileAspects) -> tuple[Aspect, ...]:
+def load_aspects(config: Config, run: Run) -> tuple[Aspect, ...]:
     """The Q questions of a run, in order.
 
     Raises:
         AspectError: an entry is not a question, a question stands twice, or there are fewer than `aspects.count`.
+        ArtifactError: they are to be selected by `mmkd aspects`, which has not been done.
     """
-    if isinstance(config, FieldGuideAspects):
-        aspects = [
-            Aspect(question.text, question.orientation_sensitive, question.mirror) for question in fieldguide.QUESTIONS
-        ]
-        place = "the field guide"
-    else:
-        aspects = [_parse(entry, config.path) for entry in _entries(config.path)]
-        place = config.path
-    _check_unique(aspects, place)
-    if config.count is not None and config.count > len(aspects):
-        raise AspectError(f"aspects.count is {config.count}, but {place} has {len(aspects)} questions")
-    return tuple(aspects[: config.count])
+    aspects = config.aspects
+    if isinstance(aspects, FieldGuideAspects | FileAspects) and aspects.select == "file":
+        return _first(source_aspects(aspects), aspects.count, getattr(aspects, "path", "the field guide"))
+    run.require(run.aspects, "aspects", settings=selection_settings(config))
+    place = f"{run.aspects.uri}/{FILE}"
+    try:
+        entries = yaml.safe_load(run.aspects.read_bytes(FILE))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{place}: cannot be read ({error}); mend it, or delete {run.aspects.uri}") from error
+    return _first(parse_aspects(entries, place), aspects.count, place)
 
 
-def _entries(path: str) -> list[Any]:
-    entries = load_yaml(path)
+def source_aspects(config: FieldGuideAspects | FileAspects) -> tuple[Aspect, ...]:
+    """All questions of a source, in its own order.
+
+    Raises:
+        AspectError: an entry is not a question, or a question stands twice.
+    """
+    if isinstance(config, FileAspects):
+        return parse_aspects(load_yaml(config.path), config.path)
+    return tuple(
+        Aspect(
+            question.text,
+            question.orientation_sensitive,
+            question.mirror,
+            paraphrase=question.paraphrases[0],
+            origin=Origin("fieldguide"),
+        )
+        for question in fieldguide.QUESTIONS
+    )
+
+
+def selection_settings(config: Config) -> str:
+    """Fingerprint of what the configuration says about how its questions are selected."""
+    # An order by evidence holds for every Q; an LLM selects so many.
+    exclude = set() if config.aspects.select == "llm" else {"count"}
+    facts: dict[str, Any] = config.aspects.model_dump(mode="json", exclude=exclude | {"llm"})
+    if config.aspects.source == "llm":
+        facts["llm"] = [config.aspects.llm.kind, config.aspects.llm.model]
+    if config.aspects.select != "llm":
+        facts["pilot"] = config.pilot.model_dump(mode="json")
+    return fingerprint(**facts)
+
+
+def parse_aspects(entries: Any, place: str) -> tuple[Aspect, ...]:
+    """The questions of a YAML list, in the order of their ranks; those without a rank follow in their own order.
+
+    Args:
+        entries: what the YAML holds.
+        place: where it is, for errors.
+
+    Raises:
+        AspectError: it is not a list of questions, or one stands twice.
+    """
     if not isinstance(entries, list) or not entries:
-        raise AspectError(f"{path}: expected a list of questions, e.g. '- Is the bird flying?'")
-    return entries
+        raise AspectError(f"{place}: expected a list of questions, e.g. '- Is the bird flying?'")
+    ranked = [(_rank(entry), _parse(entry, place)) for entry in entries]
+    _check_unique([aspect for _, aspect in ranked], place)
+    return tuple(aspect for _, aspect in sorted(ranked, key=lambda pair: pair[0]))
 
 
-_KEYS = {"question": str, "orientation_sensitive": bool, "mirror": str, "weight": (int, float)}
+_KEYS: Mapping[str, Any] = {
+    "question": str,
+    "id": str,
+    "rank": (int, float),
+    "orientation_sensitive": bool,
+    "mirror": str,
+    "weight": (int, float),
+    "paraphrase": str,
+    "source": str,
+    "model": str,
+    "prompt": str,
+}
+_OPTIONAL = ("mirror", "paraphrase", "model", "prompt")
+"""Keys that may also be empty (null)."""
 
 
-def _parse(entry: Any, path: str) -> Aspect:
+def _rank(entry: Any) -> float:
+    rank = entry.get("rank") if isinstance(entry, dict) else None
+    return float("inf") if not isinstance(rank, (int, float)) else rank
+
+
+def _parse(entry: Any, place: str) -> Aspect:
     if isinstance(entry, str):
         entry = {"question": entry}
+    if isinstance(entry, dict):
+        entry = {key: value for key, value in entry.items() if value is not None or key not in _OPTIONAL}
     if (
         not isinstance(entry, dict)
         or "question" not in entry
         or any(key not in _KEYS or not isinstance(value, _KEYS[key]) for key, value in entry.items())
     ):
         raise AspectError(
-            f"{path}: expected a text or {{question: TEXT, orientation_sensitive: true or false, mirror: TEXT, "
-            f"weight: NUMBER}}, got {entry!r}"
+            f"{place}: expected a text or {{question: TEXT, orientation_sensitive: true or false, mirror: TEXT, "
+            f"weight: NUMBER, rank: NUMBER, paraphrase: TEXT}}, got {entry!r}"
         )
     text = entry["question"].strip()
     if not text.endswith("?"):
-        raise AspectError(f"{path}: '{text}' is no question; it must end with '?' and be answered by Yes or No")
-    aspect = Aspect(**{**entry, "question": text})
+        raise AspectError(f"{place}: '{text}' is no question; it must end with '?' and be answered by Yes or No")
+    own = {key: entry[key] for key in ("orientation_sensitive", "mirror", "weight", "paraphrase") if key in entry}
+    # The id is always that of the text, which may have been edited.
+    aspect = Aspect(text, **own, origin=Origin(entry.get("source", "file"), entry.get("model"), entry.get("prompt")))
     if aspect.weight < 0:
-        raise AspectError(f"{path}: the weight of '{text}' is {aspect.weight}; it must not be negative")
+        raise AspectError(f"{place}: the weight of '{text}' is {aspect.weight}; it must not be negative")
     if aspect.mirror and not aspect.orientation_sensitive:
-        raise AspectError(f"{path}: '{text}' has a mirror but is not marked orientation_sensitive: true")
+        raise AspectError(f"{place}: '{text}' has a mirror but is not marked orientation_sensitive: true")
     return aspect
+
+
+def _first(aspects: tuple[Aspect, ...], count: int | None, place: str) -> tuple[Aspect, ...]:
+    if count is not None and count > len(aspects):
+        raise AspectError(f"aspects.count is {count}, but {place} has {len(aspects)} questions")
+    return aspects[:count]
 
 
 def _check_unique(aspects: list[Aspect], place: str) -> None:
     seen: set[str] = set()
     for aspect in aspects:
-        normal = " ".join(aspect.question.lower().split())
-        if normal in seen:
+        if normal(aspect.question) in seen:
             raise AspectError(f"{place}: '{aspect.question}' stands twice")
-        seen.add(normal)
+        seen.add(normal(aspect.question))

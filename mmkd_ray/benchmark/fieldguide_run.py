@@ -9,14 +9,14 @@ import numpy as np
 
 from mmkd_ray import fieldguide
 from mmkd_ray.artifacts import Run, fingerprint, open_run
-from mmkd_ray.config import Config, FieldGuideData, validate
+from mmkd_ray.config import Config, validate
+from mmkd_ray.data.attributes import true_answers
 from mmkd_ray.data.table import build_image_table
 from mmkd_ray.extract.engine import Answers
-from mmkd_ray.extract.identity import SPLITS, what_is_asked
+from mmkd_ray.extract.identity import what_is_asked
 from mmkd_ray.extract.plan import wanted_cells
 from mmkd_ray.extract.store import AnswerStore
 from mmkd_ray.extract.table import write_teacher_table
-from mmkd_ray.fieldguide.dataset import picture_of
 
 CLASSES = 24
 _SURE = 0.95
@@ -58,11 +58,11 @@ def write_run(config: Config) -> Run:
     """The image table, and a teacher table of the true answers."""
     run = open_run(config.storage.path, config.name)
     images = build_image_table(config, run, lambda *_: None)
-    asked = what_is_asked(config, images)
+    asked = what_is_asked(config, run, images)
     wanted, store = wanted_cells(run, tuple(asked["questions"])), AnswerStore(run, asked["teacher"])
-    truth = _true_answers(config.data)
+    truth = true_answers(config.data, wanted.questions, list(wanted.sha256), None)
     p_NQ = np.array(
-        [[_SURE if truth[image][text] else 1 - _SURE for text in wanted.questions] for image in wanted.sha256]
+        [[_SURE if truth[text][image] else 1 - _SURE for text in wanted.questions] for image in wanted.sha256]
     )
     answers = Answers(np.log(p_NQ).astype(np.float32), np.log1p(-p_NQ).astype(np.float32), {})
     ids, hashes = list(wanted.sha256), list(wanted.sha256.values())
@@ -70,17 +70,3 @@ def write_run(config: Config) -> Run:
     store.write(store.name(ids, hashes, wanted.questions), ids, hashes, wanted.questions, answers)
     write_teacher_table(run, store, wanted, fingerprint(asked=asked), asked, images["quarantined"], config.extract)
     return run
-
-
-def _true_answers(data: Any) -> dict[str, dict[str, bool]]:
-    """The answer to each question's text, by image id."""
-    assert isinstance(data, FieldGuideData)
-    text = {question.id: question.text for question in fieldguide.QUESTIONS}
-    truth = {}
-    for split in SPLITS:
-        for label, species in enumerate(fieldguide.make_species(data.species_seed)):
-            for number in range(getattr(data, f"{split}_per_class")):
-                picture = picture_of(species, label=label, split=split, number=number, seed=data.image_seed)
-                answers = fieldguide.answers(picture)
-                truth[f"{split}/{species.slug}/{number:04d}"] = {text[key]: yes for key, yes in answers.items()}
-    return truth

@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from mmkd_ray.artifacts import Run, open_run
-from mmkd_ray.aspects.questions import load_aspects
 from mmkd_ray.cluster.connection import connect
 from mmkd_ray.cluster.environment import prepare_process
 from mmkd_ray.config import Config
@@ -166,7 +165,7 @@ def _opened(config: Config, core: int | None) -> tuple[Cell, Classroom]:
         os.sched_setaffinity(0, {core})
     run = open_run(config.storage.path, config.name)
     (cell,) = list_cells(config, run)
-    classroom = Classroom(run, load_aspects(config.aspects))
+    classroom = Classroom(run)
     classroom.lesson(cell)  # what it reads and decodes, it keeps
     return cell, classroom
 

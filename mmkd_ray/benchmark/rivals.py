@@ -32,6 +32,7 @@ def bare_vllm(
     from mmkd_ray.extract.vllm_engine import bind_to_cores, engine_args  # noqa: PLC0415
 
     bind_to_cores(extract.cpus_per_actor)
+    assert len(os.sched_getaffinity(0)) == extract.cpus_per_actor, "it would be measured on more cores than ours"
     from transformers import AutoProcessor  # noqa: PLC0415
     from vllm import LLM, SamplingParams  # noqa: PLC0415
 

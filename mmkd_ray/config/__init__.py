@@ -1,14 +1,16 @@
 """One YAML file describes a run: `load` it, `to_yaml` it back; a file here for each group of sections."""
 
-from mmkd_ray.config.data import (
-    CubData,
+from mmkd_ray.config.aspects import (
+    Aspects,
     FieldGuideAspects,
-    FieldGuideData,
     FileAspects,
-    FolderData,
-    MiniImageNetData,
-    TorchvisionData,
+    LlmAspects,
+    OpenAiLlm,
+    PilotConfig,
+    QuestionRules,
+    VllmLlm,
 )
+from mmkd_ray.config.data import CubData, FieldGuideData, FolderData, MiniImageNetData, TorchvisionData
 from mmkd_ray.config.loading import load, load_yaml, of_variants, to_yaml, validate, with_values
 from mmkd_ray.config.places import ClusterConfig, ExtractConfig
 from mmkd_ray.config.root import Config
@@ -19,6 +21,7 @@ from mmkd_ray.config.tune import Domain, TuneConfig
 __all__ = [
     "ArmName",
     "Asking",
+    "Aspects",
     "ClusterConfig",
     "Config",
     "CubData",
@@ -31,15 +34,20 @@ __all__ = [
     "FlipTargets",
     "FolderData",
     "ImportedTeacher",
+    "LlmAspects",
     "MiniImageNetData",
     "NoInferenceTeacher",
+    "OpenAiLlm",
     "OpenAiTeacher",
+    "PilotConfig",
+    "QuestionRules",
     "StudentConfig",
     "StudyConfig",
     "Teacher",
     "TorchvisionData",
     "TrainConfig",
     "TuneConfig",
+    "VllmLlm",
     "VllmTeacher",
     "load",
     "load_yaml",

@@ -1,4 +1,4 @@
-"""Which images, and which questions about them."""
+"""Which images."""
 
 from __future__ import annotations
 
@@ -89,20 +89,3 @@ Data = Annotated[
     FieldGuideData | FolderData | TorchvisionData | CubData | MiniImageNetData, Field(discriminator="source")
 ]
 """Which images, by `source`."""
-
-
-class FieldGuideAspects(Section):
-    """The questions that the embedded data set brings along."""
-
-    source: Literal["fieldguide"]
-    count: PositiveInt | None = None
-    """Q: the first so many questions are asked; all of them if unset."""
-
-
-class FileAspects(Section):
-    """Questions from a YAML file: a list of texts, or of `{question: ..., orientation_sensitive: true}`."""
-
-    source: Literal["file"]
-    path: str
-    count: PositiveInt | None = None
-    """Q: the first so many questions are asked; all of them if unset."""

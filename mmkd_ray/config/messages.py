@@ -6,36 +6,28 @@ import difflib
 import json
 from typing import Any, get_args
 
+from mmkd_ray.config.aspects import FieldGuideAspects, FileAspects, LlmAspects, OpenAiLlm, QuestionRules, VllmLlm
 from mmkd_ray.config.base import Section
-from mmkd_ray.config.data import (
-    CubData,
-    FieldGuideAspects,
-    FieldGuideData,
-    FileAspects,
-    FolderData,
-    MiniImageNetData,
-    TorchvisionData,
-)
+from mmkd_ray.config.data import CubData, FieldGuideData, FolderData, MiniImageNetData, TorchvisionData
 from mmkd_ray.config.root import Config
 from mmkd_ray.config.teacher import ImportedTeacher, NoInferenceTeacher, OpenAiTeacher, VllmTeacher
 from mmkd_ray.config.tune import Domain
 
 _VARIANTS: dict[str, tuple[type[Section], ...]] = {
     "data": (FieldGuideData, FolderData, TorchvisionData, CubData, MiniImageNetData),
-    "aspects": (FieldGuideAspects, FileAspects),
+    "aspects": (FieldGuideAspects, FileAspects, LlmAspects),
+    "aspects.llm": (OpenAiLlm, VllmLlm),
     "teacher": (VllmTeacher, OpenAiTeacher, ImportedTeacher, NoInferenceTeacher),
 }
 """The sections of which there are several kinds."""
-_TAG = {"data": "source", "aspects": "source", "teacher": "kind"}
+_TAG = {"data": "source", "aspects": "source", "aspects.llm": "kind", "teacher": "kind"}
 """The key that says which kind."""
 
 
 def describe(error: Any) -> str:
     """One line for one of pydantic's errors, with the key's path."""
     # A discriminated union puts its tag into the path: data.folder.path is data.path to the user.
-    path = [str(part) for part in error["loc"]]
-    if len(path) > 1 and path[0] in _VARIANTS:
-        path = [path[0], *path[2:]]
+    path = _without_tags([str(part) for part in error["loc"]])
     key = ".".join(path) or "configuration"
     kind, message = error["type"], error["msg"].removeprefix("Value error, ")
     if kind == "extra_forbidden":
@@ -43,12 +35,20 @@ def describe(error: Any) -> str:
     if kind == "missing":
         return f"missing key '{key}'"
     if kind == "union_tag_not_found":
-        return f"missing key '{key}.{_TAG[key]}': accepted are {_TAG[key]} = {_tags(path[0])}"
+        return f"missing key '{key}.{_TAG[key]}': accepted are {_TAG[key]} = {_tags(key)}"
     if kind == "union_tag_invalid":
-        return f"{key}.{_TAG[key]}: got '{error['ctx']['tag']}'; accepted are {_tags(path[0])}"
+        return f"{key}.{_TAG[key]}: got '{error['ctx']['tag']}'; accepted are {_tags(key)}"
     if not path or (path == [error["loc"][0]] and isinstance(error["input"], dict)):
         return message  # a check of several keys: its message names them
     return f"{key}: got {show(error['input'])}; {message[0].lower()}{message[1:]}"
+
+
+def _without_tags(path: list[str]) -> list[str]:
+    for section in _VARIANTS:
+        own = section.split(".")
+        if path[: len(own)] == own and len(path) > len(own):
+            path = [*own, *path[len(own) + 1 :]]
+    return path
 
 
 def show(value: Any) -> str:
@@ -58,7 +58,7 @@ def show(value: Any) -> str:
 
 
 def _sections() -> dict[str, tuple[type[Section], ...]]:
-    variants = dict(_VARIANTS)
+    variants = {**_VARIANTS, "aspects.rules": (QuestionRules,)}
     for name, field in Config.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             variants[name] = (field.annotation,)
@@ -78,7 +78,8 @@ def _suggest(path: list[str]) -> str:
     elif path[:2] == ["tune", "space"]:
         accepted = list(Domain.model_fields)
     else:
-        accepted = list(dict.fromkeys(key for variant in sections.get(path[0], ()) for key in variant.model_fields))
+        section = ".".join(path[:-1])
+        accepted = list(dict.fromkeys(key for variant in sections.get(section, ()) for key in variant.model_fields))
     near = difflib.get_close_matches(path[-1], accepted, n=1)
     everywhere = {
         f"{section}.{key}" for section, variants in sections.items() for v in variants for key in v.model_fields

@@ -1,8 +1,8 @@
 """A whole configuration: strict, frozen, a docstring for each key.
 
 `data`, `aspects`, `teacher`, `student`, `train`, `study` and `evaluate` decide numbers: they enter the fingerprints
-that say what can be reused. `extract`, `cluster` and `storage` decide only where and how fast a run goes: never; nor
-does `tune`, which says how these numbers are searched for.
+that say what can be reused; so does `pilot` where questions are chosen by evidence. `extract`, `cluster` and `storage`
+decide only where and how fast a run goes: never; nor does `tune`, which says how these numbers are searched for.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from mmkd_ray.config.aspects import Aspects, PilotConfig
 from mmkd_ray.config.base import Section
-from mmkd_ray.config.data import Data, FieldGuideAspects, FileAspects
+from mmkd_ray.config.data import Data
 from mmkd_ray.config.places import ClusterConfig, ExtractConfig, StorageConfig
 from mmkd_ray.config.student import EvaluateConfig, StudentConfig, StudyConfig, TrainConfig
 from mmkd_ray.config.teacher import Teacher, VllmTeacher
@@ -25,7 +26,8 @@ class Config(Section):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     """Name of the run and of its folder."""
     data: Data
-    aspects: Annotated[FieldGuideAspects | FileAspects, Field(discriminator="source")]
+    aspects: Aspects
+    pilot: PilotConfig = PilotConfig()
     teacher: Teacher = VllmTeacher()
     student: StudentConfig = StudentConfig()
     train: TrainConfig = TrainConfig()

@@ -12,6 +12,8 @@ from mmkd_ray.errors import DataError
 _FOLDER = "CUB_200_2011"
 _SPLITS = {"1": "train", "0": "test"}
 """The values of train_test_split.txt."""
+_NOT_VISIBLE = "1"
+"""The lowest of four certainties of certainties.txt."""
 
 
 class CubSource(FileSource):
@@ -49,15 +51,20 @@ def _expected(path: str) -> str:
 
 
 def _read_pairs(root: Folder, name: str, expected: str) -> dict[str, str]:
-    """Number and value of each line, in their order."""
+    return _pairs(root.child(_FOLDER), name, expected)
+
+
+def _pairs(folder: Folder, name: str, expected: str) -> dict[str, str]:
+    """Number and value of each line of a list, in their order."""
     pairs: dict[str, str] = {}
-    for number, line in enumerate(read_text(root, f"{_FOLDER}/{name}", expected).splitlines(), start=1):
+    for number, line in enumerate(read_text(folder, name, expected).splitlines(), start=1):
         key, _, value = line.strip().partition(" ")
         if not line.strip():
             continue
         if not value or key in pairs:
             problem = f"number {key} stands twice" if value else f"got '{line.strip()}'; 'NUMBER VALUE' is accepted"
-            raise DataError(f"data.path: {_FOLDER}/{name}, line {number}: {problem}; unpack CUB_200_2011.tgz anew")
+            place = f"{folder.path.rpartition('/')[2]}/{name}"
+            raise DataError(f"data.path: {place}, line {number}: {problem}; unpack CUB_200_2011.tgz anew")
         pairs[key] = value
     return pairs
 
@@ -83,3 +90,40 @@ def _shown(accepted: dict[str, str]) -> str:
 
 def _readable(class_name: str) -> str:
     return class_name.partition(".")[2].replace("_", " ") or class_name
+
+
+def read_attributes(path: str) -> dict[str, dict[str, bool]]:
+    """The labels of CUB-200's 312 attributes, as its annotators gave them image by image.
+
+    What an annotator marked as not visible has no label: neither answer would be right.
+
+    Args:
+        path: `data.path`.
+
+    Returns:
+        Attribute, such as "has_crown_color::red": {image id: whether the bird has it}.
+
+    Raises:
+        DataError: the lists are not there or not of this form.
+    """
+    expected = (
+        f"expected {path}/attributes.txt (or {path}/{_FOLDER}/attributes.txt) and "
+        f"{path}/{_FOLDER}/attributes/image_attribute_labels.txt: unpack CUB_200_2011.tgz in {path}"
+    )
+    root = open_local_root(path, expected)
+    images = _read_pairs(root, "images.txt", expected)
+    within = root.child(_FOLDER)
+    names = _pairs((within if within.exists("attributes.txt") else root), "attributes.txt", expected)
+    labels: dict[str, dict[str, bool]] = {name: {} for name in names.values()}
+    listed = "attributes/image_attribute_labels.txt"
+    for number, line in enumerate(read_text(root, f"{_FOLDER}/{listed}", expected).splitlines(), start=1):
+        # Image, attribute, whether it is there, certainty, seconds; some lines of the original have a field too many.
+        fields = line.split()
+        if len(fields) < 4 or fields[0] not in images or fields[1] not in names or fields[2] not in ("0", "1"):
+            raise DataError(
+                f"data.path: {_FOLDER}/{listed}, line {number}: got '{line.strip()}'; 'IMAGE ATTRIBUTE 0|1 CERTAINTY "
+                "SECONDS' is accepted; unpack CUB_200_2011.tgz anew"
+            )
+        if fields[3] != _NOT_VISIBLE:
+            labels[names[fields[1]]][f"{_FOLDER}/images/{images[fields[0]]}"] = fields[2] == "1"
+    return labels

@@ -42,7 +42,7 @@ def evaluate_study(config: Config, run: Run) -> dict[str, Any]:
         ArtifactError: a cell of the study has not been trained.
     """
     cells, configs = trained_cells(config, run), of_variants(config)
-    questions = {name: _questions(variant) for name, variant in configs.items()}
+    questions = {name: _questions(variant, run) for name, variant in configs.items()}
     read = cache(partial(read_teacher_table, run))  # once for all cells with the same questions
     measured = {cell.identity: _measure_cell(run, cell, read(questions[cell.variant])) for cell in distinct(cells)}
     variants = {
@@ -81,8 +81,8 @@ def _study_identity(cells: list[Cell], config: Config) -> str:
     return fingerprint(cells=[cell.identity for cell in cells], confidence=config.evaluate.confidence)
 
 
-def _questions(config: Config) -> tuple[str, ...]:
-    return tuple(aspect.question for aspect in load_aspects(config.aspects))
+def _questions(config: Config, run: Run) -> tuple[str, ...]:
+    return tuple(aspect.question for aspect in load_aspects(config, run))
 
 
 def _measure_variant(config: Config, cells: list[Cell], measured: Mapping[str, dict[str, Any]]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from mmkd_ray import fieldguide
-from mmkd_ray.config import ImportedTeacher, OpenAiTeacher, Teacher, VllmTeacher
+from mmkd_ray.config import ImportedTeacher, OpenAiLlm, OpenAiTeacher, Teacher, VllmLlm, VllmTeacher
 from mmkd_ray.errors import TeacherError
 
 _HASHED_WHOLE = 64 * 2**20
@@ -14,7 +14,7 @@ _HASHED_WHOLE = 64 * 2**20
 _ENDS = 2**20
 
 
-def is_local(teacher: VllmTeacher) -> bool:
+def is_local(teacher: VllmTeacher | VllmLlm) -> bool:
     """Whether the checkpoint is a folder, so that nothing is looked up on the hub."""
     return teacher.model == "fieldguide" or Path(teacher.model).exists() or teacher.model.startswith(("/", "."))
 
@@ -62,9 +62,9 @@ def describe_teacher(teacher: Teacher) -> str:
     return f"{teacher.name} (imported)" if isinstance(teacher, ImportedTeacher) else "none (random answers)"
 
 
-def needs_hub(teacher: Teacher) -> bool:
-    """Whether the teacher may have to be downloaded."""
-    return isinstance(teacher, VllmTeacher) and not is_local(teacher)
+def needs_hub(model: Teacher | OpenAiLlm | VllmLlm) -> bool:
+    """Whether the teacher, or the LLM that proposes questions, may have to be downloaded."""
+    return isinstance(model, VllmTeacher | VllmLlm) and not is_local(model)
 
 
 def content_identity(teacher: VllmTeacher) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +53,7 @@ def describe_cost(config: Config, run: Run, *, answers_per_second: float | None 
     """
     if isinstance(config.teacher, ImportedTeacher):
         raise ConfigError("teacher.kind is 'imported': its answers are read by `mmkd import-teacher`, none are asked")
-    asked = what_is_asked(config, require_images(config, run))
+    asked = what_is_asked(config, run, require_images(config, run))
     store, wanted = AnswerStore(run, asked["teacher"]), wanted_cells(run, tuple(asked["questions"]))
     plan = make_plan(wanted, store.present(wanted))
     images, questions = len(wanted.sha256), len(wanted.questions)
@@ -76,14 +77,7 @@ def count_tokens(teacher: VllmTeacher, images: list[bytes], questions: tuple[str
     Raises:
         TeacherError: the processor cannot be loaded.
     """
-    from transformers import AutoProcessor  # noqa: PLC0415 (seconds)
-
-    try:
-        processor: Any = AutoProcessor.from_pretrained(
-            resolve(teacher), revision=teacher.revision, trust_remote_code=teacher.trust_remote_code
-        )
-    except (OSError, ValueError, ImportError) as error:
-        raise TeacherError(f"the processor of '{teacher.model}' cannot be loaded: {error}") from error
+    processor = _processor(teacher)
     first = prompt_tokens(processor, teacher.prompt, questions[0])
     text = chat_prompt(processor, teacher.prompt, questions[0])
     after = len(first) - 1 - first.index(processor.image_token_id) if processor.image_token_id in first else 0
@@ -93,6 +87,30 @@ def count_tokens(teacher: VllmTeacher, images: list[bytes], questions: tuple[str
     ]
     lengths = [len(prompt_tokens(processor, teacher.prompt, question)) for question in questions]
     return Tokens(sum(shared) / len(shared), after + sum(lengths) / len(lengths) - len(first))
+
+
+def question_tokens(teacher: VllmTeacher, questions: Sequence[str]) -> dict[str, int]:
+    """What each question adds to an image's prompt, the template around it included.
+
+    Raises:
+        TeacherError: the processor cannot be loaded.
+    """
+    processor = _processor(teacher)
+    lengths = {text: prompt_tokens(processor, teacher.prompt, text) for text in questions}
+    image = processor.image_token_id
+    shared = {text: 1 + tokens.index(image) if image in tokens else 0 for text, tokens in lengths.items()}
+    return {text: len(tokens) - shared[text] for text, tokens in lengths.items()}
+
+
+def _processor(teacher: VllmTeacher) -> Any:
+    from transformers import AutoProcessor  # noqa: PLC0415 (seconds)
+
+    try:
+        return AutoProcessor.from_pretrained(
+            resolve(teacher), revision=teacher.revision, trust_remote_code=teacher.trust_remote_code
+        )
+    except (OSError, ValueError, ImportError) as error:
+        raise TeacherError(f"the processor of '{teacher.model}' cannot be loaded: {error}") from error
 
 
 def _tokens_line(config: Config, run: Run, questions: tuple[str, ...], images: int, cells: int) -> str:

@@ -36,17 +36,18 @@ def settings(teacher: Teacher) -> dict[str, Any]:
     return teacher.model_dump(mode="json", exclude=_NOT_IDENTITY.get(teacher.kind, set()))
 
 
-def what_is_asked(config: Config, images: Mapping[str, Any]) -> dict[str, Any]:
+def what_is_asked(config: Config, run: Run, images: Mapping[str, Any]) -> dict[str, Any]:
     """What a teacher table says about itself: `images` (the image table's digest), `teacher`, `questions`.
 
     Args:
         config: the run's configuration.
+        run: for questions that were selected in it.
         images: record of the image table.
     """
     return {
         "images": images["digest"],
         "teacher": teacher_facts(config.teacher),
-        "questions": questions_to_ask(config, images["class_names"]),
+        "questions": questions_to_ask(config, run, images["class_names"]),
     }
 
 
@@ -87,7 +88,7 @@ def require_teacher(config: Config, run: Run) -> dict[str, Any]:
         )
     if asked["images"] != images["digest"]:
         raise ArtifactError(f"the images have changed since {place} was made: run `mmkd {command} CONFIG` first")
-    wanted = questions_to_ask(config, images["class_names"])
+    wanted = questions_to_ask(config, run, images["class_names"])
     missing = [question for question in wanted if question not in asked["questions"]]
     if missing:
         raise ArtifactError(

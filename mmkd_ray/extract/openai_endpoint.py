@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import openai
 
-from mmkd_ray.config import OpenAiTeacher
-from mmkd_ray.errors import TeacherError
+from mmkd_ray.config import OpenAiLlm, OpenAiTeacher
+from mmkd_ray.errors import AspectError, MmkdError, TeacherError
 
 _SAID_LENGTH = 300
 """Characters of an endpoint's own words that an error keeps."""
@@ -38,27 +38,40 @@ class Endpoint:
     model: str
     key_env: str
     key: str | None = field(repr=False)
+    section: str = "teacher"
+    """Of the configuration, for the advice in errors."""
 
     @classmethod
-    def of(cls, teacher: OpenAiTeacher) -> Self:
-        """The endpoint of a teacher, its key read from the environment of this process.
+    def of(cls, asked: OpenAiTeacher | OpenAiLlm) -> Self:
+        """The endpoint of a teacher, or of the LLM that proposes questions; its key is read from the environment.
 
         Raises:
             TeacherError: the variable is missing though the endpoint is not on this machine, or holds no key.
+            AspectError: the same, where the LLM is asked.
         """
-        key = os.environ.get(teacher.api_key_env, "").strip() or None
-        if key is None and not _is_on_this_machine(teacher.base_url):
-            raise TeacherError(
-                f"{teacher.base_url} needs a key, but the environment variable {teacher.api_key_env} is not set in "
-                "the actors; set it (to any word, if the endpoint asks for no key), or name another one in "
-                "teacher.api_key_env"
+        key = os.environ.get(asked.api_key_env, "").strip() or None
+        endpoint = cls(
+            asked.base_url, asked.model, asked.api_key_env, key,
+            "teacher" if isinstance(asked, OpenAiTeacher) else "aspects.llm",
+        )  # fmt: skip
+        if key is None and not _is_on_this_machine(asked.base_url):
+            where = " in the actors" if endpoint.section == "teacher" else ""
+            raise endpoint.mistake(
+                f"{asked.base_url} needs a key, but the environment variable {asked.api_key_env} is not set{where}; "
+                "set it (to any word, if the endpoint asks for no key), or name another one in "
+                f"{endpoint.section}.api_key_env"
             )
         if key is not None and not re.fullmatch(r"[!-~]+", key):
             # The HTTP library would say so too, and quote the key.
-            raise TeacherError(
-                f"the environment variable {teacher.api_key_env} holds no key: a key is printable ASCII without spaces"
+            raise endpoint.mistake(
+                f"the environment variable {asked.api_key_env} holds no key: a key is printable ASCII without spaces"
             )
-        return cls(teacher.base_url, teacher.model, teacher.api_key_env, key)
+        return endpoint
+
+    @property
+    def mistake(self) -> type[MmkdError]:
+        """What its failures are raised as."""
+        return TeacherError if self.section == "teacher" else AspectError
 
     @property
     def sent_key(self) -> str:
@@ -67,11 +80,12 @@ class Endpoint:
 
     def said(self, words: object) -> str:
         """One line of what an endpoint or a library said, without the key."""
-        text = str(words)
-        if self.key is not None:
-            text = re.sub(_echo_of(self.key), "<key>", text)
-        # Only then: a key that is cut in two is not found.
-        return " ".join(text.split())[:_SAID_LENGTH]
+        # Cut only then: a key that is cut in two is not found.
+        return " ".join(self.without_key(str(words)).split())[:_SAID_LENGTH]
+
+    def without_key(self, text: str) -> str:
+        """The text with the key taken out of it, should it echo the key."""
+        return text if self.key is None else re.sub(_echo_of(self.key), "<key>", text)
 
     def refusal(self, failure: Failure) -> str | None:
         """Why this one image cannot be asked; None if the failure is not about the image.
@@ -83,18 +97,21 @@ class Endpoint:
         reason = self._reason(failure)
         return None if "logprobs" in reason else f"the endpoint refuses it ({failure.status_code}): {reason}"
 
-    def error(self, failure: Failure) -> TeacherError:
+    def error(self, failure: Failure) -> MmkdError:
         """What a failure means and what to do; it holds no other exception, nor the key."""
         reason = self._reason(failure)
         if not isinstance(failure, openai.APIError):
-            return TeacherError(f"{self.base_url} does not answer with a chat completion: {reason}; {_CHECK_URL}")
+            return self.mistake(
+                f"{self.base_url} does not answer with a chat completion: {reason}; {self._check_url()}"
+            )
         if isinstance(failure, openai.APIStatusError) and not _passes(failure):
-            return TeacherError(self._refused(failure.status_code, reason))
+            return self.mistake(self._refused(failure.status_code, reason))
         retries = failure.request.headers.get("x-stainless-retry-count", "0")
-        return TeacherError(
+        fewer = "lower teacher.concurrency, " if self.section == "teacher" else ""
+        return self.mistake(
             f"{self.base_url} gives no answer after {retries} retries: {reason}; run the same command again when it "
-            "does: what is answered is kept. For an endpoint that is busy or slow, lower teacher.concurrency, set "
-            "teacher.requests_per_minute, or raise teacher.timeout_s"
+            f"does: what is answered is kept. For an endpoint that is busy or slow, {fewer}set "
+            f"{self.section}.requests_per_minute, or raise {self.section}.timeout_s"
         )
 
     def no_logprobs(self) -> TeacherError:
@@ -117,17 +134,17 @@ class Endpoint:
         if status == 403:
             return f"{where}; the key in {self.key_env} may not use model '{self.model}'"
         if status == 404:
-            return f"{where}; there is no model '{self.model}' (teacher.model), or {_CHECK_URL}"
+            return f"{where}; there is no model '{self.model}' ({self.section}.model), or {self._check_url()}"
         return where
+
+    def _check_url(self) -> str:
+        return f"check {self.section}.base_url, which usually ends in /v1"
 
     def _reason(self, failure: Failure) -> str:
         if not isinstance(failure, openai.APIStatusError):
             cause = f" {failure.__cause__}" if failure.__cause__ else ""
             return self.said(f"{failure}{cause}")
         return self.said(_message(failure.body) or failure.message)
-
-
-_CHECK_URL = "check teacher.base_url, which usually ends in /v1"
 
 
 def _message(body: object) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -18,7 +19,7 @@ from mmkd_ray.extract.identity import require_teacher, what_is_asked
 from mmkd_ray.extract.plan import Plan, files_with, make_plan, only_todo, wanted_cells
 from mmkd_ray.extract.pool import pool
 from mmkd_ray.extract.speed import SpeedMeter
-from mmkd_ray.extract.store import AnswerStore, Wanted
+from mmkd_ray.extract.store import AnswerStore, Collected, Wanted
 from mmkd_ray.extract.table import read_teacher_table, write_teacher_table
 
 
@@ -42,16 +43,42 @@ def ask_teacher(config: Config, run: Run, progress: ProgressCallback) -> dict[st
     if isinstance(config.teacher, ImportedTeacher):
         return require_teacher(config, run)
     images = require_images(config, run)
-    asked = what_is_asked(config, images)
+    asked = what_is_asked(config, run, images)
     identity = fingerprint(asked=asked, limits=_limits(config))
     if record := run.teacher.finished(identity):
         return record
-    store, wanted = AnswerStore(run, asked["teacher"]), wanted_cells(run, tuple(asked["questions"]))
+    wanted = wanted_cells(run, tuple(asked["questions"]))
+    store = _have_answered(config, run, asked["teacher"], wanted, progress)
+    return write_teacher_table(run, store, wanted, identity, asked, images["quarantined"], config.extract)
+
+
+def answer_cells(
+    config: Config, run: Run, facts: Mapping[str, Any], wanted: Wanted, progress: ProgressCallback
+) -> Collected:
+    """Have any cells answered, without making a teacher table of them; what is answered is not asked again.
+
+    Args:
+        config: the run's configuration.
+        run: with its image table finished.
+        facts: `teacher_facts`.
+        wanted: images of the splits that the teacher is asked about, and questions.
+        progress: as for `ask_teacher`.
+
+    Raises:
+        TeacherError, ClusterError: as for `ask_teacher`.
+    """
+    return _have_answered(config, run, facts, wanted, progress).collect(wanted)
+
+
+def _have_answered(
+    config: Config, run: Run, facts: Mapping[str, Any], wanted: Wanted, progress: ProgressCallback
+) -> AnswerStore:
+    store = AnswerStore(run, facts)
     plan = make_plan(wanted, store.present(wanted))
     store.begin()
     if plan.images:
         _ask(config, run, wanted, plan, store, progress)
-    return write_teacher_table(run, store, wanted, identity, asked, images["quarantined"], config.extract)
+    return store
 
 
 def mean_answer_mass(run: Run) -> dict[str, float]:

@@ -1,19 +1,19 @@
-"""The teacher in vLLM, in the caller's process. The one file of this project that imports vllm."""
+"""The teacher, and the LLM that proposes questions, in vLLM. The one file of this project that imports vllm."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 from mmkd_ray.cluster.cores import claim_cores
-from mmkd_ray.config import ExtractConfig, VllmTeacher
+from mmkd_ray.config import ExtractConfig, VllmLlm, VllmTeacher
 from mmkd_ray.data.decode import decode_rgb
-from mmkd_ray.errors import DataError, TeacherError
+from mmkd_ray.errors import AspectError, DataError, TeacherError
 from mmkd_ray.extract.checkpoint import resolve
 from mmkd_ray.extract.engine import Answers
 from mmkd_ray.extract.engine_thread import Batch, EngineThread, Request, one_line
@@ -196,3 +196,53 @@ def _device_args(extract: ExtractConfig) -> dict[str, Any]:
         # default of 128 tokens most images would be prefilled again for every question.
         "block_size": 32,
     }
+
+
+def load_text_model(llm: VllmLlm) -> Callable[[str, dict[str, Any] | None], tuple[str, bool]]:
+    """The LLM that proposes questions, in the caller's process.
+
+    Returns:
+        A function of a user's message and a JSON schema (or None): the reply, and whether it was cut off.
+
+    Raises:
+        AspectError: it cannot be loaded.
+    """
+    if not llm.gpus:
+        bind_to_cores(llm.cpus)
+    from vllm import LLM, SamplingParams  # noqa: PLC0415
+    from vllm.exceptions import VLLMError  # noqa: PLC0415
+    from vllm.sampling_params import StructuredOutputsParams  # noqa: PLC0415
+
+    args: dict[str, Any] = {
+        "revision": llm.revision,
+        "tokenizer_revision": llm.revision,
+        "dtype": llm.dtype,
+        "max_model_len": llm.max_model_len,
+        "trust_remote_code": llm.trust_remote_code,
+        "load_format": "safetensors",
+        "seed": 0,
+    }
+    args |= (
+        {"tensor_parallel_size": llm.gpus}
+        if llm.gpus
+        else {"enforce_eager": True, "kv_cache_memory_bytes": round(llm.kv_cache_gib * 2**30)}
+    )
+    try:
+        model = LLM(model=llm.model, **args | llm.engine_args)
+    except (ImportError, OSError, ValueError, TypeError, RuntimeError, VLLMError) as error:
+        raise AspectError(f"the LLM '{llm.model}' (aspects.llm.model) cannot be loaded: {one_line(error)}") from error
+
+    def ask(prompt: str, schema: dict[str, Any] | None) -> tuple[str, bool]:
+        params = SamplingParams(
+            temperature=llm.temperature,
+            max_tokens=llm.max_tokens,
+            seed=0,
+            structured_outputs=StructuredOutputsParams(json=schema) if schema else None,
+        )
+        try:
+            output = model.chat([{"role": "user", "content": prompt}], params, use_tqdm=False)[0].outputs[0]
+        except VLLMError as error:
+            raise ValueError(str(error)) from error
+        return output.text, output.finish_reason == "length"
+
+    return ask

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mmkd_ray.fieldguide.dataset import SPLITS, FieldGuideImage, images
+from mmkd_ray.fieldguide.dataset import SPLITS, FieldGuideImage, attributes_of, images
 from mmkd_ray.fieldguide.questions import QUESTIONS, Question, answers
 from mmkd_ray.fieldguide.sheet import write_sheet
 from mmkd_ray.fieldguide.species import Species, make_species
@@ -14,6 +14,7 @@ __all__ = [
     "Question",
     "Species",
     "answers",
+    "attributes_of",
     "checkpoint_path",
     "images",
     "make_species",

@@ -1,6 +1,6 @@
 """The images of the field guide, split by split, class by class."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -56,6 +56,24 @@ def images(*, species_seed: int, seed: int, per_class: Mapping[str, int]) -> Ite
     """
     _check_counts(per_class)
     return _images(make_species(species_seed), seed, per_class)
+
+
+def attributes_of(image_ids: Iterable[str], *, species_seed: int, seed: int) -> dict[str, dict[str, bool]]:
+    """The true answers about images of the field guide, by the image's id and the question's; nothing is drawn.
+
+    Raises:
+        MmkdError: An id is not one of this data set.
+    """
+    species = {one.slug: (label, one) for label, one in enumerate(make_species(species_seed))}
+    found = {}
+    for image_id in image_ids:
+        split, _, rest = image_id.partition("/")
+        slug, _, number = rest.partition("/")
+        if split not in SPLITS or slug not in species or not number.isdecimal():
+            raise MmkdError(f"The field guide of species seed {species_seed} has no image {image_id!r}.")
+        label, own = species[slug]
+        found[image_id] = answers(picture_of(own, label=label, split=split, number=int(number), seed=seed))
+    return found
 
 
 def _check_counts(per_class: Mapping[str, int]) -> None:

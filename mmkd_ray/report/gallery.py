@@ -62,7 +62,7 @@ def gallery(run: Run, teacher: TeacherTable, *, count: int = SAMPLES) -> list[Sa
         return []
     p_yes_MQ, mean_Q = teacher.p_yes_of(chosen), teacher.p_yes_NQ.mean(axis=0)
     questions = list(teacher.questions)
-    images = _read_images(run, chosen)
+    images = read_images(run, chosen)
     return [
         _sample(images[image_id], questions, p_yes_Q, mean_Q)
         for image_id, p_yes_Q in zip(chosen, p_yes_MQ, strict=True)
@@ -93,12 +93,12 @@ def select_answers(
     return confident, distinctive[:DISTINCTIVE]
 
 
-def thumbnail(encoded: bytes) -> tuple[str, bool]:
-    """A `data:` URI of the image, at most `MAX_SIDE` long, and whether it was too small to be scaled."""
+def thumbnail(encoded: bytes, *, max_side: int = MAX_SIDE) -> tuple[str, bool]:
+    """A `data:` URI of the image, at most `max_side` long, and whether it was too small to be scaled."""
     image = decode_rgb(encoded)
     if is_small := max(image.size) <= SMALL_SIDE:
         return _data_uri(image, "PNG"), is_small
-    image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
+    image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
     return _data_uri(image, "JPEG"), is_small
 
 
@@ -108,7 +108,7 @@ def _data_uri(image: Image.Image, form: str) -> str:
     return f"data:image/{form.lower()};base64,{base64.b64encode(stream.getvalue()).decode()}"
 
 
-def _read_images(run: Run, image_ids: list[str]) -> dict[str, dict[str, Any]]:
+def read_images(run: Run, image_ids: list[str]) -> dict[str, dict[str, Any]]:
     """Whole rows of a few images, without the pixels of all others in memory."""
     is_wanted = pc.field("image_id").isin(image_ids)
     rows: list[dict[str, Any]] = []

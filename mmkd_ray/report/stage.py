@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config, to_yaml
 from mmkd_ray.data.table import read_splits
@@ -17,6 +15,7 @@ from mmkd_ray.report.charts import GainChart, gain_chart, interval_chart, learni
 from mmkd_ray.report.gallery import gallery
 from mmkd_ray.report.headline import focus_arm, headline, sampling_error
 from mmkd_ray.report.questions import question_chart
+from mmkd_ray.report.rendering import environment
 from mmkd_ray.report.results import result_rows
 from mmkd_ray.students.arms import ARMS, BASELINE
 
@@ -47,15 +46,8 @@ def write_report(config: Config, run: Run, summary: dict[str, Any], evaluation: 
 
 
 def render(page: dict[str, Any]) -> str:
-    """The page as HTML. Every value is escaped: no text is marked as safe anywhere."""
-    environment = Environment(
-        loader=PackageLoader("mmkd_ray.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.j2").render(page, words=words, colour=_colour)
+    """The page as HTML."""
+    return environment().get_template("report.html.j2").render(page, words=words, colour=_colour)
 
 
 def gather(config: Config, run: Run, summary: dict[str, Any], evaluation: dict[str, Any]) -> dict[str, Any]:

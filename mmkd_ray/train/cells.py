@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmkd_ray.artifacts import Folder, Run, fingerprint
-from mmkd_ray.aspects.questions import load_aspects
+from mmkd_ray.aspects.questions import Aspect, load_aspects
 from mmkd_ray.config import ArmName, Config, StudentConfig, of_variants
 from mmkd_ray.data.table import require_images
 from mmkd_ray.extract.identity import require_teacher
@@ -33,6 +33,8 @@ class Cell:
     identity: str
     config: Config
     """Of the variant."""
+    aspects: tuple[Aspect, ...]
+    """The questions, in order: a file of questions need not be on the node that trains."""
     larger: Cell | None = None
     """The larger student that it learns from, if its arm does."""
 
@@ -56,13 +58,17 @@ def list_cells(config: Config, run: Run) -> list[Cell]:
     for name, variant in of_variants(config).items():
         larger = None
         if any(ARMS[arm].uses_larger_student for arm in variant.study.arms):
-            larger = larger_student(variant, images, teacher)
-        identify = _Identities(variant, images, teacher, larger)
+            larger = larger_student(variant, run, images, teacher)
+        aspects = load_aspects(variant, run)
+        identify = _Identities(variant, aspects, images, teacher, larger)
         cells += [
-            Cell(name, arm, seed, identify(arm, seed), variant, larger if ARMS[arm].uses_larger_student else None)
+            Cell(
+                name, arm, seed, identify(arm, seed), variant, aspects,
+                larger if ARMS[arm].uses_larger_student else None,
+            )
             for seed in variant.study.seeds
             for arm in variant.study.arms
-        ]
+        ]  # fmt: skip
     return cells
 
 
@@ -71,12 +77,14 @@ def distinct(cells: list[Cell]) -> list[Cell]:
     return list({cell.identity: cell for cell in reversed(cells)}.values())[::-1]
 
 
-def larger_student(config: Config, images: Mapping[str, Any], teacher: Mapping[str, Any]) -> Cell:
+def larger_student(config: Config, run: Run, images: Mapping[str, Any], teacher: Mapping[str, Any]) -> Cell:
     """The cell of the larger student that `kd` arms of a variant learn from: trained once, with the first seed."""
     assert config.study.kd_teacher is not None, "checked with the configuration"
     seed = config.study.seeds[0]
     own = config.model_copy(update={"student": config.study.kd_teacher})
-    return Cell("kd teacher", BASELINE, seed, _Identities(own, images, teacher)(BASELINE, seed), own)
+    aspects = load_aspects(own, run)
+    identity = _Identities(own, aspects, images, teacher)(BASELINE, seed)
+    return Cell("kd teacher", BASELINE, seed, identity, own, aspects)
 
 
 def larger_students(cells: list[Cell]) -> list[Cell]:
@@ -100,10 +108,14 @@ class _Identities:
     """What decides a student of one variant: all of the recipe that its arm depends on, and nothing else."""
 
     def __init__(
-        self, config: Config, images: Mapping[str, Any], teacher: Mapping[str, Any], larger: Cell | None = None
+        self,
+        config: Config,
+        aspects: tuple[Aspect, ...],
+        images: Mapping[str, Any],
+        teacher: Mapping[str, Any],
+        larger: Cell | None = None,
     ) -> None:
         self._config, self._teacher, self._larger = config, teacher, larger
-        aspects = load_aspects(config.aspects)
         self._shared = {
             "student": _student_facts(config.student),
             "train": config.train.model_dump(exclude={*_TAUGHT, *_DISTILLED}),

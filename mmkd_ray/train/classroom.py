@@ -13,7 +13,6 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from mmkd_ray.artifacts import Run
-from mmkd_ray.aspects.questions import Aspect
 from mmkd_ray.config import Config
 from mmkd_ray.data.pixels import Pixels, load_pixels
 from mmkd_ray.extract.mirror import mirrored
@@ -29,15 +28,14 @@ from mmkd_ray.train.lesson import Lesson
 class Classroom:
     """The images and the teacher's answers in memory, shared by the cells that one worker trains in turn."""
 
-    def __init__(self, run: Run, aspects: tuple[Aspect, ...], held_out: Collection[str] | None = None) -> None:
-        """Take all the questions of a study; a variant's may be the first so many of them.
+    def __init__(self, run: Run, held_out: Collection[str] | None = None) -> None:
+        """Nothing is read before it is needed.
 
         Args:
             run: with its image table and its teacher table.
-            aspects: the questions.
             held_out: splits besides train that may be looked at; all there are if unset.
         """
-        self._run, self._aspects = run, aspects
+        self._run = run
         record = run.require(run.images, "images")
         self.class_names: list[str] = record["class_names"]
         self._held_out = [
@@ -45,10 +43,6 @@ class Classroom:
         ]
         self._pixels = cache(self._load_pixels)
         self._answers = cache(self._read_answers)
-
-    def aspects(self, config: Config) -> tuple[Aspect, ...]:
-        """The questions of a variant."""
-        return self._aspects[: config.aspects.count]
 
     def lesson(self, cell: Cell) -> Lesson:
         """What the student of a cell is taught; the larger student that it learns from, if it does, is finished."""
@@ -60,7 +54,7 @@ class Classroom:
             val=self.held_out(config).of_split("val"),
             aspect_targets_NQ=targets_NQ,
             mirrored_targets_NQ=of_mirrored_NQ,
-            aspect_weights_Q=torch.tensor([aspect.weight for aspect in self.aspects(config)]),
+            aspect_weights_Q=torch.tensor([aspect.weight for aspect in cell.aspects]),
             class_targets_NC=self._class_targets(config, train) if arm.classes == "zero_shot" else None,
             larger_student=self._trained(cell.larger) if cell.larger else None,
             decoupled=arm.classes == "dkd",
@@ -74,12 +68,11 @@ class Classroom:
     def new_student(self, cell: Cell) -> Student:
         """The student of a cell before training: the same for all arms of a seed."""
         torch.manual_seed(cell.seed)
-        config = cell.config
-        return build_student(config.student, classes=len(self.class_names), aspects=len(self.aspects(config)))
+        return build_student(cell.config.student, classes=len(self.class_names), aspects=len(cell.aspects))
 
     def _aspect_targets(self, cell: Cell, train: Pixels) -> tuple[Tensor | None, Tensor | None]:
         """Targets [N, Q] of the images as they are, and of their mirrored views."""
-        config, aspects = cell.config, self.aspects(cell.config)
+        config, aspects = cell.config, cell.aspects
         labels_N = train.labels_N.numpy()
 
         def targets_from(questions: list[str]) -> Float32[np.ndarray, "N Q"] | None:

@@ -22,7 +22,7 @@ def describe_study(config: Config, run: Run, *, seconds_per_epoch: float | None 
         seconds_per_epoch: of one student; as measured by the finished students of the run if unset.
     """
     counts, class_names, line = _images(config, run)
-    return [*_students(config, run, seconds_per_epoch), line, _answers_line(config, counts, class_names)]
+    return [*_students(config, run, seconds_per_epoch), line, _answers_line(config, run, counts, class_names)]
 
 
 def _students(config: Config, run: Run, seconds_per_epoch: float | None) -> list[str]:
@@ -79,8 +79,8 @@ def _images(config: Config, run: Run) -> tuple[dict[str, int], Sequence[str], st
     return counts, class_names, f"images    {', '.join(f'{count:,} {split}' for split, count in counts.items())}"
 
 
-def _answers_line(config: Config, counts: dict[str, int], class_names: Sequence[str]) -> str:
-    questions = len(questions_to_ask(config, class_names))
+def _answers_line(config: Config, run: Run, counts: dict[str, int], class_names: Sequence[str]) -> str:
+    questions = len(questions_to_ask(config, run, class_names))
     if isinstance(config.teacher, ImportedTeacher):
         return f"teacher   answers to {questions} questions are imported"
     asked = sum(counts.get(split, 0) for split in SPLITS)

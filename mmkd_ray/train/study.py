@@ -10,10 +10,9 @@ from ray.train.torch import TorchTrainer
 from ray.train.v2.api.config import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 
 from mmkd_ray.artifacts import Run, fingerprint
-from mmkd_ray.aspects.questions import load_aspects
 from mmkd_ray.cluster.connection import check_fits, how_many
 from mmkd_ray.cluster.monitor import ProgressCallback, monitored
-from mmkd_ray.config import Config, of_variants
+from mmkd_ray.config import Config
 from mmkd_ray.errors import StudentError
 from mmkd_ray.train.cells import Cell, distinct, larger_students, list_cells
 from mmkd_ray.train.worker import train_cells
@@ -90,7 +89,6 @@ def _lanes(config: Config, run: Run, phase: str, cells: list[Cell], monitor: Any
     dealt = {f"lane-{phase}-{lane}": cells[lane::count] for lane in range(count)}
     setup = {
         "run": run,
-        "aspects": max((load_aspects(variant.aspects) for variant in of_variants(config).values()), key=len),
         "cpus": cluster.cpus_per_train_worker,
         "monitor": monitor,
     }

@@ -18,8 +18,7 @@ def train_cells(setup: dict[str, Any]) -> str | None:
     """The train function of a `TorchTrainer`.
 
     Args:
-        setup: `run` (Run), `cells` (list of Cell), `aspects` (all of the study's: a file of questions need not be on
-            this node), `cpus` (of this worker), `monitor` (of epochs).
+        setup: `run` (Run), `cells` (list of Cell), `cpus` (of this worker), `monitor` (of epochs).
 
     Returns:
         None, or the message of an error that a restart cannot mend: raised, it would be tried again for minutes.
@@ -42,7 +41,7 @@ def _train(setup: dict[str, Any]) -> None:
 
     torch.set_num_threads(setup["cpus"])
     run = setup["run"]
-    classroom = Classroom(run, setup["aspects"])
+    classroom = Classroom(run)
     for cell in setup["cells"]:
         if not cell.folder(run).finished(cell.identity):
             train_cell(cell, classroom, run, setup["monitor"])

@@ -62,11 +62,11 @@ def open_search(config: Config, run: Run, *, resume: bool = False) -> Search:
     check_trackers(config)
     asked = asking_most(config)
     images, teacher = require_images(config, run), _answers(config, asked, run)
-    aspects = load_aspects(asked.aspects)
+    aspects = load_aspects(asked, run)
     decides = _decides(config, images["digest"], teacher["asked"]["teacher"], aspects)
     larger = None
     if ARMS[config.tune.arm].uses_larger_student:
-        larger = larger_student(config, images, teacher)
+        larger = larger_student(config, run, images, teacher)
         run.require(larger.folder(run), "train", fingerprint=larger.identity)
     search = Search(config, run, aspects, larger, decides, resume)
     _check_folder(search)
@@ -109,10 +109,15 @@ def _answers(config: Config, asked: Config, run: Run) -> dict[str, Any]:
         ) from error
 
 
+def _taught(aspect: Aspect) -> dict[str, Any]:
+    """What of a question decides a student."""
+    return {key: value for key, value in asdict(aspect).items() if key not in ("paraphrase", "origin")}
+
+
 def _decides(config: Config, images: str, teacher: Any, aspects: tuple[Aspect, ...]) -> dict[str, Any]:
     sections = config.model_dump(mode="json", include={"student": True, "train": True, "tune": True})
     study = config.model_dump(mode="json", include={"study": {"label_smoothing", "class_question", "kd_teacher"}})
     keys = {f"{name}.{key}": value for name, keys in {**sections, **study}.items() for key, value in keys.items()}
     for key in ("tune.concurrency", "tune.trackers"):
         del keys[key]
-    return {**keys, "images": images, "teacher": teacher, "questions": [asdict(aspect) for aspect in aspects]}
+    return {**keys, "images": images, "teacher": teacher, "questions": [_taught(aspect) for aspect in aspects]}

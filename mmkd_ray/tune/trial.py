@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from mmkd_ray.aspects.questions import Aspect
 from mmkd_ray.config import Config
 from mmkd_ray.students.model import student_input
 from mmkd_ray.train.cells import Cell
@@ -17,18 +18,27 @@ from mmkd_ray.train.loop import StudentTrainer
 class Trial:
     """The students of one configuration, trained as `mmkd train` would train them on one worker."""
 
-    def __init__(self, config: Config, larger: Cell | None, classroom: Classroom, device: torch.device) -> None:
+    def __init__(
+        self,
+        config: Config,
+        aspects: tuple[Aspect, ...],
+        larger: Cell | None,
+        classroom: Classroom,
+        device: torch.device,
+    ) -> None:
         """Build the students.
 
         Args:
             config: of the trial.
+            aspects: the questions, those of the largest Q; the trial takes the first so many.
             larger: the larger student that they learn from, if their arm does; finished.
             classroom: images and answers; of the held-out splits only `val` is looked at.
             device: where they are trained.
         """
         self._epochs = config.train.epochs
+        own = aspects[: config.aspects.count]
         self._trainers = [
-            _trainer(Cell("", config.tune.arm, seed, "", config, larger), classroom, device)
+            _trainer(Cell("", config.tune.arm, seed, "", config, own, larger), classroom, device)
             for seed in config.tune.seeds
         ]
 

@@ -43,9 +43,9 @@ class SearchWorker(tune.Trainable):
         from mmkd_ray.train.classroom import Classroom  # noqa: PLC0415
 
         torch.set_num_threads(base.cluster.cpus_per_train_worker)
-        self._base, self._larger = base, shared["larger"]
+        self._base, self._aspects, self._larger = base, shared["aspects"], shared["larger"]
         self._device = torch.device("cuda" if base.cluster.gpus_per_train_worker else "cpu")
-        self._classroom = Classroom(shared["run"], shared["aspects"], held_out=("val",))
+        self._classroom = Classroom(shared["run"], held_out=("val",))
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -61,7 +61,7 @@ class SearchWorker(tune.Trainable):
         self._last: dict[str, Any] = {"val_top1": 0.0, "curve": (), "seconds": 0.0, "training_iteration": 0}
         try:
             config = with_values(self._base, values, where="trial")
-            self._trial = Trial(config, self._larger, self._classroom, self._device)
+            self._trial = Trial(config, self._aspects, self._larger, self._classroom, self._device)
         except MmkdError as error:
             self._failure = str(error)
 

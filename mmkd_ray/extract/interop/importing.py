@@ -56,7 +56,7 @@ def import_teacher(
     """
     _check_arguments(config, epsilon)
     images = require_images(config, run)
-    asked = what_is_asked(config, images)
+    asked = what_is_asked(config, run, images)
     content = _read(path)
     entries = makd_json.parse(content, path)
     _check_questions(entries, asked["questions"], path)

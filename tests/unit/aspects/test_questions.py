@@ -1,19 +1,28 @@
 import pytest
 
+from mmkd_ray.artifacts import open_run
 from mmkd_ray.aspects.questions import Aspect, load_aspects
-from mmkd_ray.config import FieldGuideAspects, FileAspects
+from mmkd_ray.config import validate
 from mmkd_ray.errors import AspectError, ConfigError
+
+
+def load(**aspects):
+    config = validate({"name": "t", "data": {"source": "fieldguide"}, "aspects": aspects})
+    return load_aspects(config, open_run("/nowhere", "t"))
 
 
 def from_text(tmp_path, text, **settings):
     path = tmp_path / "questions.yaml"
     path.write_text(text)
-    return load_aspects(FileAspects(source="file", path=str(path), **settings))
+    return load(source="file", path=str(path), **settings)
 
 
 def test_texts_and_mappings(tmp_path):
     aspects = from_text(tmp_path, "- Is it red?\n- question: Does it face left?\n  orientation_sensitive: true\n")
-    assert aspects == (Aspect("Is it red?"), Aspect("Does it face left?", orientation_sensitive=True))
+    assert [(aspect.question, aspect.orientation_sensitive) for aspect in aspects] == [
+        ("Is it red?", False),
+        ("Does it face left?", True),
+    ]
 
 
 def test_an_id_is_of_the_text_alone():
@@ -22,7 +31,7 @@ def test_an_id_is_of_the_text_alone():
 
 
 def test_count_takes_the_first(tmp_path):
-    assert from_text(tmp_path, "- Is it red?\n- Is it blue?\n", count=1) == (Aspect("Is it red?"),)
+    assert from_text(tmp_path, "- Is it red?\n- Is it blue?\n", count=1)[0].question == "Is it red?"
 
 
 @pytest.mark.parametrize(
@@ -43,11 +52,11 @@ def test_mistakes_are_explained(tmp_path, text, settings, message):
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match="no such file"):
-        load_aspects(FileAspects(source="file", path=str(tmp_path / "none.yaml")))
+        load(source="file", path=str(tmp_path / "none.yaml"))
 
 
 def test_the_field_guide_knows_its_mirror_questions():
-    aspects = load_aspects(FieldGuideAspects(source="fieldguide"))
+    aspects = load(source="fieldguide")
     sensitive = [aspect.question for aspect in aspects if aspect.orientation_sensitive]
     assert sensitive
     assert all("left" in question or "right" in question for question in sensitive)

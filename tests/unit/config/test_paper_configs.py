@@ -3,7 +3,7 @@
 import pytest
 import timm
 
-from mmkd_ray.aspects.questions import load_aspects
+from mmkd_ray.aspects.questions import source_aspects
 from mmkd_ray.config import load, of_variants
 
 DATA = {
@@ -61,7 +61,7 @@ def test_the_four_students_are_there_from_scratch(config):
 
 
 def test_the_questions_load_and_mirrors_lead_back(config):
-    aspects = {aspect.question: aspect for aspect in load_aspects(config.aspects)}
+    aspects = {aspect.question: aspect for aspect in source_aspects(config.aspects)[: config.aspects.count]}
     assert len(aspects) == 50 if config.name == "oxford_pets" else 20 <= len(aspects) <= 50
     sided = [aspect for aspect in aspects.values() if aspect.orientation_sensitive]
     assert sided

@@ -31,7 +31,7 @@ def planned(run, tmp_path):
         }
     )  # fmt: skip
     images = build_image_table(config, run, lambda *_: None)
-    store = AnswerStore(run, what_is_asked(config, images)["teacher"])
+    store = AnswerStore(run, what_is_asked(config, run, images)["teacher"])
     store.begin()
     wanted = wanted_cells(run, tuple(QUESTIONS))
     ids = list(wanted.sha256)[:24]

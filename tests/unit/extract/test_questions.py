@@ -1,6 +1,7 @@
 import pytest
 import yaml
 
+from mmkd_ray.artifacts import open_run
 from mmkd_ray.config import validate
 from mmkd_ray.extract.mirror import mirrored
 from mmkd_ray.extract.questions import questions_to_ask
@@ -21,7 +22,7 @@ def asked(tmp_path):
             "study": study,
             "train": train,
         }
-        return questions_to_ask(validate(tree), ["blue_tit", "owl"])
+        return questions_to_ask(validate(tree), open_run(str(tmp_path), "t"), ["blue_tit", "owl"])
 
     return asked_of
 

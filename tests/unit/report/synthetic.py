@@ -124,7 +124,7 @@ def write_teacher(config: Config, run: Run, images: list[dict], plan: Plan) -> N
     if plan.constant_teacher:
         p_yes = p_yes * 0.4
     write_answers(run, asked, plan.questions, p_yes, mass=0.97)
-    asked = what_is_asked(config, run.images.record())
+    asked = what_is_asked(config, run, run.images.record())
     run.teacher.finish("teacher", asked=asked, ledger={"questions": len(plan.questions)})
 
 

@@ -27,7 +27,7 @@ def make(run, tmp_path):
         config = validate(tree)
         if record:
             run.images.finish("images", settings=settings_identity(config), digest="d", class_names=["a", "b"])
-            run.teacher.finish("teacher", asked=what_is_asked(config, {"digest": "d", "class_names": ["a", "b"]}))
+            run.teacher.finish("teacher", asked=what_is_asked(config, run, {"digest": "d", "class_names": ["a", "b"]}))
         return config
 
     return made

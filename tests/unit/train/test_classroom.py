@@ -4,7 +4,6 @@ import torch
 import yaml
 
 from mmkd_ray.artifacts import open_run
-from mmkd_ray.aspects.questions import load_aspects
 from mmkd_ray.config import validate
 from mmkd_ray.extract.mirror import mirrored
 from mmkd_ray.extract.table import read_teacher_table
@@ -49,7 +48,7 @@ def made(tmp_path):
         record = run.teacher.record()
         record["asked"]["questions"] = list(PLAN.questions)
         run.teacher.finish(record.pop("fingerprint"), **record)
-        return Classroom(run, load_aspects(config.aspects)), list_cells(config, run), run
+        return Classroom(run), list_cells(config, run), run
 
     return make
 

@@ -19,7 +19,7 @@ TUNE = {"seeds": [0, 3], "space": {"train.alpha": {"uniform": [0, 9]}, "aspects.
 def worker(tmp_path, run):
     """Makes workers as Ray does, but in this process."""
     config = make(tmp_path, run, tune=TUNE)
-    shared = {"base": config, "run": run, "aspects": load_aspects(asking_most(config).aspects), "larger": None}
+    shared = {"base": config, "run": run, "aspects": load_aspects(asking_most(config), run), "larger": None}
 
     def begin(**values):
         # Not by __init__, which makes folders at home.
@@ -39,7 +39,7 @@ def test_a_trial_is_what_train_would_train(worker, run):
     config = with_values(worker.config, {"train.alpha": 2.5, "aspects.count": 8, "study.seeds": [0, 3]}, where="")
     curves = []
     for cell in [cell for cell in list_cells(config, run) if cell.arm == "makd"]:
-        classroom = Classroom(run, load_aspects(config.aspects), held_out=("val",))
+        classroom = Classroom(run, held_out=("val",))
         student = classroom.new_student(cell)
         size = student_input(config.student).size
         trainer = StudentTrainer(

@@ -4,7 +4,6 @@ import math
 import numpy as np
 import pytest
 
-from mmkd_ray.aspects.questions import load_aspects
 from mmkd_ray.data.table import build_image_table
 from mmkd_ray.errors import ArtifactError, AspectError, ConfigError, DataError, LedgerError
 from mmkd_ray.extract.engine import Answers
@@ -286,7 +285,7 @@ def test_a_classroom_is_taught_from_a_folder_of_images_and_a_file(tmp_path, run)
     build_image_table(config, run, lambda *_: None)
     answers = {f"jpg/{name}_{number}.jpg": [number / 10, 0.5] for name in "ab" for number in range(10)}
     import_teacher(config, run, write_file(tmp_path, answers))
-    classroom = Classroom(run, load_aspects(config.aspects))
+    classroom = Classroom(run)
     lessons = [classroom.lesson(cell) for cell in list_cells(config, run) if cell.arm == "makd"]
     taught = lessons[0].aspect_targets_NQ[:, 0].tolist()
     assert taught == pytest.approx([int(image_id[-5]) / 10 for image_id in lessons[0].train.image_ids], abs=1e-5)

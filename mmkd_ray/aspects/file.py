@@ -1,0 +1,84 @@
+"""Writing `aspects.yaml`, a file for people to read and edit: what they have written in it stays."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+from mmkd_ray.aspects.questions import Aspect, Origin
+from mmkd_ray.aspects.wording import normal
+
+_HEADER = """\
+The questions that the teacher is asked, in the order of `rank`; the first `aspects.count` of them are used.
+Edit freely: reword, delete, add (`- Is the bird flying?` is enough), change ranks, write comments. An id is the hash
+of its question and follows it. `orientation_sensitive: true`: a horizontal flip of the image can change the answer
+(`mirror` is the question that it becomes)."""
+
+
+def new_file(aspects: Sequence[Aspect], remark: str) -> str:
+    """The text of a new file: the questions in this order, ranked by it.
+
+    Args:
+        aspects: the questions.
+        remark: who selected them and how, for the comment at the top.
+    """
+    entries = CommentedSeq([_entry(aspect, rank) for rank, aspect in enumerate(aspects, start=1)])
+    entries.yaml_set_start_comment(f"{remark}\n{_HEADER}")
+    return _dump(entries)
+
+
+def reranked(text: str, aspects: Sequence[Aspect]) -> str:
+    """The text of a file with `rank` and `id` set to this order; everything else in it, comments too, stays.
+
+    Args:
+        text: of a file that holds exactly these questions, in any order.
+        aspects: the questions in their new order.
+    """
+    entries = _yaml().load(text)
+    ranks = {normal(aspect.question): (rank, aspect) for rank, aspect in enumerate(aspects, start=1)}
+    for place, entry in enumerate(entries):
+        question = entry if isinstance(entry, str) else entry["question"]
+        rank, aspect = ranks[normal(question)]
+        if isinstance(entry, str):
+            entries[place] = CommentedMap({"question": question.strip(), "id": aspect.id, "rank": rank})
+            continue
+        for key, value in (("rank", rank), ("id", aspect.id)):
+            if key in entry:
+                entry[key] = value
+            else:
+                entry.insert(1, key, value)
+    return _dump(entries)
+
+
+def _entry(aspect: Aspect, rank: int) -> CommentedMap:
+    origin = aspect.origin or Origin("file")
+    values: Mapping[str, Any] = {
+        "question": aspect.question,
+        "id": aspect.id,
+        "rank": rank,
+        "orientation_sensitive": aspect.orientation_sensitive,
+        "mirror": aspect.mirror,
+        "paraphrase": aspect.paraphrase,
+        "weight": None if aspect.weight == 1 else aspect.weight,
+        "source": origin.source,
+        "model": origin.model,
+        "prompt": origin.prompt,
+    }
+    return CommentedMap({key: value for key, value in values.items() if value is not None})
+
+
+def _yaml() -> YAML:
+    yaml = YAML()  # round trip: comments, quotes and order of keys are kept
+    yaml.width = 4096
+    yaml.indent(mapping=2, sequence=2, offset=0)
+    return yaml
+
+
+def _dump(entries: CommentedSeq) -> str:
+    stream = io.StringIO()
+    _yaml().dump(entries, stream)
+    return stream.getvalue()

@@ -1,0 +1,107 @@
+"""How alike two questions are worded: a small measure on words, without a model.
+
+What it cannot know is that `bill` means `beak`: questions that say the same in other words show by their answers (see
+`mmkd_ray.evidence`).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+_EMPTY = re.compile(
+    "an?|the|is|are|was|were|be|been|being|am|isnt|arent|does|do|did|doesnt|dont|has|have|had|got|hasnt|havent|can|could|"
+    "would|will|should|may|might|cant|you|say|see|there|it|its|this|that|these|those|any|some|of|to|and|with|in|on|at|"
+    "for|as|by|picture|image|photo|photograph|shows?|showing|shown|visible|appears?|seen|which|who|one"
+)
+"""Words that say nothing about what is asked."""
+_ORDERED = {"than", "above", "below", "behind", "beneath", "under", "over", "inside", "outside", "between", "before"}
+"""Words that tell two things apart by their order."""
+_MIRRORED = {"left": "right", "right": "left"}
+
+
+def normal(text: str) -> str:
+    """The text without case, punctuation, accents' encodings and repeated spaces: equal for the same words."""
+    folded = (
+        unicodedata.normalize("NFKC", text).casefold().replace("'", "").replace("\N{RIGHT SINGLE QUOTATION MARK}", "")
+    )
+    return " ".join(re.sub(r"[^\w]+", " ", folded).split())
+
+
+def content_words(text: str) -> tuple[str, ...]:
+    """The stems of the words that say what is asked, in their order; all words if nothing else is left."""
+    words = normal(text).replace("_", " ").split()
+    return tuple(_stem(word) for word in words if not _EMPTY.fullmatch(word)) or tuple(words)
+
+
+def near_duplicates(questions: Sequence[str], *, above: float) -> dict[int, int]:
+    """Questions that are another one in other words.
+
+    Args:
+        questions: in the order of preference.
+        above: similarity from which on two are one, 0 to 1.
+
+    Returns:
+        Position of a duplicate: position of the first question that it repeats.
+    """
+    words = [content_words(question) for question in questions]
+    weights = _weights(words)
+    kept: list[int] = []
+    found: dict[int, int] = {}
+    for here, mine in enumerate(words):
+        first = next((there for there in kept if similarity(mine, words[there], weights) >= above), None)
+        if first is None:
+            kept.append(here)
+        else:
+            found[here] = first
+    return found
+
+
+def similarity(first: Sequence[str], second: Sequence[str], weights: Mapping[str, float] | None = None) -> float:
+    """Weighted Jaccard similarity of two questions' content words, 0 to 1.
+
+    0 where the same words stand in another order around a word like `than`: `is A larger than B` is not
+    `is B larger than A`.
+    """
+    if _ORDERED & set(first) & set(second) and list(first) != list(second) and set(first) == set(second):
+        return 0.0
+    mine, theirs = Counter(first), Counter(second)
+
+    def weight(counts: Counter[str]) -> float:
+        return sum(count * (weights or {}).get(word, 1.0) for word, count in counts.items())
+
+    union = weight(mine | theirs)
+    return weight(mine & theirs) / union if union else 0.0
+
+
+def in_mirror(question: str) -> str | None:
+    """The question with left and right exchanged; None where it says neither."""
+    swapped, count = re.subn(r"\b(left|right)\b", _swap, question, flags=re.IGNORECASE)
+    return swapped if count else None
+
+
+def _swap(match: re.Match[str]) -> str:
+    word = _MIRRORED[match[0].lower()]
+    return word.capitalize() if match[0][0].isupper() else word
+
+
+def _weights(questions: Sequence[Sequence[str]]) -> dict[str, float]:
+    """Inverse document frequency: `bird` tells little where every question is about birds."""
+    frequency = Counter(word for words in questions for word in set(words))
+    return {word: math.log(1 + len(questions) / count) for word, count in frequency.items()}
+
+
+def _stem(word: str) -> str:
+    """Without the endings of plurals and verb forms; Porter's first step, roughly."""
+    for ending in ("ings", "ing", "ed", "es", "s"):
+        stem = word.removesuffix(ending)
+        if stem != word and len(stem) >= 3 and re.search("[aeiouy]", stem) and not (ending == "s" and stem[-1] in "su"):
+            if ending not in ("s", "es") and stem[-1] == stem[-2] and stem[-1] not in "lsz":
+                stem = stem[:-1]
+            word = stem
+            break
+    word = word.removesuffix("e") if len(word) > 3 else word
+    return word[:-1] + "y" if len(word) > 2 and word.endswith("i") else word

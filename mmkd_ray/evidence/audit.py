@@ -1,0 +1,92 @@
+"""How often the teacher is right, question by question, where true attributes of the images are known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float64
+from scipy.stats import rankdata
+
+from mmkd_ray.evidence.answers import PilotAnswers
+
+_BINS = 10
+
+
+@dataclass(frozen=True)
+class Audit:
+    """One question against the truth."""
+
+    question: str
+    images: int
+    """With a known truth."""
+    share_true: float
+    """Of these, for which Yes is right."""
+    accuracy: float
+    """P(yes) > 0.5 against the truth, in [0, 1]."""
+    auc: float | None
+    """Area under the ROC curve: whether P(yes) orders the images rightly, whatever its threshold; None if all images
+    have one truth."""
+    calibration_error: float
+    """Expected calibration error of P(yes), 10 bins of equal width (Guo et al. 2017, of the positive class)."""
+    brier: float
+    """Mean squared error of P(yes)."""
+    mean: float
+    """P(yes), over these images."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """All fields, for a table."""
+        return asdict(self)
+
+
+def audit(questions: Sequence[str], answers: PilotAnswers, truth: Mapping[str, Mapping[str, bool]]) -> list[Audit]:
+    """Compare answers with the truth.
+
+    Args:
+        questions: in the order of `answers`.
+        answers: what the teacher said.
+        truth: question: {image id: whether Yes is right}; questions and images may be missing.
+
+    Returns:
+        The questions with a known truth, the least accurate first.
+    """
+    audits = []
+    for column, question in enumerate(questions):
+        known = truth.get(question, {})
+        rows = [row for row, image_id in enumerate(answers.image_ids) if image_id in known]
+        if rows:
+            right = np.array([known[answers.image_ids[row]] for row in rows])
+            audits.append(_audit(question, answers.p_yes_NQ[rows, column].astype(np.float64), right))
+    return sorted(audits, key=lambda one: (one.accuracy, one.question))
+
+
+def area_under_curve(p_N: Float64[np.ndarray, " N"], right_N: Bool[np.ndarray, " N"]) -> float | None:
+    """Probability that an image with the truth Yes has a higher P(yes) than one without; ties count half."""
+    positive = int(right_N.sum())
+    negative = len(right_N) - positive
+    if not positive or not negative:
+        return None
+    above = rankdata(p_N)[right_N].sum() - positive * (positive + 1) / 2
+    return float(above / (positive * negative))
+
+
+def calibration_error(p_N: Float64[np.ndarray, " N"], right_N: Bool[np.ndarray, " N"]) -> float:
+    """Mean distance of P(yes) and the share of true ones, over bins of P(yes), weighted by their images."""
+    bins = np.minimum((p_N * _BINS).astype(int), _BINS - 1)
+    gaps = [abs(p_N[bins == b].mean() - right_N[bins == b].mean()) * (bins == b).sum() for b in np.unique(bins)]
+    return float(sum(gaps) / len(p_N))
+
+
+def _audit(question: str, p_N: np.ndarray, right_N: np.ndarray) -> Audit:
+    return Audit(
+        question=question,
+        images=len(p_N),
+        share_true=float(right_N.mean()),
+        accuracy=float(((p_N > 0.5) == right_N).mean()),
+        auc=area_under_curve(p_N, right_N),
+        calibration_error=calibration_error(p_N, right_N),
+        brier=float(((p_N - right_N) ** 2).mean()),
+        mean=float(p_N.mean()),
+    )

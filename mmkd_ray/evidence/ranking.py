@@ -1,0 +1,33 @@
+"""The order of questions by evidence."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float64
+
+from mmkd_ray.evidence.information import explained
+
+_LEAST_SHARE = 0.01
+"""What a question repeats at least, for the quotient."""
+
+
+def by_information(information_Q: Float64[np.ndarray, " Q"]) -> list[int]:
+    """Questions by what they say about the class, most first; equal ones in their given order."""
+    return np.argsort(-information_Q, kind="stable").tolist()
+
+
+def mrmr(information_Q: Float64[np.ndarray, " Q"], p_yes_NQ: Float64[np.ndarray, "N Q"]) -> list[int]:
+    """Minimum redundancy, maximum relevance: each next question says most over what it repeats of those before it.
+
+    Relevance is the information about the class, redundancy the mean absolute correlation with the questions chosen so
+    far, taken as a quotient (Peng et al. 2005, arXiv cs/0310015 for the idea; Zhao et al. 2019, arXiv 1908.05376 for
+    the correlation quotient). Deterministic; equal ones in their given order.
+    """
+    repeats_QQ = np.sqrt(explained(p_yes_NQ))
+    left = by_information(information_Q)
+    order: list[int] = []
+    while left:
+        redundancy = repeats_QQ[np.ix_(left, order)].mean(axis=1) if order else np.ones(len(left))
+        score = np.maximum(information_Q[left], 0) / np.maximum(redundancy, _LEAST_SHARE)
+        order.append(left.pop(int(np.argmax(score))))
+    return order

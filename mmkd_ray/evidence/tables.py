@@ -1,0 +1,46 @@
+"""The evidence as tables: on storage, and as text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmkd_ray.evidence.scores import Score
+
+SCORES, PILOT, AUDIT = "scores.parquet", "pilot.parquet", "audit.parquet"
+"""In `Run.evidence`: a row a question, by rank; a row an image of the sample, P(yes) by rank; a row an audit."""
+_WIDTH = 60
+
+
+def score_table(scores: Sequence[Score]) -> str:
+    """A line a question, in the order of ranks; the reason of each verdict below it."""
+    lines = [f"{'#':>4}  {'question':<{_WIDTH}}  P(yes)         bits   +-     redundant  reworded  flipped"]
+    for one in scores:
+        error = (one.information_high - one.information_low) / 2
+        lines.append(
+            f"{one.rank:>4}  {_cut(one.question):<{_WIDTH}}  {one.mean:.2f} +- {one.std:.2f}  {one.information:>6.3f}  "
+            f"{error:.3f}  {one.redundancy:>9.2f}  {_number(one.reworded_change):>8}  {_number(one.flipped_change):>7}"
+        )
+        if one.reason:
+            lines.append(f"{'':>6}{one.verdict}: {one.reason}")
+    return "\n".join(lines)
+
+
+def audit_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A line a question, the least accurate first, and their means."""
+    lines = [f"{'question':<{_WIDTH}}  accuracy  AUC    calibration error  images"]
+    lines += [
+        f"{_cut(row['question']):<{_WIDTH}}  {row['accuracy']:>8.3f}  {_number(row['auc'], 3):>5}  "
+        f"{row['calibration_error']:>17.3f}  {row['images']:>6}"
+        for row in rows
+    ]
+    mean = sum(row["accuracy"] for row in rows) / len(rows)
+    return "\n".join([*lines, f"mean accuracy of {len(rows)} questions: {mean:.4f}"])
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _WIDTH else text[: _WIDTH - 3] + "..."
+
+
+def _number(value: float | None, digits: int = 2) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,1 @@
+"""An LLM proposes questions and selects among them."""

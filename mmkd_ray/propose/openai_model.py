@@ -1,0 +1,104 @@
+"""An LLM behind an OpenAI-compatible endpoint, asked one request after the other."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import openai
+from openai.types.chat import ChatCompletion
+
+from mmkd_ray.config import OpenAiLlm
+from mmkd_ray.errors import AspectError
+from mmkd_ray.extract.openai_endpoint import Endpoint, Failure
+from mmkd_ray.propose.language_model import QUESTIONS_SCHEMA, Reply
+
+_REFUSED = {400, 404, 415, 422, 501}
+"""Statuses with which endpoints refuse an option that they do not know."""
+_SCHEMA_WORDS = ("response_format", "json_schema", "structured", "guided", "schema", "grammar")
+
+
+class OpenAiModel:
+    """Asks an endpoint. Retries, with growing pauses or those of `Retry-After`, are the `openai` package's.
+
+    Raises:
+        AspectError: there is no key though the endpoint is not on this machine.
+    """
+
+    def __init__(self, llm: OpenAiLlm) -> None:
+        self._llm = llm
+        self._endpoint = Endpoint.of(llm)
+        self._next_s = 0.0
+        self._options: dict[str, Any] = {"temperature": llm.temperature, "max_tokens": llm.max_tokens}
+        if llm.structured_output:
+            schema = {"name": "questions", "strict": True, "schema": QUESTIONS_SCHEMA}
+            self._options["response_format"] = {"type": "json_schema", "json_schema": schema}
+        self._client = openai.OpenAI(
+            base_url=llm.base_url,
+            api_key=self._endpoint.sent_key,
+            timeout=llm.timeout_s,
+            max_retries=llm.max_retries,
+            http_client=openai.DefaultHttpxClient(event_hooks={"request": [self._before_each]}),
+        )
+
+    def ask(self, prompt: str) -> Reply:
+        """The reply to one user message.
+
+        Raises:
+            AspectError: the endpoint refuses, or does not answer after `max_retries` retries; the key is in no message.
+        """
+        try:
+            completion = self._client.chat.completions.create(
+                model=self._llm.model, messages=[{"role": "user", "content": prompt}], extra_body=self._options
+            )
+        except (openai.OpenAIError, ValueError) as error:
+            failure: Failure = error
+        else:
+            return self._read(completion)
+        # Not within the handler: a failure, which may quote the key, must not hang on to what is raised.
+        if self._without_what_is_refused(failure):
+            return self.ask(prompt)
+        raise self._endpoint.error(failure)
+
+    def close(self) -> None:
+        """End the connections."""
+        self._client.close()
+
+    def _before_each(self, _request: Any) -> None:
+        """Keeps the pace; runs for what the package sends again, too: endpoints count that as well."""
+        if self._llm.requests_per_minute:
+            now = time.monotonic()
+            turn = max(now, self._next_s)
+            self._next_s = turn + 60 / self._llm.requests_per_minute
+            time.sleep(turn - now)
+
+    def _without_what_is_refused(self, failure: Failure) -> bool:
+        """Leave out, or rename, an option that the endpoint says it does not support; False if it is about none."""
+        if not isinstance(failure, openai.APIStatusError) or failure.status_code not in _REFUSED:
+            return False
+        said = str(failure).lower()
+        if "max_completion_tokens" in said and "max_tokens" in self._options:
+            self._options["max_completion_tokens"] = self._options.pop("max_tokens")
+            return True
+        if "temperature" in said and "temperature" in self._options:
+            del self._options["temperature"]
+            return True
+        if any(word in said for word in _SCHEMA_WORDS) and "response_format" in self._options:
+            del self._options["response_format"]
+            return True
+        return False
+
+    def _read(self, completion: Any) -> Reply:
+        if not isinstance(completion, ChatCompletion) or not completion.choices:
+            # The package takes any JSON for a chat completion, and hands on any other text.
+            words = completion.to_json() if isinstance(completion, ChatCompletion) else completion
+            raise self._endpoint.error(ValueError(words))
+        choice = completion.choices[0]
+        text = choice.message.content if choice.message else None
+        if choice.finish_reason == "content_filter" or not text:
+            refusal = getattr(choice.message, "refusal", None) or f"finish_reason {choice.finish_reason}"
+            raise AspectError(
+                f"model '{self._llm.model}' at {self._llm.base_url} writes nothing ({self._endpoint.said(refusal)}); "
+                "raise aspects.llm.max_tokens, change the prompt, or choose another model"
+            )
+        return Reply(self._endpoint.without_key(text), choice.finish_reason == "length")

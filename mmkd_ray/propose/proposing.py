@@ -1,0 +1,177 @@
+"""The two steps of the paper (section 3.1): propose N questions, select Q of them; and which a mirror changes."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mmkd_ray.artifacts import fingerprint
+from mmkd_ray.aspects.checks import Rejected, Sieve, spoken
+from mmkd_ray.aspects.questions import Aspect, Origin
+from mmkd_ray.aspects.wording import content_words, in_mirror, normal, similarity
+from mmkd_ray.config import LlmAspects
+from mmkd_ray.errors import AspectError
+from mmkd_ray.propose.language_model import Conversation
+from mmkd_ray.propose.parser import parse_questions
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """What the LLM is told about the images."""
+
+    class_names: tuple[str, ...]
+    images: int
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What came of asking for questions."""
+
+    questions: tuple[str, ...]
+    rejected: tuple[Rejected, ...]
+
+
+def propose(conversation: Conversation, config: LlmAspects, data: DataSet) -> Proposal:
+    """Ask for N questions, and again for those that are missing after the checks.
+
+    A long class list is split: each part is asked for its share, and told what the others have brought.
+
+    Raises:
+        AspectError: fewer than Q questions are accepted after `max_rounds` rounds.
+    """
+    sieve = Sieve(config.rules, data.class_names)
+    parts = _parts(data.class_names, config.classes_per_prompt)
+    turn = 0
+    for _ in range(config.max_rounds):
+        for number, part in enumerate(parts):
+            missing = config.candidates - len(sieve.accepted)
+            if missing <= 0:
+                break
+            count = -(-missing // (len(parts) - number))
+            prompt = _fill(config.propose_prompt, config, data, class_names=part, count=count)
+            if sieve.accepted:
+                prompt += _fill(config.more_prompt, config, data, questions=sieve.accepted)
+            sieve.add(parse_questions(conversation.ask("propose", turn, prompt).text))
+            turn += 1
+    if len(sieve.accepted) < config.count:
+        raise AspectError(_too_few(sieve, config, turn))
+    return Proposal(tuple(sieve.accepted[: config.candidates]), tuple(sieve.rejected))
+
+
+def select(conversation: Conversation, config: LlmAspects, data: DataSet, questions: Sequence[str]) -> tuple[str, ...]:
+    """Have Q of the questions selected, the most important first.
+
+    A selected question need not be copied to the letter, but it must be one of them.
+
+    Raises:
+        AspectError: fewer than Q are selected after `max_rounds` rounds.
+    """
+    chosen: list[str] = []
+    left = list(questions)
+    names = _some(data.class_names, config.classes_per_prompt)
+    for turn in range(config.max_rounds):
+        missing = config.count - len(chosen)
+        if not missing:
+            break
+        prompt = _fill(config.select_prompt, config, data, class_names=names, count=missing, questions=left)
+        picked = _matched(parse_questions(conversation.ask("select", turn, prompt).text), left, config)[:missing]
+        chosen += picked
+        left = [question for question in left if question not in picked]
+    if len(chosen) < config.count:
+        raise AspectError(
+            f"the LLM '{config.llm.model}' selected {len(chosen)} of the {len(questions)} questions it proposed in "
+            f"{config.max_rounds} rounds, {config.count} (aspects.count) are needed; set aspects.select to mrmr to "
+            "select by evidence, raise aspects.max_rounds, lower aspects.count, or choose another model"
+        )
+    return tuple(chosen)
+
+
+def as_aspects(conversation: Conversation, config: LlmAspects, data: DataSet, questions: Sequence[str]) -> list[Aspect]:
+    """The questions with what a horizontal flip does to them: asked of the LLM, and told by `left` and `right`."""
+    prompt = _fill(config.orientation_prompt, config, data, questions=questions)
+    said = set(_matched(parse_questions(conversation.ask("orientation", 0, prompt).text), questions, config))
+    origin = Origin("llm", config.llm.model, prompt_hash(config))
+    return [
+        Aspect(
+            question,
+            orientation_sensitive=question in said or in_mirror(question) is not None,
+            mirror=in_mirror(question),
+            origin=origin,
+        )
+        for question in questions
+    ]
+
+
+def prompt_hash(config: LlmAspects) -> str:
+    """Fingerprint of the templates by which questions are proposed and selected."""
+    return fingerprint(propose=config.propose_prompt, more=config.more_prompt, select=config.select_prompt)
+
+
+def _parts(class_names: Sequence[str], size: int) -> list[Sequence[str]]:
+    """The class list in as few parts as may be, of nearly equal length."""
+    count = -(-len(class_names) // size)
+    edges = [round(number * len(class_names) / count) for number in range(count + 1)]
+    return [class_names[start:end] for start, end in itertools.pairwise(edges)]
+
+
+def _some(class_names: Sequence[str], size: int) -> list[str]:
+    """At most so many of the class names, evenly spread over the list."""
+    if len(class_names) <= size:
+        return list(class_names)
+    return [class_names[number * len(class_names) // size] for number in range(size)]
+
+
+def _matched(replies: Sequence[str], questions: Sequence[str], config: LlmAspects) -> list[str]:
+    """The questions that a reply names, in the order of the reply, each once."""
+    by_words = {normal(question): question for question in questions}
+    found = []
+    for reply in replies:
+        match = by_words.get(normal(reply)) or _nearest(reply, questions, config.rules.duplicate_above)
+        if match is not None:
+            found.append(match)
+    return list(dict.fromkeys(found))
+
+
+def _nearest(reply: str, questions: Sequence[str], above: float) -> str | None:
+    words = content_words(reply)
+    alike = [(similarity(words, content_words(question)), question) for question in questions]
+    best, question = max(alike, key=lambda pair: pair[0], default=(0.0, ""))
+    return question if best >= above else None
+
+
+def _fill(
+    template: str,
+    config: LlmAspects,
+    data: DataSet,
+    *,
+    class_names: Sequence[str] = (),
+    count: int = 0,
+    questions: Sequence[str] = (),
+) -> str:
+    """The template with its places filled in, all at once: a class name may have braces of its own."""
+    more = len(data.class_names) - len(class_names)
+    listed = ", ".join(spoken(name) for name in class_names) + (f" (and {more} more)" if more else "")
+    values = {
+        "classes": f"{len(data.class_names)}",
+        "images": f"{data.images}",
+        "class_list": listed,
+        "description": config.description,
+        "count": f"{count}",
+        "questions": "\n".join(f"- {question}" for question in questions),
+        "max_characters": f"{config.rules.max_characters}",
+    }
+    return re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], match[0]), template)
+
+
+def _too_few(sieve: Sieve, config: LlmAspects, requests: int) -> str:
+    kinds = Counter(re.sub(r" '.*'| \d+", "", rejected.reason) for rejected in sieve.rejected)
+    reasons = "; ".join(f"{count} x {reason}" for reason, count in kinds.most_common(3)) or "it proposed no others"
+    example = f", e.g. '{sieve.rejected[0].question[:80]}'" if sieve.rejected else ""
+    return (
+        f"the LLM '{config.llm.model}' proposed {len(sieve.accepted)} questions that can be asked in {requests} "
+        f"requests, {config.count} (aspects.count) are needed; rejected {len(sieve.rejected)}{example} ({reasons}). "
+        "Choose another model, raise aspects.max_rounds, or write the questions yourself (aspects.source: file)"
+    )

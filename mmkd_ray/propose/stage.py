@@ -1,0 +1,54 @@
+"""Candidates: the questions that an LLM proposes, or those of the configured source."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mmkd_ray.artifacts import Run
+from mmkd_ray.aspects.questions import PROPOSAL, Aspect, source_aspects
+from mmkd_ray.config import Config, LlmAspects
+from mmkd_ray.data.table import require_images
+from mmkd_ray.propose.language_model import Conversation, load_model
+from mmkd_ray.propose.proposing import DataSet, as_aspects, propose, select
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Questions to choose from."""
+
+    aspects: tuple[Aspect, ...]
+    """In the order of their source; in the LLM's own order of importance if it selected them."""
+    facts: dict[str, Any]
+    """For the record: how many were `proposed`, `rejected`, and the `requests` that took."""
+
+
+def candidates(config: Config, run: Run) -> Candidates:
+    """The questions among which some are selected; for `aspects.select: llm`, those that it selected.
+
+    What an LLM said before, to the same prompts, is not asked again. One on vLLM needs a connection to a cluster.
+
+    Raises:
+        AspectError: the LLM cannot be reached, or does not bring enough questions that can be asked; or the source's
+            own questions cannot be used.
+        ArtifactError: the image table, which names the classes, is not finished.
+    """
+    aspects = config.aspects
+    if not isinstance(aspects, LlmAspects):
+        own = source_aspects(aspects)
+        return Candidates(own, {"proposed": len(own), "rejected": 0, "requests": 0})
+    images = require_images(config, run)
+    data = DataSet(tuple(images["class_names"]), images["images"]["train"])
+    conversation = Conversation(aspects.llm, run.aspects.child("conversation"), lambda: load_model(aspects.llm))
+    try:
+        proposal = propose(conversation, aspects, data)
+        rejected = [asdict(one) for one in proposal.rejected]
+        run.aspects.write_json(PROPOSAL, {"accepted": list(proposal.questions), "rejected": rejected})
+        questions = proposal.questions
+        if aspects.select == "llm":
+            questions = select(conversation, aspects, data, questions)
+        found = as_aspects(conversation, aspects, data, questions)
+    finally:
+        conversation.close()
+    facts = {"proposed": len(proposal.questions), "rejected": len(rejected), "requests": conversation.asked}
+    return Candidates(tuple(found), facts)
