@@ -182,7 +182,8 @@ class PilotConfig(Section):
     redundant_above: Fraction = 0.8
     """Share of a question's variance that one better question explains (r squared) from which on it is redundant."""
     unstable_above: Fraction = 0.25
-    """Mean change of P(yes) between two wordings above which the teacher does not know what it is asked."""
+    """Mean change of P(yes) between two wordings above which the teacher does not know what it is asked; so is a
+    change that is larger than the standard deviation over the images."""
 
     @model_validator(mode="after")
     def _paraphrase_has_the_question(self) -> Self:

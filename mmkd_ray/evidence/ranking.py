@@ -7,9 +7,6 @@ from jaxtyping import Float64
 
 from mmkd_ray.evidence.information import explained
 
-_LEAST_SHARE = 0.01
-"""What a question repeats at least, for the quotient."""
-
 
 def by_information(information_Q: Float64[np.ndarray, " Q"]) -> list[int]:
     """Questions by what they say about the class, most first; equal ones in their given order."""
@@ -21,13 +18,16 @@ def mrmr(information_Q: Float64[np.ndarray, " Q"], p_yes_NQ: Float64[np.ndarray,
 
     Relevance is the information about the class, redundancy the mean absolute correlation with the questions chosen so
     far, taken as a quotient (Peng et al. 2005, arXiv cs/0310015 for the idea; Zhao et al. 2019, arXiv 1908.05376 for
-    the correlation quotient). Deterministic; equal ones in their given order.
+    the correlation quotient). A redundancy below what two unrelated questions show by chance, 2 / sqrt(N), counts as
+    that: else the first question that happens to be uncorrelated would come next, however little it says.
+    Deterministic; equal ones in their given order.
     """
+    by_chance = 2 / np.sqrt(max(len(p_yes_NQ), 4))
     repeats_QQ = np.sqrt(explained(p_yes_NQ))
     left = by_information(information_Q)
     order: list[int] = []
     while left:
         redundancy = repeats_QQ[np.ix_(left, order)].mean(axis=1) if order else np.ones(len(left))
-        score = np.maximum(information_Q[left], 0) / np.maximum(redundancy, _LEAST_SHARE)
+        score = np.maximum(information_Q[left], 0) / np.maximum(redundancy, by_chance)
         order.append(left.pop(int(np.argmax(score))))
     return order

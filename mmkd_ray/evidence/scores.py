@@ -144,11 +144,13 @@ def _own_fault(
     """Verdict and reason of a question that is no good whatever the others are."""
     if mass < least_mass:
         return "unanswerable", f"the teacher says neither Yes nor No: P(yes) + P(no) is {mass:.2f} on average"
-    if reworded_change > pilot.unstable_above:
-        return "unstable", f"another wording changes P(yes) by {reworded_change:.2f} on average"
-    if p_N.std() < pilot.dead_below:
+    spread = p_N.std()
+    if spread < pilot.dead_below:
         word = "Yes" if p_N.mean() > 0.5 else "No"
-        return "dead", f"nearly every image gets {word}: P(yes) is {p_N.mean():.3f} +- {p_N.std():.3f}"
+        return "dead", f"nearly every image gets {word}: P(yes) is {p_N.mean():.3f} +- {spread:.3f}"
+    if reworded_change > min(pilot.unstable_above, spread):
+        change = f"another wording changes P(yes) by {reworded_change:.2f} on average"
+        return "unstable", change + (f", more than the images do ({spread:.2f})" if reworded_change > spread else "")
     if least_information <= 0:
         return "uninformative", "its answers say nothing about the class that is more than chance"
     return None
