@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from mmkd_ray.artifacts import Folder, Run
-from mmkd_ray.aspects.questions import FILE, load_aspects
+from mmkd_ray.aspects.questions import FILE, is_selected, load_aspects, source_aspects
 from mmkd_ray.cluster.connection import check_reachable, connect
-from mmkd_ray.config import Config, to_yaml
+from mmkd_ray.config import Config, LlmAspects, to_yaml
 from mmkd_ray.console import Console
 from mmkd_ray.data.table import build_image_table
 from mmkd_ray.evaluate.stage import evaluate_study, read_evaluation
@@ -45,7 +45,7 @@ def run_all(config: Config, run: Run, console: Console) -> None:
     make_images(config, run, console)
     with connect(config.cluster) as cluster:
         console.say(f"cluster   {cluster}")
-        if config.aspects.select != "file":
+        if is_selected(config):
             select_questions(config, run, console)
         extract(config, run, console)
         train(config, run, console)
@@ -57,7 +57,7 @@ def check(config: Config, run: Run, console: Console) -> None:
     """Find what would stop a later stage now, before anything slow begins."""
     with _stage("check", "", None, run, console) as (_, remark):
         questions = f"questions by {config.aspects.select}"
-        if config.aspects.select == "file":
+        if not is_selected(config):
             questions = f"{len(load_aspects(config, run))} questions"
         check_teacher(config.teacher)
         check_student(config.student)
@@ -87,6 +87,7 @@ def select_questions(config: Config, run: Run, console: Console) -> None:
 
 def aspects(config: Config, run: Run, console: Console) -> None:
     """Propose and select questions, as a command of its own."""
+    _check_questions(config)
     make_images(config, run, console)
     with _cluster_if(needs_cluster(config), config, console):
         select_questions(config, run, console)
@@ -96,6 +97,7 @@ def aspects(config: Config, run: Run, console: Console) -> None:
 
 def score(config: Config, run: Run, console: Console, *, stored: bool = False) -> None:
     """What the candidate questions are worth, by the teacher's answers on a pilot sample."""
+    _check_questions(config)
     make_images(config, run, console)
     with (
         _cluster_if(not stored and config.teacher.kind != "imported", config, console),
@@ -108,6 +110,7 @@ def score(config: Config, run: Run, console: Console, *, stored: bool = False) -
 
 def audit(config: Config, run: Run, console: Console, *, stored: bool = False, mapping: str | None = None) -> None:
     """How often the teacher is right, where the data set says what is truly to be seen."""
+    _check_questions(config)
     make_images(config, run, console)
     with (
         _cluster_if(not stored and config.teacher.kind != "imported", config, console),
@@ -214,6 +217,13 @@ def _connected(stage: Callable[[Config, Run, Console], None]) -> Callable[[Confi
             stage(config, run, console)
 
     return with_cluster
+
+
+def _check_questions(config: Config) -> None:
+    """Find what is wrong with a file of questions, or with the teacher, before a cluster is started."""
+    check_teacher(config.teacher)
+    if not isinstance(config.aspects, LlmAspects):
+        source_aspects(config.aspects)
 
 
 @contextmanager

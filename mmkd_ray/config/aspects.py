@@ -79,8 +79,11 @@ class FieldGuideAspects(Section):
     source: Literal["fieldguide"]
     count: PositiveInt | None = None
     """Q: the first so many questions are asked; all of them if unset."""
-    select: Literal["file"] | ByEvidence = "file"
-    """The order of which the first Q are taken: their own (`file`), or by evidence (see `pilot`)."""
+    select: Literal["file", "random"] | ByEvidence = "file"
+    """The order of which the first Q are taken: their own (`file`), by evidence (see `pilot`), or, as a control,
+    `random`."""
+    select_seed: int = 0
+    """Which random order."""
 
 
 class FileAspects(Section):
@@ -90,8 +93,11 @@ class FileAspects(Section):
     path: str
     count: PositiveInt | None = None
     """Q: the first so many questions are asked; all of them if unset."""
-    select: Literal["file"] | ByEvidence = "file"
-    """The order of which the first Q are taken: the file's own (`file`), or by evidence (see `pilot`)."""
+    select: Literal["file", "random"] | ByEvidence = "file"
+    """The order of which the first Q are taken: the file's own (`file`), by evidence (see `pilot`), or, as a control,
+    `random`."""
+    select_seed: int = 0
+    """Which random order."""
 
 
 _JSON = (
@@ -177,8 +183,8 @@ class PilotConfig(Section):
     """Whether the questions are asked about the flipped images too."""
     bootstrap: PositiveInt = 200
     """Resamples behind the interval of a question's class information."""
-    dead_below: Fraction = 0.05
-    """Standard deviation of P(yes) over the images below which a question is dead: all images get one answer."""
+    dead_below: Fraction = 0.1
+    """Standard deviation of P(yes) below which a question is dead if all images get the same answer."""
     redundant_above: Fraction = 0.8
     """Share of a question's variance that one better question explains (r squared) from which on it is redundant."""
     unstable_above: Fraction = 0.25

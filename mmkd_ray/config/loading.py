@@ -100,6 +100,13 @@ def _read_tree(path: Path, parents: tuple[Path, ...] = ()) -> dict[str, Any]:
     return _laid_over(below, tree)
 
 
+def _is_another_kind(section: str, above: dict[str, Any], below: dict[str, Any]) -> bool:
+    """Whether two files describe different kinds of a section: another source of images, another kind of teacher."""
+    tag = "kind" if section == "teacher" else "source"
+    there = below.get(tag, "vllm" if section == "teacher" else None)
+    return None not in (above.get(tag), there) and above[tag] != there
+
+
 def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     """Sections are merged key by key; the value of a key replaces the one below it.
 
@@ -108,6 +115,8 @@ def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     merged = dict(below)
     for section, keys in above.items():
         both = isinstance(keys, dict) and isinstance(merged.get(section), dict)
+        if both and _is_another_kind(section, keys, merged[section]):
+            both = False  # it has no use for the keys of the one below
         merged[section] = {**merged[section], **keys} if both else keys
     return merged
 

@@ -105,7 +105,7 @@ class StudyConfig(Section):
     """`ce` is the baseline that the others are compared with."""
     seeds: tuple[int, ...] = (0, 1, 2)
     variants: dict[str, dict[str, Any]] = {}
-    """Name: {key.path: value} of `student.`, `train.`, `aspects.count` or `study.arms`, e.g.
+    """Name: {key.path: value} of `student.`, `train.`, `aspects.`, `study.arms` or `study.seeds`, e.g.
     `{resnet34: {student.model: resnet34}}`. Every arm and seed is trained in each; the first is the one that the
     report opens with. None: the configuration as it is."""
     label_smoothing: Fraction = 0.1

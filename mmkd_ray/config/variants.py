@@ -7,7 +7,7 @@ from typing import Any
 
 from mmkd_ray.errors import ConfigError
 
-_ACCEPTED = ("student.", "train.", "aspects.", "study.arms")
+_ACCEPTED = ("student.", "train.", "aspects.", "study.arms", "study.seeds")
 
 
 def check_variants(variants: Mapping[str, Mapping[str, Any]]) -> None:
@@ -20,8 +20,8 @@ def check_variants(variants: Mapping[str, Mapping[str, Any]]) -> None:
         for path in changes:
             if not path.startswith(_ACCEPTED):
                 raise ConfigError(
-                    f"study.variants.{name}: got '{path}'; accepted are student.KEY, train.KEY, aspects.KEY and "
-                    "study.arms, since a study shares its images and the teacher's answers"
+                    f"study.variants.{name}: got '{path}'; accepted are student.KEY, train.KEY, aspects.KEY, "
+                    "study.arms and study.seeds, since a study shares its images and the teacher's answers"
                 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pyarrow as pa
 
 from mmkd_ray.artifacts import Run, fingerprint
 from mmkd_ray.aspects.file import new_file, reranked
-from mmkd_ray.aspects.questions import FILE, Aspect, load_aspects, selection_settings
+from mmkd_ray.aspects.questions import FILE, Aspect, is_selected, load_aspects, selection_settings
 from mmkd_ray.cluster.monitor import ProgressCallback
 from mmkd_ray.config import Config, FileAspects, ImportedTeacher, LlmAspects, VllmTeacher
 from mmkd_ray.data.attributes import true_answers
@@ -45,14 +46,14 @@ def select_aspects(config: Config, run: Run, progress: ProgressCallback) -> dict
         AspectError: the questions cannot be had; or a file that was edited by hand would be overwritten.
         TeacherError, ClusterError: as for `ask_teacher`, where the evidence decides.
     """
-    if config.aspects.select == "file":
+    if not is_selected(config):
         raise AspectError(
-            "aspects.select is 'file': the questions are taken as they stand. To have them ordered by evidence set "
+            f"aspects.select is '{config.aspects.select}': the questions need no selection. To have them ordered by evidence set "
             "aspects.select=mrmr (or information); to have an LLM propose some set aspects.source=llm"
         )
     settings = selection_settings(config)
     identity = fingerprint(settings=settings, source=_source_identity(config, run))
-    if record := run.aspects.finished(identity):
+    if run.aspects.exists(FILE) and (record := run.aspects.finished(identity)):
         return record
     _check_not_edited(run)
     found = candidates(config, run)
@@ -81,11 +82,7 @@ def score_aspects(config: Config, run: Run, progress: ProgressCallback, *, store
     Raises:
         AspectError, ArtifactError, TeacherError, ClusterError: as for `select_aspects`.
     """
-    aspects = candidates(config, run).aspects
-    if stored or isinstance(config.teacher, ImportedTeacher):
-        # Of the table, what it has.
-        aspects = load_aspects(config, run)
-    return _score(config, run, aspects, progress, stored=stored)
+    return _score(config, run, _questions(config, run, stored=stored), progress, stored=stored)
 
 
 def audit_teacher(
@@ -107,7 +104,7 @@ def audit_teacher(
         ConfigError, DataError: there is no truth to compare with.
         AspectError, ArtifactError, TeacherError, ClusterError: as for `score_aspects`.
     """
-    aspects = load_aspects(config, run) if stored else candidates(config, run).aspects
+    aspects = _questions(config, run, stored=stored)
     answers = _answers(config, run, aspects, progress, stored=stored)
     questions = [aspect.question for aspect in aspects]
     audits = audit(questions, answers, true_answers(config.data, questions, answers.image_ids, mapping))
@@ -123,6 +120,21 @@ def needs_cluster(config: Config) -> bool:
     on_vllm = isinstance(config.aspects, LlmAspects) and config.aspects.llm.kind == "vllm"
     asks = config.aspects.select in ("information", "mrmr") and not isinstance(config.teacher, ImportedTeacher)
     return on_vllm or asks
+
+
+def _questions(config: Config, run: Run, *, stored: bool) -> tuple[Aspect, ...]:
+    """What is looked at: all candidates; of a stored table, what it has been made for."""
+    if stored or isinstance(config.teacher, ImportedTeacher):
+        return load_aspects(_of_the_table(config), run)
+    return candidates(config, run).aspects
+
+
+def _of_the_table(config: Config) -> Config:
+    """The configuration that a stored table was made for: an imported one is there before its questions are ordered."""
+    aspects = config.aspects
+    if not isinstance(config.teacher, ImportedTeacher) or isinstance(aspects, LlmAspects):
+        return config
+    return config.model_copy(update={"aspects": aspects.model_copy(update={"select": "file"})})
 
 
 def _score(
@@ -149,7 +161,7 @@ def _answers(
     config: Config, run: Run, aspects: tuple[Aspect, ...], progress: ProgressCallback, *, stored: bool
 ) -> PilotAnswers:
     if stored or isinstance(config.teacher, ImportedTeacher):
-        require_teacher(config, run)
+        require_teacher(_of_the_table(config), run)
         return stored_answers(config, run, aspects)
     require_images(config, run)
     return ask_pilot(config, run, aspects, progress)
@@ -186,11 +198,18 @@ def _source_identity(config: Config, run: Run) -> Any:
     if isinstance(aspects, LlmAspects):
         facts["llm"] = llm_identity(aspects.llm)
     else:
-        facts["questions"] = [aspect.question for aspect in candidates(config, run).aspects]
+        facts["questions"] = [asdict(aspect) for aspect in candidates(config, run).aspects]
     if aspects.select != "llm":
         facts["images"] = images["digest"]
-        facts["teacher"] = None if isinstance(config.teacher, ImportedTeacher) else teacher_facts(config.teacher)
+        facts["least_mass"] = config.extract.min_answer_mass
+        facts["teacher"] = _teacher_identity(config, run)
     return facts
+
+
+def _teacher_identity(config: Config, run: Run) -> Any:
+    if isinstance(config.teacher, ImportedTeacher):
+        return require_teacher(_of_the_table(config), run)["fingerprint"]
+    return teacher_facts(config.teacher)
 
 
 def _check_not_edited(run: Run) -> None:

@@ -139,11 +139,15 @@ def _images(config: Config, run: Run, plan: Plan, *, readers: int) -> ray.data.D
         filesystem=files[0][0].filesystem,
         columns=["image_id", "sha256", "image"],
         num_cpus=0,
-        concurrency=readers,
+        concurrency=min(readers, len(files)),
         # Blocks of a batch: an engine that is done early takes the next from what another would have had.
         override_num_blocks=_batches(config, plan),
     ).map_batches(
-        partial(_keep_todo, todo=todo), batch_format="pyarrow", batch_size=None, num_cpus=0, concurrency=readers
+        partial(_keep_todo, todo=todo),
+        batch_format="pyarrow",
+        batch_size=None,
+        num_cpus=0,
+        concurrency=min(readers, _batches(config, plan)),
     )
 
 

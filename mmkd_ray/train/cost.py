@@ -80,7 +80,10 @@ def _images(config: Config, run: Run) -> tuple[dict[str, int], Sequence[str], st
 
 
 def _answers_line(config: Config, run: Run, counts: dict[str, int], class_names: Sequence[str]) -> str:
-    questions = len(questions_to_ask(config, run, class_names))
+    try:
+        questions = len(questions_to_ask(config, run, class_names))
+    except ArtifactError:
+        return "teacher   its questions are not selected yet: `mmkd aspects` does it"
     if isinstance(config.teacher, ImportedTeacher):
         return f"teacher   answers to {questions} questions are imported"
     asked = sum(counts.get(split, 0) for split in SPLITS)

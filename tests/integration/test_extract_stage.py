@@ -21,6 +21,8 @@ from tests.checkpoints import build_internvl
 
 QUESTIONS = [question.text for question in fieldguide.QUESTIONS]
 CLASSES = 3
+WITHOUT_INFERENCE = {"kind": "no_inference"}
+"""Where what is tested comes before any answer: vLLM takes 18 s to load."""
 TALL = (40, 64)
 """Width and height: images of other shapes must do as well."""
 
@@ -44,7 +46,9 @@ def config_for(root, questions=QUESTIONS, *, teacher=None, **extract):
             "name": "t",
             "data": {"source": "folder", "path": str(root)},
             "aspects": {"source": "file", "path": str(asked)},
-            "teacher": {"prompt": "{question}", "dtype": "float32", **(teacher or {})},
+            "teacher": teacher
+            if teacher == WITHOUT_INFERENCE
+            else {"prompt": "{question}", "dtype": "float32", **(teacher or {})},
             "extract": {"actors": 1, "cpus_per_actor": 2, "batch_size": 8, **extract},
         }
     )
@@ -185,11 +189,11 @@ def test_what_cannot_be_read_is_quarantined_and_too_much_of_it_fails_the_run(gro
     write_folder(root, 4)
     (next((root / "train").iterdir()) / "broken.png").write_bytes(b"\x89PNG not quite")
     run = open_run(str(tmp_path), "r")
-    record, _ = ask(config_for(root, [QUESTIONS[0]], max_bad_fraction=0.1), run)
+    record, _ = ask(config_for(root, [QUESTIONS[0]], teacher=WITHOUT_INFERENCE, max_bad_fraction=0.1), run)
     assert record["ledger"]["quarantined"] == 1
     assert verify(run).quarantined == 1
     with pytest.raises(DataError, match=r"1 of 16 images cannot be read, more than extract.max_bad_fraction = 0.01"):
-        ask(config_for(root, [QUESTIONS[0]], max_bad_fraction=0.01), run)
+        ask(config_for(root, [QUESTIONS[0]], teacher=WITHOUT_INFERENCE, max_bad_fraction=0.01), run)
 
 
 def test_one_over_long_prompt_fails_its_row_and_not_the_job(ray_cluster, tmp_path):
@@ -218,8 +222,6 @@ def test_one_over_long_prompt_fails_its_row_and_not_the_job(ray_cluster, tmp_pat
     table = read_teacher_table(run)
     assert np.isnan(table.p_yes_of([large])).all()
     assert np.isfinite(table.p_yes_NQ).all()
-    with pytest.raises(TeacherError, match="none of the first 1 images can be asked about: The decoder prompt"):
-        ask(config_for(root, questions, teacher=teacher, max_bad_fraction=0.0, **limits), run)
     longer = {**teacher, "max_model_len": 512}
     record, asked = ask(config_for(root, questions, teacher=longer, max_bad_fraction=0.0, **limits), run)
     assert asked == (1, 2)
@@ -234,9 +236,3 @@ def test_a_teacher_that_does_not_answer_is_refused_before_the_full_cost(grown, t
         ask(config, run)
     assert not list(Path(run.folder.path).glob("answers/*/part-*"))
     assert not run.teacher.record()
-
-
-def test_a_teacher_without_a_single_token_yes_is_explained(grown, tmp_path):
-    config = config_for(grown["root"], QUESTIONS[:3], teacher={"yes_token": "Most certainly"})
-    with pytest.raises(TeacherError, match=r"'Most certainly' is \d+ tokens in the teacher's tokenizer, not one"):
-        ask(config, open_run(str(tmp_path), "r"))
