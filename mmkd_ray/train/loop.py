@@ -63,7 +63,9 @@ class StudentTrainer:
         """Take a student and, where it is trained by several workers, `model`: the student wrapped in DDP."""
         self.student = student
         self._model, self._lesson, self._config = model, lesson, config
-        self._image_size, self._seed, self._rank, self._workers = image_size, seed, rank, workers
+        self._image_size, self._seed, self._rank = image_size, seed, rank
+        self.workers = workers
+        """Workers that train it together."""
         self._device = next(student.parameters()).device
         self._optimizer = make_optimizer(student, config)
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=config.precision == "float16")
@@ -149,14 +151,14 @@ class StudentTrainer:
         images = len(self._lesson.train)
         steps = steps_per_epoch(images, self._config)
         batches = epoch_batches(
-            images, self._config, seed=self._seed, epoch=epoch, rank=self._rank, workers=self._workers
+            images, self._config, seed=self._seed, epoch=epoch, rank=self._rank, workers=self.workers
         )
         total = torch.zeros((), device=self._device)
         for step, batch in enumerate(prefetched(batches, self.prepare)):
             for group in self._optimizer.param_groups:
                 group["lr"] = learning_rate(self._config, epoch + step / steps)
             total += self.step(batch)
-        if self._workers > 1:
+        if self.workers > 1:
             # All of them must come to the same decision, or one would wait for the others for ever.
             torch.distributed.all_reduce(total, op=torch.distributed.ReduceOp.AVG)
         mean = float(total) / steps

@@ -52,6 +52,7 @@ def write_outcome(
         best_epoch=best_epoch,
         seconds=sum(epoch["seconds"] for epoch in trainer.history),
         continued_at=trainer.continued_at,
+        workers=trainer.workers,
     )
 
 

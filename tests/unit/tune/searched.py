@@ -24,8 +24,11 @@ STUDENT = {
 }
 
 
-def make(root: Path, run: Run, *, asked: int = len(QUESTIONS), **sections: Any) -> Config:
-    """A configuration and its run, with a teacher table of the first `asked` questions."""
+def make(root: Path, run: Run, *, asked: int = len(QUESTIONS), readable: bool = False, **sections: Any) -> Config:
+    """A configuration and its run, with a teacher table of the first `asked` questions.
+
+    Its test images cannot be decoded, unless they are to be `readable`: a search must never look at them.
+    """
     root.mkdir(parents=True, exist_ok=True)
     (root / "questions.yaml").write_text(yaml.safe_dump(list(QUESTIONS)))
     config = validate(
@@ -40,19 +43,19 @@ def make(root: Path, run: Run, *, asked: int = len(QUESTIONS), **sections: Any) 
             **sections,
         }
     )
-    rows = _rows()
+    rows = _rows(readable)
     write_image_table(config, run, rows, CLASSES)
     _write_teacher(config, run, [row for row in rows if row["split"] != "test"], QUESTIONS[:asked])
     return config
 
 
-def _rows() -> list[dict[str, Any]]:
+def _rows(readable: bool) -> list[dict[str, Any]]:
     rng = np.random.default_rng(0)
     rows = []
     for split, count in {"train": 12, "val": 8, "test": 4}.items():
         for label, name in enumerate(CLASSES):
             for number in range(count):
-                image = b"no image at all" if split == "test" else _picture(rng, label)
+                image = _picture(rng, label) if readable or split != "test" else b"no image at all"
                 row = image_row(f"{split}/{name}/{number}.png", image, label=label, class_name=name, split=split)
                 rows.append(row)
     return rows
