@@ -11,13 +11,14 @@ from mmkd_ray.config import QuestionRules
 
 _VERBS = (
     "is|are|was|were|am|do|does|did|has|have|had|can|could|will|would|should|may|might|must|"
-    "isn't|aren't|wasn't|weren't|doesn't|don't|didn't|hasn't|haven't|hadn't|can't|couldn't|wouldn't|won't"
+    "(?:is|are|was|were|does|do|did|has|have|had|ca|could|would|wo)n['\N{RIGHT SINGLE QUOTATION MARK}]t"
 )
 _OPENING = re.compile(rf"(?:.*[,:]\s*)?(?:{_VERBS})\b", re.IGNORECASE)
 """A yes/no question begins with a verb, possibly after a clause: "In this image, is ..."."""
 _TO_THE_READER = re.compile(
     r"\b(?:would you like|do you want|do you need|would you prefer|shall i|should i|can i|may i|could i|let me know|"
-    r"is there anything else|does this help|do these|are these (?:questions|what))\b",
+    r"is there anything else|does this help|do these (?:help|work|look|meet|fit|suit|questions)|"
+    r"are these (?:questions|what))\b",
     re.IGNORECASE,
 )
 """What a chatty model asks its user."""
@@ -54,9 +55,10 @@ class Sieve:
         own = normal(question)
         if any(normal(other) == own for other in self.accepted):
             return "stands twice"
-        repeated = near_duplicates([*self.accepted, question], above=self.rules.duplicate_above)
-        if (first := repeated.get(len(self.accepted))) is not None:
-            return f"says the same as '{self.accepted[first]}'"
+        last = len(self.accepted)
+        repeated = near_duplicates([*self.accepted, question], above=self.rules.duplicate_above, since=last)
+        if last in repeated:
+            return f"says the same as another: '{self.accepted[repeated[last]]}'"
         return None
 
 
@@ -68,10 +70,10 @@ def why_not(question: str, rules: QuestionRules, class_names: Sequence[str]) -> 
         "is addressed to the reader, not about an image": _TO_THE_READER.search(question),
         "cannot be answered by Yes or No": not _OPENING.match(question),
         "is no whole question": len(normal(question).split()) < 3,
-        f"has {len(question)} characters, more than rules.max_characters = {rules.max_characters}": (
+        f"is longer than {rules.max_characters} characters (aspects.rules.max_characters)": (
             len(question) > rules.max_characters
         ),
-        f"names the class '{name}'": name is not None,
+        f"names a class: '{name}'": name is not None,
     }
     return next((problem for problem, found in problems.items() if found), None)
 
@@ -81,7 +83,8 @@ def _class_in(question: str, class_names: Sequence[str]) -> str | None:
     text = f" {normal(question)} "
     for name in class_names:
         words = normal(spoken(name))
-        if words and any(f" {words}{ending} " in text for ending in ("", "s", "es")):
+        plurals = [words + "s", words + "es", words[:-1] + "ies" if words.endswith("y") else words]
+        if words and any(f" {form} " in text for form in (words, *plurals)):
             return name
     return None
 

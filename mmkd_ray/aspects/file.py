@@ -8,6 +8,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.scalarstring import SingleQuotedScalarString
 
 from mmkd_ray.aspects.questions import Aspect, Origin
 from mmkd_ray.aspects.wording import normal
@@ -41,16 +42,18 @@ def reranked(text: str, aspects: Sequence[Aspect]) -> str:
     entries = _yaml().load(text)
     ranks = {normal(aspect.question): (rank, aspect) for rank, aspect in enumerate(aspects, start=1)}
     for place, entry in enumerate(entries):
-        question = entry if isinstance(entry, str) else entry["question"]
-        rank, aspect = ranks[normal(question)]
         if isinstance(entry, str):
-            entries[place] = CommentedMap({"question": question.strip(), "id": aspect.id, "rank": rank})
-            continue
+            entries[place] = CommentedMap({"question": entry})
+            if comment := entries.ca.items.pop(place, None):
+                entries[place].ca.items["question"] = [None, None, comment[0], None]
+    for entry in entries:
+        rank, aspect = ranks[normal(entry["question"])]
         for key, value in (("rank", rank), ("id", aspect.id)):
             if key in entry:
                 entry[key] = value
             else:
-                entry.insert(1, key, value)
+                # Never last: what is written behind an entry's last key, as a title of the next ones, stays behind it.
+                entry.insert(min(1, len(entry) - 1), key, value)
     return _dump(entries)
 
 
@@ -65,14 +68,16 @@ def _entry(aspect: Aspect, rank: int) -> CommentedMap:
         "paraphrase": aspect.paraphrase,
         "weight": None if aspect.weight == 1 else aspect.weight,
         "source": origin.source,
-        "model": origin.model,
-        "prompt": origin.prompt,
+        # In quotes: to some readers of YAML, not to this writer, a bare `no` or `12:30` is no text.
+        "model": origin.model and SingleQuotedScalarString(origin.model),
+        "prompt": origin.prompt and SingleQuotedScalarString(origin.prompt),
     }
     return CommentedMap({key: value for key, value in values.items() if value is not None})
 
 
 def _yaml() -> YAML:
-    yaml = YAML()  # round trip: comments, quotes and order of keys are kept
+    yaml = YAML()  # round trip: comments and order of keys are kept
+    yaml.preserve_quotes = True
     yaml.width = 4096
     yaml.indent(mapping=2, sequence=2, offset=0)
     return yaml

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
+import numpy as np
 
 from mmkd_ray import fieldguide
 from mmkd_ray.artifacts import Run, fingerprint
 from mmkd_ray.aspects.wording import normal
-from mmkd_ray.config import Config, FieldGuideAspects, FileAspects, load_yaml
-from mmkd_ray.errors import AspectError, ConfigError
+from mmkd_ray.config import Config, FieldGuideAspects, FileAspects, LlmAspects, load_yaml, parse_yaml
+from mmkd_ray.errors import AspectError
 
 FILE = "aspects.yaml"
 """The selected questions of a run, in `Run.aspects`."""
@@ -62,15 +62,34 @@ def load_aspects(config: Config, run: Run) -> tuple[Aspect, ...]:
         ArtifactError: they are to be selected by `mmkd aspects`, which has not been done.
     """
     aspects = config.aspects
-    if isinstance(aspects, FieldGuideAspects | FileAspects) and aspects.select == "file":
-        return _first(source_aspects(aspects), aspects.count, getattr(aspects, "path", "the field guide"))
+    if isinstance(aspects, FieldGuideAspects | FileAspects) and not is_selected(config):
+        own = source_aspects(aspects)
+        if aspects.select == "random":
+            own = tuple(own[place] for place in np.random.default_rng(aspects.select_seed).permutation(len(own)))
+        return _first(own, aspects.count, getattr(aspects, "path", "the field guide"))
     run.require(run.aspects, "aspects", settings=selection_settings(config))
     place = f"{run.aspects.uri}/{FILE}"
-    try:
-        entries = yaml.safe_load(run.aspects.read_bytes(FILE))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{place}: cannot be read ({error}); mend it, or delete {run.aspects.uri}") from error
+    entries = parse_yaml(run.aspects.read_bytes(FILE), place)
     return _first(parse_aspects(entries, place), aspects.count, place)
+
+
+def is_selected(config: Config) -> bool:
+    """Whether `mmkd aspects` selects the questions, rather than that they are taken as the source has them."""
+    return config.aspects.select not in ("file", "random")
+
+
+def in_own_order(config: Config) -> Config:
+    """The configuration with all questions of its source, in the order that they have there.
+
+    So imported answers are read, whose values come in that order, before anything is known by which to rank them.
+    """
+    aspects = config.aspects
+    if isinstance(aspects, LlmAspects) or aspects.select == "file":
+        return config
+    study = config.study.model_copy(update={"variants": {}})
+    return config.model_copy(
+        update={"aspects": aspects.model_copy(update={"select": "file", "count": None}), "study": study}
+    )
 
 
 def source_aspects(config: FieldGuideAspects | FileAspects) -> tuple[Aspect, ...]:
@@ -134,8 +153,6 @@ _KEYS: Mapping[str, Any] = {
     "model": str,
     "prompt": str,
 }
-_OPTIONAL = ("mirror", "paraphrase", "model", "prompt")
-"""Keys that may also be empty (null)."""
 
 
 def _rank(entry: Any) -> float:
@@ -147,15 +164,16 @@ def _parse(entry: Any, place: str) -> Aspect:
     if isinstance(entry, str):
         entry = {"question": entry}
     if isinstance(entry, dict):
-        entry = {key: value for key, value in entry.items() if value is not None or key not in _OPTIONAL}
+        # `rank:` with nothing behind it, as a person may leave it, is as good as no rank.
+        entry = {key: value for key, value in entry.items() if value is not None or key not in _KEYS}
     if (
         not isinstance(entry, dict)
         or "question" not in entry
         or any(key not in _KEYS or not isinstance(value, _KEYS[key]) for key, value in entry.items())
     ):
         raise AspectError(
-            f"{place}: expected a text or {{question: TEXT, orientation_sensitive: true or false, mirror: TEXT, "
-            f"weight: NUMBER, rank: NUMBER, paraphrase: TEXT}}, got {entry!r}"
+            f"{place}: expected a text, or a mapping of question (TEXT) and, as wanted, orientation_sensitive (true or "
+            f"false), mirror (TEXT), weight (NUMBER), rank (NUMBER), paraphrase (TEXT), got {entry!r}"
         )
     text = entry["question"].strip()
     if not text.endswith("?"):

@@ -11,15 +11,20 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import pairwise, permutations
 
 _EMPTY = re.compile(
     "an?|the|is|are|was|were|be|been|being|am|isnt|arent|does|do|did|doesnt|dont|has|have|had|got|hasnt|havent|can|could|"
     "would|will|should|may|might|cant|you|say|see|there|it|its|this|that|these|those|any|some|of|to|and|with|in|on|at|"
-    "for|as|by|picture|image|photo|photograph|shows?|showing|shown|visible|appears?|seen|which|who|one"
+    "for|as|by|here|picture|image|photo|photograph|shows?|showing|shown|contains?|depicts?|visible|appears?|seen|"
+    "which|who|one"
 )
 """Words that say nothing about what is asked."""
 _ORDERED = {"than", "above", "below", "behind", "beneath", "under", "over", "inside", "outside", "between", "before"}
 """Words that tell two things apart by their order."""
+_DECISIVE = _ORDERED | {"left", "right", "without", "not", "no", "never", "upper", "lower", "front", "back"}
+"""Words one of which makes another question, however many others the two share."""
 _MIRRORED = {"left": "right", "right": "left"}
 
 
@@ -31,28 +36,30 @@ def normal(text: str) -> str:
     return " ".join(re.sub(r"[^\w]+", " ", folded).split())
 
 
+@lru_cache(maxsize=4096)
 def content_words(text: str) -> tuple[str, ...]:
     """The stems of the words that say what is asked, in their order; all words if nothing else is left."""
     words = normal(text).replace("_", " ").split()
     return tuple(_stem(word) for word in words if not _EMPTY.fullmatch(word)) or tuple(words)
 
 
-def near_duplicates(questions: Sequence[str], *, above: float) -> dict[int, int]:
+def near_duplicates(questions: Sequence[str], *, above: float, since: int = 0) -> dict[int, int]:
     """Questions that are another one in other words.
 
     Args:
         questions: in the order of preference.
         above: similarity from which on two are one, 0 to 1.
+        since: position from which on they are judged; those before it are all kept.
 
     Returns:
         Position of a duplicate: position of the first question that it repeats.
     """
     words = [content_words(question) for question in questions]
     weights = _weights(words)
-    kept: list[int] = []
+    kept = list(range(since))
     found: dict[int, int] = {}
-    for here, mine in enumerate(words):
-        first = next((there for there in kept if similarity(mine, words[there], weights) >= above), None)
+    for here in range(since, len(words)):
+        first = next((there for there in kept if similarity(words[here], words[there], weights) >= above), None)
         if first is None:
             kept.append(here)
         else:
@@ -63,10 +70,10 @@ def near_duplicates(questions: Sequence[str], *, above: float) -> dict[int, int]
 def similarity(first: Sequence[str], second: Sequence[str], weights: Mapping[str, float] | None = None) -> float:
     """Weighted Jaccard similarity of two questions' content words, 0 to 1.
 
-    0 where the same words stand in another order around a word like `than`: `is A larger than B` is not
-    `is B larger than A`.
+    0 where one word decides (`left`, `without`), and where words have changed places: `is A larger than B` is not
+    `is B larger than A`, nor is `a black head and a white belly` `a white head and a black belly`.
     """
-    if _ORDERED & set(first) & set(second) and list(first) != list(second) and set(first) == set(second):
+    if _DECISIVE & (set(first) ^ set(second)) or _change_sides(first, second) or _change_partners(first, second):
         return 0.0
     mine, theirs = Counter(first), Counter(second)
 
@@ -79,13 +86,37 @@ def similarity(first: Sequence[str], second: Sequence[str], weights: Mapping[str
 
 def in_mirror(question: str) -> str | None:
     """The question with left and right exchanged; None where it says neither."""
-    swapped, count = re.subn(r"\b(left|right)\b", _swap, question, flags=re.IGNORECASE)
+    swapped, count = re.subn(r"\b(?:left|right)(?=(?:most|wards?)?\b)", _swap, question, flags=re.IGNORECASE)
     return swapped if count else None
 
 
 def _swap(match: re.Match[str]) -> str:
     word = _MIRRORED[match[0].lower()]
+    if match[0].isupper():
+        return word.upper()
     return word.capitalize() if match[0][0].isupper() else word
+
+
+def _change_sides(first: Sequence[str], second: Sequence[str]) -> bool:
+    """Whether one word has come before, and another one behind, a word like `than`."""
+    for word in _ORDERED.intersection(first).intersection(second):
+        (before, behind), (others_before, others_behind) = _sides(first, word), _sides(second, word)
+        if before & others_behind and behind & others_before:
+            return True
+    return False
+
+
+def _sides(words: Sequence[str], middle: str) -> tuple[set[str], set[str]]:
+    """The words that stand only before a word, and only behind it."""
+    place = list(words).index(middle)
+    before, behind = set(words[:place]), set(words[place + 1 :])
+    return before - behind, behind - before
+
+
+def _change_partners(first: Sequence[str], second: Sequence[str]) -> bool:
+    """Whether two words have exchanged the words that follow them."""
+    mine, theirs = set(pairwise(first)), set(pairwise(second))
+    return any((a, y) in theirs - mine and (b, x) in theirs - mine for (a, x), (b, y) in permutations(mine - theirs, 2))
 
 
 def _weights(questions: Sequence[Sequence[str]]) -> dict[str, float]:
@@ -96,6 +127,8 @@ def _weights(questions: Sequence[Sequence[str]]) -> dict[str, float]:
 
 def _stem(word: str) -> str:
     """Without the endings of plurals and verb forms; Porter's first step, roughly."""
+    if word in _DECISIVE:
+        return word
     for ending in ("ings", "ing", "ed", "es", "s"):
         stem = word.removesuffix(ending)
         if stem != word and len(stem) >= 3 and re.search("[aeiouy]", stem) and not (ending == "s" and stem[-1] in "su"):

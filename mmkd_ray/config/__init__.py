@@ -11,7 +11,7 @@ from mmkd_ray.config.aspects import (
     VllmLlm,
 )
 from mmkd_ray.config.data import CubData, FieldGuideData, FolderData, MiniImageNetData, TorchvisionData
-from mmkd_ray.config.loading import load, load_yaml, of_variants, to_yaml, validate, with_values
+from mmkd_ray.config.loading import load, load_yaml, of_variants, parse_yaml, to_yaml, validate, with_values
 from mmkd_ray.config.places import ClusterConfig, ExtractConfig
 from mmkd_ray.config.root import Config
 from mmkd_ray.config.student import ArmName, EvaluateConfig, FlipTargets, StudentConfig, StudyConfig, TrainConfig
@@ -52,6 +52,7 @@ __all__ = [
     "load",
     "load_yaml",
     "of_variants",
+    "parse_yaml",
     "to_yaml",
     "validate",
     "with_values",

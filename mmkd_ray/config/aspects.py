@@ -79,7 +79,7 @@ class FieldGuideAspects(Section):
     source: Literal["fieldguide"]
     count: PositiveInt | None = None
     """Q: the first so many questions are asked; all of them if unset."""
-    select: Literal["file", "random"] | ByEvidence = "file"
+    select: Literal["file", "random", ByEvidence] = "file"
     """The order of which the first Q are taken: their own (`file`), by evidence (see `pilot`), or, as a control,
     `random`."""
     select_seed: int = 0
@@ -93,7 +93,7 @@ class FileAspects(Section):
     path: str
     count: PositiveInt | None = None
     """Q: the first so many questions are asked; all of them if unset."""
-    select: Literal["file", "random"] | ByEvidence = "file"
+    select: Literal["file", "random", ByEvidence] = "file"
     """The order of which the first Q are taken: the file's own (`file`), by evidence (see `pilot`), or, as a control,
     `random`."""
     select_seed: int = 0
@@ -115,7 +115,7 @@ class LlmAspects(Section):
     """N: questions that are proposed."""
     count: PositiveInt = 50
     """Q: questions that are selected."""
-    select: Literal["llm"] | ByEvidence = "llm"
+    select: Literal["llm", ByEvidence] = "llm"
     """Who selects: the LLM, as in the paper, or the evidence (see `pilot`)."""
     description: str = ""
     """One line about the data set, for the LLM."""

@@ -56,8 +56,17 @@ def load_yaml(path: str | Path) -> Any:
         nearby = sorted(str(other) for other in file.parent.glob("*.yaml")) if file.parent.is_dir() else []
         hint = f"; there are: {', '.join(nearby)}" if nearby else ""
         raise ConfigError(f"{path}: no such file{hint}")
+    return parse_yaml(file.read_bytes(), str(path))
+
+
+def parse_yaml(content: bytes, path: str) -> Any:
+    """What YAML says; `path` is where it is, for the message.
+
+    Raises:
+        ConfigError: it is not text or not YAML; the message names line and column.
+    """
     try:
-        return yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a subclass of SafeLoader)
+        return yaml.load(content.decode("utf-8"), Loader=_Loader)  # noqa: S506 (a subclass of SafeLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" line {mark.line + 1}, column {mark.column + 1}:" if mark else ""

@@ -82,7 +82,8 @@ def _read_mapping(path: str) -> dict[str, list[str]]:
     mapping = {}
     for question, names in entries.items() if isinstance(entries, dict) else [(None, entries)]:
         listed = [names] if isinstance(names, str) else names
-        if not isinstance(question, str) or not isinstance(listed, list) or not all(isinstance(n, str) for n in listed):
+        named = isinstance(listed, list) and listed and all(isinstance(name, str) for name in listed)
+        if not isinstance(question, str) or not named:
             raise ConfigError(
                 f"{path}: expected {{question: attribute}} or {{question: [attribute, ...]}}, got {question!r}: "
                 f"{names!r}"

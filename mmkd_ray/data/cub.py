@@ -115,15 +115,17 @@ def read_attributes(path: str) -> dict[str, dict[str, bool]]:
     within = root.child(_FOLDER)
     names = _pairs((within if within.exists("attributes.txt") else root), "attributes.txt", expected)
     labels: dict[str, dict[str, bool]] = {name: {} for name in names.values()}
+    # Each once: there are millions of labels.
+    image_ids = {number: f"{_FOLDER}/images/{name}" for number, name in images.items()}
     listed = "attributes/image_attribute_labels.txt"
     for number, line in enumerate(read_text(root, f"{_FOLDER}/{listed}", expected).splitlines(), start=1):
         # Image, attribute, whether it is there, certainty, seconds; some lines of the original have a field too many.
         fields = line.split()
-        if len(fields) < 4 or fields[0] not in images or fields[1] not in names or fields[2] not in ("0", "1"):
+        if len(fields) < 4 or fields[0] not in image_ids or fields[1] not in names or fields[2] not in ("0", "1"):
             raise DataError(
                 f"data.path: {_FOLDER}/{listed}, line {number}: got '{line.strip()}'; 'IMAGE ATTRIBUTE 0|1 CERTAINTY "
                 "SECONDS' is accepted; unpack CUB_200_2011.tgz anew"
             )
         if fields[3] != _NOT_VISIBLE:
-            labels[names[fields[1]]][f"{_FOLDER}/images/{images[fields[0]]}"] = fields[2] == "1"
+            labels[names[fields[1]]][image_ids[fields[0]]] = fields[2] == "1"
     return labels

@@ -123,11 +123,11 @@ def score(
 
 def _means(answers: PilotAnswers) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of each question: answer mass, change by rewording, change by flipping; nan where unknown."""
-    p_NQ = answers.p_yes_NQ
+    p_NQ = answers.p_yes_NQ.astype(np.float64)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a mean of nothing is nan, which is meant
         return (
-            np.nanmean(answers.mass_NQ, axis=0),
+            np.nanmean(answers.mass_NQ.astype(np.float64), axis=0),
             np.nanmean(np.abs(p_NQ - answers.reworded_NQ), axis=0),
             np.nanmean(np.abs(p_NQ - answers.flipped_NQ), axis=0),
         )
@@ -145,9 +145,10 @@ def _own_fault(
     if mass < least_mass:
         return "unanswerable", f"the teacher says neither Yes nor No: P(yes) + P(no) is {mass:.2f} on average"
     spread = p_N.std()
-    if spread < pilot.dead_below:
+    # A rare Yes that is sure of itself is no dead question, however small the spread that it makes.
+    if spread < pilot.dead_below and len(np.unique(p_N > 0.5)) == 1:
         word = "Yes" if p_N.mean() > 0.5 else "No"
-        return "dead", f"nearly every image gets {word}: P(yes) is {p_N.mean():.3f} +- {spread:.3f}"
+        return "dead", f"every image gets {word}: P(yes) is {p_N.mean():.3f} +- {spread:.3f}"
     if reworded_change > min(pilot.unstable_above, spread):
         change = f"another wording changes P(yes) by {reworded_change:.2f} on average"
         return "unstable", change + (f", more than the images do ({spread:.2f})" if reworded_change > spread else "")

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from mmkd_ray.artifacts import Run, fingerprint
 from mmkd_ray.aspects.file import new_file, reranked
-from mmkd_ray.aspects.questions import FILE, Aspect, is_selected, load_aspects, selection_settings
+from mmkd_ray.aspects.questions import FILE, Aspect, in_own_order, is_selected, load_aspects, selection_settings
 from mmkd_ray.cluster.monitor import ProgressCallback
 from mmkd_ray.config import Config, FileAspects, ImportedTeacher, LlmAspects, VllmTeacher
 from mmkd_ray.data.attributes import true_answers
@@ -48,8 +48,8 @@ def select_aspects(config: Config, run: Run, progress: ProgressCallback) -> dict
     """
     if not is_selected(config):
         raise AspectError(
-            f"aspects.select is '{config.aspects.select}': the questions need no selection. To have them ordered by evidence set "
-            "aspects.select=mrmr (or information); to have an LLM propose some set aspects.source=llm"
+            f"aspects.select is '{config.aspects.select}': the questions need no selection. To have them ordered by "
+            "evidence set aspects.select=mrmr (or information); to have an LLM propose some set aspects.source=llm"
         )
     settings = selection_settings(config)
     identity = fingerprint(settings=settings, source=_source_identity(config, run))
@@ -131,10 +131,7 @@ def _questions(config: Config, run: Run, *, stored: bool) -> tuple[Aspect, ...]:
 
 def _of_the_table(config: Config) -> Config:
     """The configuration that a stored table was made for: an imported one is there before its questions are ordered."""
-    aspects = config.aspects
-    if not isinstance(config.teacher, ImportedTeacher) or isinstance(aspects, LlmAspects):
-        return config
-    return config.model_copy(update={"aspects": aspects.model_copy(update={"select": "file"})})
+    return in_own_order(config) if isinstance(config.teacher, ImportedTeacher) else config
 
 
 def _score(

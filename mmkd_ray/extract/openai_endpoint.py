@@ -130,7 +130,7 @@ class Endpoint:
             )
         if status == 401:
             got = f"the key in {self.key_env} is not accepted" if self.key else f"a key is wanted, in {self.key_env}"
-            return f"{where}; {got}: set that environment variable for the actors to a valid one"
+            return f"{where}; {got} ({self.section}.api_key_env): set that environment variable to a valid one"
         if status == 403:
             return f"{where}; the key in {self.key_env} may not use model '{self.model}'"
         if status == 404:

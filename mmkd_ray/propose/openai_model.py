@@ -95,7 +95,7 @@ class OpenAiModel:
             raise self._endpoint.error(ValueError(words))
         choice = completion.choices[0]
         text = choice.message.content if choice.message else None
-        if choice.finish_reason == "content_filter" or not text:
+        if choice.finish_reason == "content_filter" or not (text and text.strip()):
             refusal = getattr(choice.message, "refusal", None) or f"finish_reason {choice.finish_reason}"
             raise AspectError(
                 f"model '{self._llm.model}' at {self._llm.base_url} writes nothing ({self._endpoint.said(refusal)}); "

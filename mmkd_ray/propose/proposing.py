@@ -53,7 +53,8 @@ def propose(conversation: Conversation, config: LlmAspects, data: DataSet) -> Pr
             count = -(-missing // (len(parts) - number))
             prompt = _fill(config.propose_prompt, config, data, class_names=part, count=count)
             if sieve.accepted:
-                prompt += _fill(config.more_prompt, config, data, questions=sieve.accepted)
+                more = config.more_prompt
+                prompt += _fill(more, config, data, class_names=part, count=count, questions=sieve.accepted)
             sieve.add(parse_questions(conversation.ask("propose", turn, prompt).text))
             turn += 1
     if len(sieve.accepted) < config.count:
@@ -91,7 +92,10 @@ def select(conversation: Conversation, config: LlmAspects, data: DataSet, questi
 
 def as_aspects(conversation: Conversation, config: LlmAspects, data: DataSet, questions: Sequence[str]) -> list[Aspect]:
     """The questions with what a horizontal flip does to them: asked of the LLM, and told by `left` and `right`."""
-    prompt = _fill(config.orientation_prompt, config, data, questions=questions)
+    names = _some(data.class_names, config.classes_per_prompt)
+    prompt = _fill(
+        config.orientation_prompt, config, data, class_names=names, count=len(questions), questions=questions
+    )
     said = set(_matched(parse_questions(conversation.ask("orientation", 0, prompt).text), questions, config))
     origin = Origin("llm", config.llm.model, prompt_hash(config))
     return [
@@ -167,7 +171,7 @@ def _fill(
 
 
 def _too_few(sieve: Sieve, config: LlmAspects, requests: int) -> str:
-    kinds = Counter(re.sub(r" '.*'| \d+", "", rejected.reason) for rejected in sieve.rejected)
+    kinds = Counter(re.sub(": '.*'$", "", rejected.reason) for rejected in sieve.rejected)
     reasons = "; ".join(f"{count} x {reason}" for reason, count in kinds.most_common(3)) or "it proposed no others"
     example = f", e.g. '{sieve.rejected[0].question[:80]}'" if sieve.rejected else ""
     return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ EXAMPLES = 4
 THUMBNAIL_SIDE = 96
 ILLUSTRATED = 60
 """Questions with examples: the first so many."""
+MAX_BYTES = 2_000_000
+"""Of all pictures together; a page that would have more has examples of fewer questions."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,11 @@ class Examples:
     rank: int
     highest: list[tuple[int, float]]
     lowest: list[tuple[int, float]]
+
+    @property
+    def last_picture(self) -> int:
+        """The largest of the numbers."""
+        return max(number for number, _ in (*self.highest, *self.lowest))
 
 
 def write_page(config: Config, run: Run) -> str:
@@ -133,9 +141,13 @@ def _examples(
         order = np.argsort(-p_yes_NQ[:, column], kind="stable")
         examples.append(Examples(row["question"], row["rank"], numbered(order, column), numbered(order[::-1], column)))
     found = read_images(run, [image_ids[n] for n in chosen])
-    pictures = []
+    pictures: list[dict[str, Any]] = []
+    size = 0
     for n in chosen:
         image = found[image_ids[n]]
         uri, is_small = thumbnail(image["image"], max_side=THUMBNAIL_SIDE)
+        size += len(uri)
+        if size > MAX_BYTES:
+            break
         pictures.append({"uri": uri, "small": is_small, "name": f"{image['class_name']} ({image_ids[n]})"})
-    return examples, pictures
+    return list(takewhile(lambda one: one.last_picture < len(pictures), examples)), pictures

@@ -1,11 +1,15 @@
 import errno
 import os
 
+import numpy as np
 import pytest
 
-from mmkd_ray import cli
+from mmkd_ray import cli, fieldguide
+from mmkd_ray.artifacts import open_run
 from mmkd_ray.config import load
+from mmkd_ray.data.table import build_image_table, read_splits
 from mmkd_ray.errors import TeacherError
+from tests.unit.evidence.stored import write_teacher
 
 
 @pytest.fixture
@@ -134,3 +138,93 @@ def test_the_cost_of_a_study_follows_from_the_rate_given(mmkd, tmp_path):
     )  # fmt: skip
     assert status == 0
     assert "training  840 epochs at 0.50 s: 0.12 core-hours; 0.06 h with 2 students at a time" in output
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [("aspects", []), ("aspects score", ["--stored"]), ("aspects audit", ["--stored", "--mapping"])],
+)
+def test_commands_about_questions_explain_themselves(capsys, command, options):
+    with pytest.raises(SystemExit) as stop:
+        cli.main([*command.split(), "--help"])
+    assert stop.value.code == 0
+    shown = capsys.readouterr().out
+    assert f"usage: mmkd {command} " in " ".join(shown.split())
+    assert all((option in shown) == (option in options) for option in ("--stored", "--mapping"))
+
+
+@pytest.mark.parametrize(
+    "arguments", [["score", "--mapping", "x.yaml"], ["score", "--stord"], ["audit", "--dry-run"], ["--stored"]]
+)
+def test_options_of_other_commands_are_refused(capsys, arguments):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["aspects", arguments[0], "configs/quickstart.yaml", *arguments[1:]])
+    assert stop.value.code == 2
+    assert "mmkd: error: unrecognized arguments: " in " ".join(capsys.readouterr().err.split())
+
+
+def test_an_override_may_follow_an_option():
+    parsed = cli._parse(["aspects", "audit", "c.yaml", "a.b=1", "--stored", "--mapping", "m.yaml", "c.d=2"])
+    assert (parsed.stage, parsed.config, parsed.overrides) == ("aspects audit", "c.yaml", ["a.b=1", "c.d=2"])
+    assert (parsed.stored, parsed.mapping) == (True, "m.yaml")
+    # `aspects` alone is a stage of its own, whatever its configuration is called.
+    assert (cli._parse(["aspects", "c.yaml"]).stage, cli._parse(["aspects", "c.yaml"]).config) == ("aspects", "c.yaml")
+
+
+@pytest.fixture
+def aspects_of_a_stored_table(tmp_path):
+    """Overrides for a tiny run with imported answers: right about everything, and always No to the first question."""
+    questions = [question.text for question in fieldguide.QUESTIONS][:4]
+    (tmp_path / "questions.yaml").write_text("".join(f"- {text}\n" for text in questions))
+    overrides = [
+        f"storage.path={tmp_path}/runs", "data.train_per_class=2", "data.val_per_class=1", "data.test_per_class=1",
+        "data.shift_per_class=1", "teacher={kind: imported, name: oracle}", "pilot.bootstrap=5",
+        f"aspects={{source: file, path: {tmp_path}/questions.yaml}}",
+    ]  # fmt: skip
+    config = load("configs/quickstart.yaml", overrides)
+    run = open_run(config.storage.path, config.name)
+    build_image_table(config, run, lambda *_: None)
+    rows = read_splits(run, ["train", "val"]).to_pylist()
+    truth = fieldguide.attributes_of([row["image_id"] for row in rows], species_seed=0, seed=0)
+    p_yes = (
+        np.array([[own[question.id] for question in fieldguide.QUESTIONS[:4]] for own in truth.values()]) * 0.9 + 0.05
+    )
+    p_yes[:, 0] = 0.05
+    write_teacher(config, run, rows, questions, p_yes)
+    return questions, overrides, run
+
+
+def test_questions_are_scored_audited_and_selected_on_a_terminal(mmkd, aspects_of_a_stored_table):
+    """All of it from stored answers: no cluster is started."""
+    questions, overrides, run = aspects_of_a_stored_table
+    status, output = mmkd("aspects", "score", "configs/quickstart.yaml", "--stored", *overrides)
+    assert status == 0, output
+    assert "cluster" not in output
+    assert all(text in output for text in questions)
+    assert "dead: every image gets No: P(yes) is 0.050 +- 0.000" in output
+    assert output.splitlines()[-1] == f"page: {run.evidence.uri}/questions.html"
+    assert run.evidence.exists("questions.html")
+
+    status, output = mmkd("aspects", "audit", "configs/quickstart.yaml", *overrides)
+    assert status == 0, output
+    assert "4 questions with a known truth" in output
+    worst = next(line for line in output.splitlines() if line.startswith(questions[0]))
+    assert float(worst.split("?")[1].split()[0]) < 1
+    assert "1.000  1.000" in output
+    assert "mean accuracy of 4 questions: 0." in output
+    assert "How often the teacher is right" in run.evidence.read_bytes("questions.html").decode()
+
+    status, output = mmkd("aspects", "configs/quickstart.yaml", *overrides, "aspects.select=mrmr")
+    assert status == 0, output
+    assert f"4 of 4 questions, 0 rejected; {run.aspects.uri}/aspects.yaml" in output
+    assert output.splitlines()[-1].split(maxsplit=1) == ["4", questions[0]]
+    status, output = mmkd("aspects", "configs/quickstart.yaml", *overrides, "aspects.select=mrmr")
+    assert status == 0, output
+    assert "already done: reused" in output
+
+
+def test_questions_that_are_taken_as_they_are_need_no_selection(mmkd, aspects_of_a_stored_table):
+    _, overrides, _ = aspects_of_a_stored_table
+    status, output = mmkd("aspects", "configs/quickstart.yaml", *overrides)
+    assert status == 2
+    assert output.splitlines()[-1].startswith("mmkd: error: aspects.select is 'file': ")

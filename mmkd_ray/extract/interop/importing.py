@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from mmkd_ray.artifacts import Run, fingerprint
+from mmkd_ray.aspects.questions import in_own_order
 from mmkd_ray.config import Config, ImportedTeacher
 from mmkd_ray.data.table import read_splits, require_images
 from mmkd_ray.errors import AspectError, ConfigError, DataError, LedgerError
@@ -37,7 +38,8 @@ def import_teacher(
     has log_p_yes = ln p and log_p_no = ln(1 - p), so its answer mass is exactly 1 and says nothing.
 
     Args:
-        config: with `teacher: {kind: imported}` and the Q questions, in the order of the file's values.
+        config: with `teacher: {kind: imported}` and the questions, in the order of the file's values: their own
+            order, however `aspects.select` ranks them later.
         run: with its image table finished.
         path: the file, local or by URI.
         merge_duplicates: of several entries for an image, drop those that say the same again, and take the plain mean
@@ -56,7 +58,7 @@ def import_teacher(
     """
     _check_arguments(config, epsilon)
     images = require_images(config, run)
-    asked = what_is_asked(config, run, images)
+    asked = what_is_asked(in_own_order(config), run, images)
     content = _read(path)
     entries = makd_json.parse(content, path)
     _check_questions(entries, asked["questions"], path)

@@ -1,9 +1,10 @@
 import pytest
 
 from mmkd_ray.artifacts import open_run
-from mmkd_ray.aspects.questions import Aspect, load_aspects
+from mmkd_ray.aspects.file import new_file
+from mmkd_ray.aspects.questions import FILE, Aspect, Origin, load_aspects, selection_settings
 from mmkd_ray.config import validate
-from mmkd_ray.errors import AspectError, ConfigError
+from mmkd_ray.errors import ArtifactError, AspectError, ConfigError
 
 
 def load(**aspects):
@@ -41,8 +42,12 @@ def test_count_takes_the_first(tmp_path):
         ("a: 1", {}, "expected a list of questions"),
         ("- It is red", {}, "must end with '\\?'"),
         ("- Is it red?\n- is it  RED?", {}, "stands twice"),
-        ("- {text: 'Is it red?'}", {}, "expected a text or"),
+        ("- {text: 'Is it red?'}", {}, "expected a text, or a mapping"),
         ("- Is it red?", {"count": 2}, "aspects.count is 2, but .* has 1 questions"),
+        ("- {question: 'Is it red?', rank: first}", {}, "rank .NUMBER"),
+        ("- {question: 'Is it red?', weight: -1}", {}, "the weight of 'Is it red\\?' is -1; it must not be negative"),
+        ("- {question: 'Is it red?', mirror: 'Is it blue?'}", {}, "has a mirror but is not marked"),
+        ("- {question: }", {}, "expected a text, or a mapping"),
     ],
 )
 def test_mistakes_are_explained(tmp_path, text, settings, message):
@@ -60,3 +65,115 @@ def test_the_field_guide_knows_its_mirror_questions():
     sensitive = [aspect.question for aspect in aspects if aspect.orientation_sensitive]
     assert sensitive
     assert all("left" in question or "right" in question for question in sensitive)
+
+
+def test_ranks_decide_the_order_and_what_has_none_follows(tmp_path):
+    text = (
+        "- Is it first without a rank?\n"
+        "- {question: 'Is it third?', rank: 3}\n"
+        "- {question: 'Is it in between?', rank: 1.5}\n"
+        "- {question: 'Is it second without a rank?', rank: }\n"
+        "- {question: 'Is it first?', rank: 1}\n"
+    )
+    assert [aspect.question for aspect in from_text(tmp_path, text)] == [
+        "Is it first?",
+        "Is it in between?",
+        "Is it third?",
+        "Is it first without a rank?",
+        "Is it second without a rank?",
+    ]
+    assert [aspect.question for aspect in from_text(tmp_path, text, count=1)] == ["Is it first?"]
+
+
+def test_all_that_a_file_may_say_about_a_question(tmp_path):
+    text = (
+        "- {question: ' Does it face left? ', orientation_sensitive: true, mirror: 'Does it face right?',\n"
+        "   weight: 0.5, paraphrase: 'Is it facing left?', source: llm, model: m, prompt: p, id: of-another-text}\n"
+    )
+    (aspect,) = from_text(tmp_path, text)
+    assert aspect == Aspect(
+        "Does it face left?", True, "Does it face right?", 0.5, "Is it facing left?", Origin("llm", "m", "p")
+    )
+    assert aspect.id == Aspect("Does it face left?").id
+
+
+def test_keys_may_be_left_empty(tmp_path):
+    keys = ("id", "rank", "orientation_sensitive", "mirror", "weight", "paraphrase", "source", "model", "prompt")
+    text = "- question: Is it red?\n" + "".join(f"  {key}:\n" for key in keys)
+    assert from_text(tmp_path, text) == (Aspect("Is it red?", origin=Origin("file")),)
+
+
+def by_llm(**aspects):
+    llm = {"kind": "openai", "model": "owl"} | aspects.pop("llm", {})
+    tree = {"source": "llm", "llm": llm, "candidates": 4, "count": 2} | aspects
+    return validate({"name": "t", "data": {"source": "fieldguide"}, "aspects": tree})
+
+
+SELECTED = (Aspect("Is it red?", origin=Origin("llm", "owl", "p")), Aspect("Is it blue?"), Aspect("Is it green?"))
+
+
+def selected(run, config, text=None):
+    run.aspects.write_bytes(FILE, (text or new_file(SELECTED, "Selected.")).encode())
+    run.aspects.finish("any", settings=selection_settings(config))
+
+
+def test_selected_questions_are_those_of_the_run(run):
+    config = by_llm()
+    selected(run, config)
+    assert [aspect.question for aspect in load_aspects(config, run)] == ["Is it red?", "Is it blue?"]
+    assert load_aspects(config, run)[0] == SELECTED[0]
+
+
+def test_selected_questions_may_be_edited(run):
+    config = by_llm()
+    selected(run, config, "# mine\n- Is it large?\n- {question: 'Is it small?', rank: 1}\n")
+    assert [aspect.question for aspect in load_aspects(config, run)] == ["Is it small?", "Is it large?"]
+
+
+def test_questions_that_are_not_selected_yet_name_the_command(run):
+    with pytest.raises(ArtifactError, match="run `mmkd aspects CONFIG` first"):
+        load_aspects(by_llm(), run)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"count": 3}, {"description": "Birds."}, {"llm": {"model": "raven"}}, {"rules": {"max_characters": 80}}],
+)
+def test_questions_that_were_selected_in_another_way_are_not_taken(run, other):
+    selected(run, by_llm())
+    with pytest.raises(ArtifactError, match=r"another configuration: run `mmkd aspects CONFIG` first"):
+        load_aspects(by_llm(**other), run)
+
+
+def test_where_the_llm_is_and_how_fast_it_is_asked_does_not_matter(run):
+    selected(run, by_llm())
+    elsewhere = {"base_url": "http://localhost:1/v1", "timeout_s": 5.0, "requests_per_minute": 3, "api_key_env": "K"}
+    assert len(load_aspects(by_llm(llm=elsewhere), run)) == 2
+
+
+def test_an_order_by_evidence_holds_for_every_count(run):
+    def by_evidence(**settings):
+        tree = {"name": "t", "data": {"source": "fieldguide"}, "pilot": settings.pop("pilot", {})}
+        return validate({**tree, "aspects": {"source": "fieldguide", "select": "mrmr", **settings}})
+
+    selected(run, by_evidence(count=1))
+    assert len(load_aspects(by_evidence(count=1), run)) == 1
+    assert len(load_aspects(by_evidence(count=3), run)) == 3
+    assert len(load_aspects(by_evidence(), run)) == 3
+    with pytest.raises(ArtifactError, match="another configuration"):
+        load_aspects(by_evidence(pilot={"images": 100}), run)
+
+
+@pytest.mark.parametrize("broken", ["- Is it red?\n -: [", "- \x07"])
+def test_a_file_that_was_broken_by_hand_is_named(run, broken):
+    config = by_llm()
+    selected(run, config, broken)
+    with pytest.raises(ConfigError, match=r"aspects/aspects.yaml:.* not valid YAML"):
+        load_aspects(config, run)
+
+
+def test_fewer_questions_than_are_to_be_asked_are_an_error(run):
+    config = by_llm()
+    selected(run, config, "- Is it red?\n")
+    with pytest.raises(AspectError, match=r"aspects.count is 2, but .*aspects.yaml has 1 questions"):
+        load_aspects(config, run)

@@ -140,3 +140,28 @@ def test_shipped_teachers_are_valid_over_own_images(repository, name):
     assert not config.teacher.trust_remote_code
     assert config.teacher.revision
     assert "do_image_splitting" not in config.teacher.processor_args or name == "smolvlm2.yaml"
+
+
+@pytest.mark.parametrize(
+    ("over", "kept"),
+    [
+        ("teacher: {kind: openai, model: m}", False),
+        ("teacher: {kind: vllm, dtype: float32}", True),
+        ("teacher: {dtype: float32}", True),
+    ],
+)
+def test_another_kind_of_section_replaces_the_keys_below(tmp_path, over, kept):
+    base, above = tmp_path / "base.yaml", tmp_path / "above.yaml"
+    base.write_text(
+        "name: t\ndata: {source: fieldguide}\naspects: {source: fieldguide}\nteacher: {model: x, max_model_len: 77}\n"
+    )
+    above.write_text(over)
+    config = load(base, [str(above)])
+    assert (getattr(config.teacher, "max_model_len", None) == 77) == kept
+
+
+@pytest.mark.parametrize("name", ["openai", "vllm"])
+def test_shipped_llms_are_valid_over_other_runs(repository, name):
+    for run in ("own_images", "quickstart"):
+        config = load(repository / f"configs/{run}.yaml", [str(repository / f"configs/aspects/{name}.yaml")])
+        assert (config.aspects.source, config.aspects.llm.kind, config.aspects.count) == ("llm", name, 50)

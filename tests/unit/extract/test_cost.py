@@ -5,7 +5,7 @@ from mmkd_ray import fieldguide
 from mmkd_ray.config import VllmTeacher, validate
 from mmkd_ray.data.table import build_image_table
 from mmkd_ray.errors import ConfigError
-from mmkd_ray.extract.cost import Tokens, count_tokens, describe_cost
+from mmkd_ray.extract.cost import Tokens, count_tokens, describe_cost, question_tokens
 from mmkd_ray.extract.engine import Answers
 from mmkd_ray.extract.identity import what_is_asked
 from mmkd_ray.extract.no_inference import NoInferenceEngine
@@ -73,6 +73,18 @@ def test_tokens_are_those_of_the_checkpoints_processor():
     tokens = count_tokens(VllmTeacher(prompt="{question}"), [png], (QUESTIONS[1],))
     assert tokens.shared == 1 + 1 + 16 + 1
     assert 3 <= tokens.question <= 8
+
+
+def test_tokens_of_each_question_are_those_after_the_image():
+    teacher = VllmTeacher(prompt="{question}")
+    png = next(iter(fieldguide.images(species_seed=0, seed=0, per_class={"train": 1}))).png
+    tokens = question_tokens(teacher, [*QUESTIONS, "Is the bird flying or swimming?"])
+    assert list(tokens) == [*QUESTIONS, "Is the bird flying or swimming?"]
+    assert tokens["Is the bird flying or swimming?"] > tokens[QUESTIONS[1]]
+    for question in QUESTIONS:
+        assert tokens[question] == count_tokens(teacher, [png], (question,)).question
+    around = question_tokens(VllmTeacher(prompt="Look: {question} Yes or No?"), QUESTIONS)
+    assert all(around[question] > tokens[question] for question in QUESTIONS)
 
 
 def test_what_sharing_saves():

@@ -25,7 +25,8 @@ from mmkd_ray.errors import TeacherError
 from mmkd_ray.extract.engine import answer_mass, p_yes
 from mmkd_ray.extract.openai_engine import OpenAiEngine
 from tests.processes import free_port
-from tests.unit.extract.openai_fake import Asked, FakeEndpoint, Reply, answer, completion, p_yes_of, refuse, serving
+from tests.unit.extract.openai_fake import Asked, FakeEndpoint, answer, completion, p_yes_of
+from tests.unit.http_server import Reply, refuse, serving
 
 KEY = "sk-proj-AbC123dEf456-secret"
 KEY_ENV = "MMKD_TEST_KEY"

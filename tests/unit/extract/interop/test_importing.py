@@ -326,3 +326,10 @@ def test_the_real_file_needs_its_fifty_questions(tmp_path, run, flowers):
     config = config_for(tmp_path)
     with pytest.raises(AspectError, match="has 50 values an image, but aspects has 2 questions"):
         import_teacher(config, run, str(FLOWERS / "p_yes.json"))
+
+
+@pytest.mark.parametrize("select", ["mrmr", "information", "random"])
+def test_values_are_read_in_the_order_of_the_file_of_questions_however_they_are_ranked(config, run, tmp_path, select):
+    aspects = config.aspects.model_copy(update={"select": select, "count": 1, "select_seed": 1})
+    import_teacher(config.model_copy(update={"aspects": aspects}), run, write_file(tmp_path, GOOD))
+    np.testing.assert_allclose(p_yes_of(run, ["val/a/3.jpg", "train/a/1.jpg"]), [[0.75, 0], [0.25, 0.5]], atol=1e-5)
