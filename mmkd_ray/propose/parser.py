@@ -32,7 +32,7 @@ _MARKER = re.compile(
         [\W_]                                                       # quotes, bullets, tables
         |(?:\d+|[ivx]+|[a-h])\\?[.):\]]+(?=\W|$|[A-Z])              # 1.  (2)  3:  iv)  a.
         |\d+[\W_]+(?=(?-i:[A-Z]))                                   # 1 Is it ...   2 - Is it ...
-        |(?:Q(?:uestion)?|Frage|Aspect)\s*\#?\d*\s*[.):-]+          # Q3:  Question 4.
+        |(?:Question|Q|Frage|Aspect)\s*\#?\d*\s*[.):-]+          # Q3:  Question 4.
         |yes\s*(?:/|or)\s*no(?=\W)                                  # left of "(Yes/No)" after the question before
     )+""",
     re.VERBOSE | re.IGNORECASE,

@@ -10,7 +10,7 @@ ASPECTS = [
     Aspect("Is it red?", origin=LLM),
     Aspect("Does it face left?", True, "Does it face right?", paraphrase="Is it facing left?", origin=LLM),
     Aspect("Is there a sign: \"# Stop\" (not 'Go') - or {one} like it?", weight=0.5, origin=LLM),
-    Aspect("Ist der Vogel größer als " + "sehr " * 40 + "groß?", origin=Origin("file")),
+    Aspect("¿El pájaro es más grande que " + "muy " * 40 + "grande?", origin=Origin("file")),
 ]
 
 

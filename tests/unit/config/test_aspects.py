@@ -61,8 +61,8 @@ def test_overrides_reach_the_llm_and_the_rules(tmp_path):
     )
     assert (config.aspects.llm.model, config.aspects.llm.timeout_s) == ("raven", 5)
     assert (config.aspects.rules.max_characters, config.aspects.count) == (80, 7)
-    with pytest.raises(ConfigError, match=r"unknown key 'aspects.llm.modle'; did you mean 'aspects.llm.model'\?"):
-        load(path, ["aspects.llm.modle=raven"])
+    with pytest.raises(ConfigError, match=r"unknown key 'aspects.llm.modal'; did you mean 'aspects.llm.model'\?"):
+        load(path, ["aspects.llm.modal=raven"])
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_overrides_reach_the_llm_and_the_rules(tmp_path):
         ({"llm": {"kind": "azure", "model": "x"}}, "aspects.llm.kind: got 'azure'; accepted are 'openai', 'vllm'"),
         ({"llm": {"model": "x"}}, "missing key 'aspects.llm.kind': accepted are kind = 'openai', 'vllm'"),
         ({"llm": {"kind": "openai"}}, "missing key 'aspects.llm.model'"),
-        ({"llm": OPENAI | {"modle": 1}}, "unknown key 'aspects.llm.modle'; did you mean 'aspects.llm.model'?"),
+        ({"llm": OPENAI | {"modal": 1}}, "unknown key 'aspects.llm.modal'; did you mean 'aspects.llm.model'?"),
         ({"llm": OPENAI | {"gpus": 1}}, "unknown key 'aspects.llm.gpus'"),
         ({"llm": OPENAI | {"timeout_s": -1}}, "aspects.llm.timeout_s: got -1; input should be greater than 0"),
         ({"llm": OPENAI | {"max_retries": "x"}}, 'aspects.llm.max_retries: got "x"; input should be a valid integer'),
