@@ -21,7 +21,7 @@ from mmkd_ray.evidence.stage import (
     select_aspects,
     summary_line,
 )
-from mmkd_ray.evidence.tables import SCORES, audit_table, score_table
+from mmkd_ray.evidence.tables import SCORES, audit_table, caution, score_table
 from mmkd_ray.extract.checkpoint import check_teacher, describe_teacher
 from mmkd_ray.extract.cost import describe_cost
 from mmkd_ray.extract.ledger import Ledger
@@ -105,7 +105,10 @@ def score(config: Config, run: Run, console: Console, *, stored: bool = False) -
     ):
         scores = score_aspects(config, run, progress, stored=stored)
         remark.append(summary_line(scores))
-    console.say(f"\n{score_table(scores)}\n\npage: {write_page(config, run)}")
+    console.say(f"\n{score_table(scores)}\n")
+    if remark := caution(run):
+        console.say(remark)
+    console.say(f"page: {write_page(config, run)}")
 
 
 def audit(config: Config, run: Run, console: Console, *, stored: bool = False, mapping: str | None = None) -> None:

@@ -27,6 +27,8 @@ def true_answers(data: Data, questions: Sequence[str], image_ids: Sequence[str],
         ConfigError: this data set has no attribute labels, or the file is not of this form.
         DataError: the labels are not where the data set has them, or the file names an attribute that is not there.
     """
+    if mapping is not None and not isinstance(data, CubData):
+        raise ConfigError(f"--mapping is for data.source 'cub'; this run's is '{data.source}'")
     if isinstance(data, FieldGuideData):
         return _of_field_guide(data, questions, image_ids)
     if isinstance(data, CubData):

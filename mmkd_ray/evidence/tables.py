@@ -5,11 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from mmkd_ray.artifacts import Run
 from mmkd_ray.evidence.scores import Score
 
 SCORES, PILOT, AUDIT = "scores.parquet", "pilot.parquet", "audit.parquet"
 """In `Run.evidence`: a row a question, by rank; a row an image of the sample, P(yes) by rank; a row an audit."""
 _WIDTH = 60
+_ENOUGH_IMAGES = 10
+"""Of a class. Measured on simulated answers: with 10 the bias is -0.02 bits, with 1 it is -0.15 to -0.39."""
+
+
+def caution(run: Run) -> str | None:
+    """What must be known to read the scores of this sample; None if nothing."""
+    labels = run.evidence.read_table(PILOT, columns=["label"])["label"].to_numpy()
+    each = len(labels) / len(np.unique(labels))
+    if each >= _ENOUGH_IMAGES:
+        return None
+    return (
+        f"caution   {each:.1f} images a class: information is underestimated below {_ENOUGH_IMAGES} (chance is taken "
+        "off too generously), most for the best questions; raise pilot.images"
+    )
 
 
 def score_table(scores: Sequence[Score]) -> str:
