@@ -12,7 +12,7 @@ from typing import IO
 _claims: list[IO[str]] = []
 """Open lock files of this process: the kernel gives a lock back when its process ends, however it ends."""
 
-_PATIENCE_S = 5.0
+_PATIENCE_S = 3.0
 
 
 def claim_cores(count: int) -> set[int]:

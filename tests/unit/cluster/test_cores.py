@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,6 +68,16 @@ def test_a_core_is_free_again_when_its_process_is_killed(claims: Claims):
     claims.processes[0].send_signal(signal.SIGKILL)
     claims.processes[0].wait()
     assert claims.claim(1) == held[0]
+
+
+@two_cores
+def test_a_core_is_waited_for_whose_process_is_about_to_end(claims: Claims):
+    """An engine is replaced before the old one is quite gone: on all cores, it would be slow for the rest of a run."""
+    held = [claims.claim(1) for _ in CORES]
+    end = threading.Timer(0.7, claims.processes[0].kill)
+    end.start()
+    assert claims.claim(1) == held[0]
+    end.join()
 
 
 def test_all_cores_are_shared_when_none_is_free(claims: Claims):
