@@ -7,24 +7,35 @@ import pyarrow.parquet as pq
 
 from mmkd_ray.evaluate.statistics import mean_and_std, paired_difference
 
-top1: dict[tuple[str, str], dict[int, float]] = defaultdict(dict)
+Key = tuple[str, str, str]
+"""Variant, arm, column of results.parquet."""
+accuracy: dict[Key, dict[int, float]] = defaultdict(dict)
 for row in pq.read_table(f"{sys.argv[1]}/results.parquet").to_pylist():
-    # A random choice is drawn anew for each seed: its five variants are the five seeds of one.
-    top1[row["variant"].partition(",")[0], row["arm"]][row["seed"]] = 100 * row["test_top1"]
+    for column in ("test_top1", "shift_top1"):
+        # A random choice is drawn anew for each seed: its five variants are the five seeds of one.
+        accuracy[row["variant"].partition(",")[0], row["arm"], column][row["seed"]] = 100 * row[column]
 
 
-def difference(arm: tuple[str, str], baseline: tuple[str, str]) -> str:
+def difference(arm: Key, baseline: Key) -> str:
     """Mean and 95 % interval of the difference, paired by seed."""
-    seeds = sorted(top1[arm])
-    found = paired_difference([top1[arm][s] for s in seeds], [top1[baseline][s] for s in seeds], confidence=0.95)
+    seeds = sorted(accuracy[arm])
+    ours, theirs = ([accuracy[key][seed] for seed in seeds] for key in (arm, baseline))
+    found = paired_difference(ours, theirs, confidence=0.95)
     text = f"{found.mean:+.1f} [{found.low:+.1f}, {found.high:+.1f}]"
     return f"**{text}**" if found.excludes_zero else text
 
 
-print("| questions | Q | `ce`, test top-1 % | `makd`, test top-1 % | `makd` - `ce` | `mrmr` - `random`, `makd` |")
-print("|---|---|---|---|---|---|")
-for name in dict.fromkeys(variant for variant, _ in top1):
-    ce, makd = ("{:.1f} +- {:.1f}".format(*mean_and_std(list(top1[name, arm].values()))) for arm in ("ce", "makd"))
+print(
+    "| chosen | Q | `ce`, test top-1 % | `makd` | `makd` - `ce` | `makd`: `mrmr` - `random` | unseen, `makd` - `ce` |"
+)
+print("|---|---|---|---|---|---|---|")
+for name in dict.fromkeys(variant for variant, _, _ in accuracy):
+    test = "test_top1"
+    ce, makd = (mean_and_std(list(accuracy[name, arm, test].values())) for arm in ("ce", "makd"))
     chosen, _, count = name.partition(" ")
-    versus = difference((name, "makd"), (f"random {count}", "makd")) if chosen == "mrmr" else ""
-    print(f"| {chosen} | {count or 52} | {ce} | {makd} | {difference((name, 'makd'), (name, 'ce'))} | {versus} |")
+    versus = difference((name, "makd", test), (f"random {count}", "makd", test)) if chosen == "mrmr" else ""
+    unseen = difference((name, "makd", "shift_top1"), (name, "ce", "shift_top1"))
+    print(
+        f"| {chosen} | {count or 52} | {ce[0]:.1f} +- {ce[1]:.1f} | {makd[0]:.1f} +- {makd[1]:.1f} | "
+        f"{difference((name, 'makd', test), (name, 'ce', test))} | {versus} | {unseen} |"
+    )
