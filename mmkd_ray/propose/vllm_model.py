@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -9,6 +10,7 @@ from ray.exceptions import GetTimeoutError
 
 from mmkd_ray.config import VllmLlm
 from mmkd_ray.errors import AspectError, ClusterError
+from mmkd_ray.extract.checkpoint import is_local
 from mmkd_ray.extract.engine_thread import one_line
 from mmkd_ray.propose.language_model import QUESTIONS_SCHEMA, Reply
 
@@ -25,6 +27,11 @@ class VllmModel:
     """
 
     def __init__(self, llm: VllmLlm) -> None:
+        if is_local(llm) and not Path(llm.model, "config.json").is_file():
+            raise AspectError(
+                f"aspects.llm.model: '{llm.model}' is no checkpoint (expected config.json and *.safetensors in it); "
+                "give the folder of a Hugging Face model, or a model id on the hub"
+            )
         options = {"num_cpus": 1 if llm.gpus else llm.cpus, "num_gpus": llm.gpus}
         self._actor = _start(llm, options)
         try:

@@ -9,7 +9,7 @@ from tests.processes import marked, run_mmkd
 IMAGES, QUESTIONS, BATCH = 24 * 10, 52, 8
 _SMALL = (
     "data.train_per_class=8", "data.val_per_class=2", "data.test_per_class=4", "data.shift_per_class=1",
-    f"extract.batch_size={BATCH}", "train.epochs=60", "train.batch_size=48",
+    f"extract.batch_size={BATCH}", "extract.actors=1", "train.epochs=60", "train.batch_size=48",
     "study.arms=[ce, makd]", "study.seeds=[0]",
 )  # fmt: skip
 

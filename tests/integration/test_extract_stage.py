@@ -1,5 +1,6 @@
 """Extraction with the real Ray Data, the real vLLM and the shipped teacher: one run that grows, and what is refused."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -39,16 +40,14 @@ def write_folder(root, per_class):
 
 def config_for(root, questions=QUESTIONS, *, teacher=None, **extract):
     """A run over such a folder, its questions in a file beside it."""
-    asked = root.parent / "questions.yaml"
+    asked, asked_of = root.parent / "questions.yaml", teacher or {}
     asked.write_text(yaml.safe_dump(list(questions)), encoding="utf-8")
     return validate(
         {
             "name": "t",
             "data": {"source": "folder", "path": str(root)},
             "aspects": {"source": "file", "path": str(asked)},
-            "teacher": teacher
-            if teacher == WITHOUT_INFERENCE
-            else {"prompt": "{question}", "dtype": "float32", **(teacher or {})},
+            "teacher": {**({} if "kind" in asked_of else {"prompt": "{question}", "dtype": "float32"}), **asked_of},
             "extract": {"actors": 1, "cpus_per_actor": 2, "batch_size": 8, **extract},
         }
     )
@@ -161,17 +160,25 @@ def test_verify_reads_the_tables_alone(grown):
 
 def test_another_prompt_is_another_table_and_mixing_is_refused(grown, tmp_path):
     """The first prompt's answers stay and are found again; a file that is put among the wrong ones is noticed."""
-    run, config = grown["run"], grown["config"]
-    other = config.model_copy(update={"teacher": config.teacher.model_copy(update={"prompt": "Well: {question}"})})
+    run = open_run(str(tmp_path), "r")
+    config, other = (
+        config_for(grown["root"], QUESTIONS[:8], teacher=WITHOUT_INFERENCE | {"prompt": prompt})
+        for prompt in ("{question}", "Well: {question}")
+    )
+    _, asked = ask(config, run)
+    assert asked == (18, 18 * 8)
     with pytest.raises(ArtifactError, match=r"teacher.prompt was '\{question\}' and is 'Well: \{question\}'"):
         require_teacher(other, run)
     _, asked = ask(other, run)
     assert asked == (18, 18 * 8)
     _, asked = ask(config, run)
     assert asked == (0, 0)
-    stores = sorted(Path(run.folder.path, "answers").iterdir(), key=lambda store: len(list(store.iterdir())))
-    stray = next(stores[0].glob("part-*.parquet"))
-    misplaced = stores[1] / stray.name
+    stores = {
+        json.loads((store / "asked.json").read_text())["prompt"]: store
+        for store in Path(run.folder.path, "answers").iterdir()
+    }
+    stray = next(stores["Well: {question}"].glob("part-*.parquet"))
+    misplaced = stores["{question}"] / stray.name
     misplaced.write_bytes(stray.read_bytes())
     try:
         run.teacher.delete()

@@ -120,8 +120,3 @@ def test_refusals_are_explained(server, settings, message):
 def test_a_prompt_that_is_too_long_is_explained(on_ray):
     with pytest.raises(AspectError, match=r"lower aspects\.classes_per_prompt"):
         on_ray.ask("word " * 5000)
-
-
-def test_a_model_that_cannot_be_loaded_is_named(ray_cluster, tmp_path):
-    with pytest.raises(AspectError, match=r"\(aspects.llm.model\) cannot be loaded"):
-        load_model(VllmLlm(kind="vllm", model=str(tmp_path), kv_cache_gib=0.1))
