@@ -14,14 +14,8 @@ from mmkd_ray.config import Config, LlmAspects, to_yaml
 from mmkd_ray.console import Console
 from mmkd_ray.data.table import build_image_table
 from mmkd_ray.evaluate.stage import evaluate_study, read_evaluation
-from mmkd_ray.evidence.stage import (
-    audit_teacher,
-    needs_cluster,
-    score_aspects,
-    select_aspects,
-    summary_line,
-)
-from mmkd_ray.evidence.tables import SCORES, audit_table, caution, score_table
+from mmkd_ray.evidence.stage import audit_teacher, is_answered, needs_cluster, score_aspects, select_aspects
+from mmkd_ray.evidence.tables import SCORES, audit_table, caution, score_table, summary_line
 from mmkd_ray.extract.checkpoint import check_teacher, describe_teacher
 from mmkd_ray.extract.cost import describe_cost
 from mmkd_ray.extract.ledger import Ledger
@@ -100,7 +94,7 @@ def score(config: Config, run: Run, console: Console, *, stored: bool = False) -
     _check_questions(config)
     make_images(config, run, console)
     with (
-        _cluster_if(not stored and config.teacher.kind != "imported", config, console),
+        _cluster_if(not is_answered(config, stored=stored), config, console),
         _stage("score", "images", None, run, console, rated="answers") as (progress, remark),
     ):
         scores = score_aspects(config, run, progress, stored=stored)
@@ -116,7 +110,7 @@ def audit(config: Config, run: Run, console: Console, *, stored: bool = False, m
     _check_questions(config)
     make_images(config, run, console)
     with (
-        _cluster_if(not stored and config.teacher.kind != "imported", config, console),
+        _cluster_if(not is_answered(config, stored=stored), config, console),
         _stage("audit", "images", None, run, console, rated="answers") as (progress, remark),
     ):
         table = audit_teacher(config, run, progress, mapping=mapping, stored=stored)

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from mmkd_ray.config.messages import describe, show
+from mmkd_ray.config.messages import TAG, describe, show
 from mmkd_ray.config.root import Config
 from mmkd_ray.config.variants import check_variants, replaced
 from mmkd_ray.errors import ConfigError
@@ -111,7 +111,9 @@ def _read_tree(path: Path, parents: tuple[Path, ...] = ()) -> dict[str, Any]:
 
 def _is_another_kind(section: str, above: dict[str, Any], below: dict[str, Any]) -> bool:
     """Whether two files describe different kinds of a section: another source of images, another kind of teacher."""
-    tag = "kind" if section == "teacher" else "source"
+    tag = TAG.get(section)
+    if tag is None:
+        return False
     there = below.get(tag, "vllm" if section == "teacher" else None)
     return None not in (above.get(tag), there) and above[tag] != there
 

@@ -20,7 +20,7 @@ _VARIANTS: dict[str, tuple[type[Section], ...]] = {
     "teacher": (VllmTeacher, OpenAiTeacher, ImportedTeacher, NoInferenceTeacher),
 }
 """The sections of which there are several kinds."""
-_TAG = {"data": "source", "aspects": "source", "aspects.llm": "kind", "teacher": "kind"}
+TAG = {"data": "source", "aspects": "source", "aspects.llm": "kind", "teacher": "kind"}
 """The key that says which kind."""
 
 
@@ -35,9 +35,9 @@ def describe(error: Any) -> str:
     if kind == "missing":
         return f"missing key '{key}'"
     if kind == "union_tag_not_found":
-        return f"missing key '{key}.{_TAG[key]}': accepted are {_TAG[key]} = {_tags(key)}"
+        return f"missing key '{key}.{TAG[key]}': accepted are {TAG[key]} = {_tags(key)}"
     if kind == "union_tag_invalid":
-        return f"{key}.{_TAG[key]}: got '{error['ctx']['tag']}'; accepted are {_tags(key)}"
+        return f"{key}.{TAG[key]}: got '{error['ctx']['tag']}'; accepted are {_tags(key)}"
     if not path or (path == [error["loc"][0]] and isinstance(error["input"], dict)):
         return message  # a check of several keys: its message names them
     return f"{key}: got {show(error['input'])}; {message[0].lower()}{message[1:]}"
@@ -66,7 +66,7 @@ def _sections() -> dict[str, tuple[type[Section], ...]]:
 
 
 def _tags(section: str) -> str:
-    tags = [get_args(variant.model_fields[_TAG[section]].annotation)[0] for variant in _VARIANTS[section]]
+    tags = [get_args(variant.model_fields[TAG[section]].annotation)[0] for variant in _VARIANTS[section]]
     return ", ".join(f"'{tag}'" for tag in tags)
 
 

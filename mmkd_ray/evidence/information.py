@@ -44,12 +44,12 @@ def information_error(
     return np.std(drawn, axis=0, ddof=1) if resamples > 1 else np.zeros(p_yes_NQ.shape[1])
 
 
-def explained(p_yes_NQ: Float64[np.ndarray, "N Q"]) -> Float64[np.ndarray, "Q Q"]:
-    """Share of each question's variance that each other explains: squared correlations; 0 for one that never varies."""
+def correlations(p_yes_NQ: Float64[np.ndarray, "N Q"]) -> Float64[np.ndarray, "Q Q"]:
+    """Pearson correlation of every two questions' answers, -1 to 1; 0 for one that never varies."""
     centred = p_yes_NQ - p_yes_NQ.mean(axis=0)
     length = np.sqrt((centred**2).sum(axis=0))
     unit = np.divide(centred, length, out=np.zeros_like(centred), where=length > 1e-9)
-    return np.clip((unit.T @ unit) ** 2, 0, 1)
+    return np.clip(unit.T @ unit, -1, 1)
 
 
 def _information(p_yes_NQ: np.ndarray, label_N: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float64
 
-from mmkd_ray.evidence.information import explained
+from mmkd_ray.evidence.information import correlations
 
 
 def by_information(information_Q: Float64[np.ndarray, " Q"]) -> list[int]:
@@ -23,7 +23,7 @@ def mrmr(information_Q: Float64[np.ndarray, " Q"], p_yes_NQ: Float64[np.ndarray,
     Deterministic; equal ones in their given order.
     """
     by_chance = 2 / np.sqrt(max(len(p_yes_NQ), 4))
-    repeats_QQ = np.sqrt(explained(p_yes_NQ))
+    repeats_QQ = np.abs(correlations(p_yes_NQ))
     left = by_information(information_Q)
     order: list[int] = []
     while left:

@@ -13,7 +13,7 @@ from jaxtyping import Float64
 from mmkd_ray.aspects.questions import Aspect
 from mmkd_ray.config import PilotConfig
 from mmkd_ray.evidence.answers import PilotAnswers
-from mmkd_ray.evidence.information import class_information, entropy, explained, information_error
+from mmkd_ray.evidence.information import class_information, correlations, entropy, information_error
 from mmkd_ray.evidence.ranking import by_information, mrmr
 
 GOOD = "good"
@@ -89,7 +89,7 @@ def score(
     information_Q = class_information(p_NQ, answers.label_N, seed=pilot.seed)
     error_Q = information_error(p_NQ, answers.label_N, resamples=pilot.bootstrap, seed=pilot.seed)
     mass_Q, reworded_Q, flipped_Q = _means(answers)
-    explained_QQ = explained(p_NQ)
+    explained_QQ = correlations(p_NQ) ** 2
     verdicts: dict[int, tuple[str, str]] = {}
     for q in range(len(aspects)):
         found = _own_fault(p_NQ[:, q], mass_Q[q], reworded_Q[q], information_Q[q] - _Z * error_Q[q], pilot, least_mass)

@@ -20,7 +20,7 @@ from mmkd_ray.errors import ArtifactError, AspectError, DataError
 from mmkd_ray.evidence.answers import PilotAnswers
 from mmkd_ray.evidence.audit import audit
 from mmkd_ray.evidence.pilot import ask_pilot, stored_answers
-from mmkd_ray.evidence.scores import GOOD, Score, score
+from mmkd_ray.evidence.scores import Score, score
 from mmkd_ray.evidence.tables import AUDIT, PILOT, SCORES
 from mmkd_ray.extract.checkpoint import is_in_reach
 from mmkd_ray.extract.cost import question_tokens
@@ -118,13 +118,18 @@ def audit_teacher(
 def needs_cluster(config: Config) -> bool:
     """Whether selecting questions takes a Ray cluster: for a model on vLLM, or for the teacher."""
     on_vllm = isinstance(config.aspects, LlmAspects) and config.aspects.llm.kind == "vllm"
-    asks = config.aspects.select in ("information", "mrmr") and not isinstance(config.teacher, ImportedTeacher)
-    return on_vllm or asks
+    by_evidence = config.aspects.select in ("information", "mrmr")
+    return on_vllm or (by_evidence and not is_answered(config))
+
+
+def is_answered(config: Config, *, stored: bool = False) -> bool:
+    """Whether the evidence comes from a stored table, so that no teacher is asked; always so for an imported one."""
+    return stored or isinstance(config.teacher, ImportedTeacher)
 
 
 def _questions(config: Config, run: Run, *, stored: bool) -> tuple[Aspect, ...]:
     """What is looked at: all candidates; of a stored table, what it has been made for."""
-    if stored or isinstance(config.teacher, ImportedTeacher):
+    if is_answered(config, stored=stored):
         return load_aspects(_of_the_table(config), run)
     return candidates(config, run).aspects
 
@@ -157,7 +162,7 @@ def _score(
 def _answers(
     config: Config, run: Run, aspects: tuple[Aspect, ...], progress: ProgressCallback, *, stored: bool
 ) -> PilotAnswers:
-    if stored or isinstance(config.teacher, ImportedTeacher):
+    if is_answered(config, stored=stored):
         require_teacher(_of_the_table(config), run)
         return stored_answers(config, run, aspects)
     require_images(config, run)
@@ -222,10 +227,3 @@ def _check_not_edited(run: Run) -> None:
 
 def _hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
-
-
-def summary_line(scores: list[Score]) -> str:
-    """How many questions have which verdict."""
-    verdicts = [one.verdict for one in scores]
-    parts = [f"{verdicts.count(verdict)} {verdict}" for verdict in dict.fromkeys([GOOD, *verdicts])]
-    return f"{len(scores)} questions: {', '.join(parts)}"

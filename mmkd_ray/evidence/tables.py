@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mmkd_ray.artifacts import Run
-from mmkd_ray.evidence.scores import Score
+from mmkd_ray.evidence.scores import GOOD, Score
 
 SCORES, PILOT, AUDIT = "scores.parquet", "pilot.parquet", "audit.parquet"
 """In `Run.evidence`: a row a question, by rank; a row an image of the sample, P(yes) by rank; a row an audit."""
@@ -27,6 +27,13 @@ def caution(run: Run) -> str | None:
         f"caution   {each:.1f} images a class: information is underestimated below {_ENOUGH_IMAGES} (chance is taken "
         "off too generously), most for the best questions; raise pilot.images"
     )
+
+
+def summary_line(scores: Sequence[Score]) -> str:
+    """How many questions have which verdict."""
+    verdicts = [one.verdict for one in scores]
+    parts = [f"{verdicts.count(verdict)} {verdict}" for verdict in dict.fromkeys([GOOD, *verdicts])]
+    return f"{len(scores)} questions: {', '.join(parts)}"
 
 
 def score_table(scores: Sequence[Score]) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import urlsplit
 
 import openai
+from openai.types.chat import ChatCompletion
 
 from mmkd_ray.config import OpenAiLlm, OpenAiTeacher
 from mmkd_ray.errors import AspectError, MmkdError, TeacherError
@@ -114,6 +116,16 @@ class Endpoint:
             f"{self.section}.requests_per_minute, or raise {self.section}.timeout_s"
         )
 
+    def completion(self, reply: object) -> ChatCompletion:
+        """A reply that is one: the `openai` package takes any JSON for a chat completion, and hands on any other text.
+
+        Raises:
+            TeacherError, AspectError: it is not, or has no choices.
+        """
+        if isinstance(reply, ChatCompletion) and reply.choices:
+            return reply
+        raise self.error(ValueError(reply.to_json() if isinstance(reply, ChatCompletion) else reply))
+
     def no_logprobs(self) -> TeacherError:
         """The error about an answer without log-probabilities."""
         return TeacherError(
@@ -145,6 +157,26 @@ class Endpoint:
             cause = f" {failure.__cause__}" if failure.__cause__ else ""
             return self.said(f"{failure}{cause}")
         return self.said(_message(failure.body) or failure.message)
+
+
+class Pace:
+    """Turns at even intervals, counted in one thread.
+
+    Even, and not all of a minute's at once: endpoints watch their limit over seconds too, all actors start at the same
+    time, and one that is started again must not bring another minute's worth.
+    """
+
+    def __init__(self, per_minute: float | None) -> None:
+        """Without limit where `per_minute` is None or 0."""
+        self._interval_s = 60 / per_minute if per_minute else 0.0
+        self._next_s = 0.0
+
+    def wait_s(self) -> float:
+        """Take the next turn; seconds until it comes."""
+        now = time.monotonic()
+        turn = max(now, self._next_s)
+        self._next_s = turn + self._interval_s
+        return turn - now
 
 
 def _message(body: object) -> object:

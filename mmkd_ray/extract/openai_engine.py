@@ -16,7 +16,7 @@ from mmkd_ray.config import ExtractConfig, OpenAiTeacher
 from mmkd_ray.errors import DataError, TeacherError
 from mmkd_ray.extract.engine import Answers
 from mmkd_ray.extract.openai_answers import answer_log_p
-from mmkd_ray.extract.openai_endpoint import Endpoint, Failure
+from mmkd_ray.extract.openai_endpoint import Endpoint, Failure, Pace
 from mmkd_ray.extract.openai_images import data_uri
 
 T = TypeVar("T")
@@ -166,13 +166,10 @@ class OpenAiEngine:
         return refusal
 
     def _checked(self, reply: Any) -> ChatCompletion | str:
-        """A reply that is one: the package takes any JSON for a chat completion, and hands on any other text."""
-        if not isinstance(reply, ChatCompletion) or not reply.choices:
-            words = reply.to_json() if isinstance(reply, ChatCompletion) else reply
-            raise self._endpoint.error(ValueError(words))
-        if reply.choices[0].finish_reason == "content_filter":
+        completion = self._endpoint.completion(reply)
+        if completion.choices[0].finish_reason == "content_filter":
             return "the endpoint's content filter refuses it"
-        return reply
+        return completion
 
     def _read(self, reply: ChatCompletion) -> tuple[float, float]:
         self._count_tokens(reply.usage)
@@ -188,31 +185,10 @@ class OpenAiEngine:
         self._counts["computed_tokens"] += prompt - cached
 
 
-class Pace:
-    """Turns at even intervals, in one event loop.
-
-    Even, and not all of a minute's at once: endpoints watch their limit over seconds too, all actors start at the same
-    time, and one that is started again must not bring another minute's worth.
-    """
-
-    def __init__(self, per_minute: float) -> None:
-        """Without limit where `per_minute` is 0."""
-        self._interval_s = 60 / per_minute if per_minute else 0.0
-        self._next_s = 0.0
-
-    async def turn(self) -> None:
-        """Wait for one's turn."""
-        now = asyncio.get_running_loop().time()
-        turn = max(now, self._next_s)
-        self._next_s = turn + self._interval_s
-        if turn > now:
-            await asyncio.sleep(turn - now)
-
-
 def _client(teacher: OpenAiTeacher, endpoint: Endpoint, pace: Pace, counts: dict[str, float]) -> openai.AsyncOpenAI:
     async def before_each(request: Any) -> None:
         """Runs for what the package sends again, too: endpoints count that as well."""
-        await pace.turn()
+        await asyncio.sleep(pace.wait_s())
         if request.method == "POST":
             counts["requests"] += 1
             counts["retries"] += request.headers.get(_RETRY_COUNT, "0") != "0"

@@ -6,11 +6,10 @@ import time
 from typing import Any
 
 import openai
-from openai.types.chat import ChatCompletion
 
 from mmkd_ray.config import OpenAiLlm
 from mmkd_ray.errors import AspectError
-from mmkd_ray.extract.openai_endpoint import Endpoint, Failure
+from mmkd_ray.extract.openai_endpoint import Endpoint, Failure, Pace
 from mmkd_ray.propose.language_model import QUESTIONS_SCHEMA, Reply
 
 _REFUSED = {400, 404, 415, 422, 501}
@@ -28,7 +27,7 @@ class OpenAiModel:
     def __init__(self, llm: OpenAiLlm) -> None:
         self._llm = llm
         self._endpoint = Endpoint.of(llm)
-        self._next_s = 0.0
+        self._pace = Pace(llm.requests_per_minute)
         self._options: dict[str, Any] = {"temperature": llm.temperature, "max_tokens": llm.max_tokens}
         if llm.structured_output:
             schema = {"name": "questions", "strict": True, "schema": QUESTIONS_SCHEMA}
@@ -65,12 +64,8 @@ class OpenAiModel:
         self._client.close()
 
     def _before_each(self, _request: Any) -> None:
-        """Keeps the pace; runs for what the package sends again, too: endpoints count that as well."""
-        if self._llm.requests_per_minute:
-            now = time.monotonic()
-            turn = max(now, self._next_s)
-            self._next_s = turn + 60 / self._llm.requests_per_minute
-            time.sleep(turn - now)
+        """Runs for what the package sends again, too: endpoints count that as well."""
+        time.sleep(self._pace.wait_s())
 
     def _without_what_is_refused(self, failure: Failure) -> bool:
         """Leave out, or rename, an option that the endpoint says it does not support; False if it is about none."""
@@ -89,11 +84,7 @@ class OpenAiModel:
         return False
 
     def _read(self, completion: Any) -> Reply:
-        if not isinstance(completion, ChatCompletion) or not completion.choices:
-            # The package takes any JSON for a chat completion, and hands on any other text.
-            words = completion.to_json() if isinstance(completion, ChatCompletion) else completion
-            raise self._endpoint.error(ValueError(words))
-        choice = completion.choices[0]
+        choice = self._endpoint.completion(completion).choices[0]
         text = choice.message.content if choice.message else None
         if choice.finish_reason == "content_filter" or not (text and text.strip()):
             refusal = getattr(choice.message, "refusal", None) or f"finish_reason {choice.finish_reason}"

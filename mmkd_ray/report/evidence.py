@@ -13,6 +13,7 @@ from mmkd_ray.artifacts import Run
 from mmkd_ray.aspects.questions import PROPOSAL
 from mmkd_ray.config import Config
 from mmkd_ray.data.table import require_images
+from mmkd_ray.evidence.information import correlations
 from mmkd_ray.evidence.tables import AUDIT, PILOT, SCORES
 from mmkd_ray.extract.checkpoint import describe_teacher
 from mmkd_ray.report import words
@@ -119,10 +120,7 @@ def _distribution(p_yes_N: Float32[np.ndarray, " N"]) -> list[Bar]:
 
 def _cells(p_yes_NQ: Float32[np.ndarray, "N Q"]) -> list[Cell]:
     """Correlations of the questions' answers, in the order of ranks; what is near 0 is left white."""
-    centred = p_yes_NQ - p_yes_NQ.mean(axis=0)
-    length = np.sqrt((centred**2).sum(axis=0))
-    unit = np.divide(centred, length, out=np.zeros_like(centred), where=length > 1e-9)
-    correlation_QQ = unit.T @ unit
+    correlation_QQ = correlations(p_yes_NQ)
     rows, columns = np.nonzero(np.tril(np.abs(correlation_QQ) >= 0.1, k=-1))
     return [Cell(int(c), int(r), round(float(correlation_QQ[r, c]), 2)) for r, c in zip(rows, columns, strict=True)]
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmkd_ray.evidence.information import class_information, entropy, explained, information_error
+from mmkd_ray.evidence.information import class_information, correlations, entropy, information_error
 
 
 def balanced(classes, each):
@@ -130,16 +130,16 @@ def test_one_resample_has_no_error():
     assert information_error(np.random.default_rng(0).random((20, 2)), balanced(2, 10), resamples=1, seed=0).sum() == 0
 
 
-def test_explained_is_the_squared_correlation():
+def test_correlations_are_those_of_pearson():
     rng = np.random.default_rng(0)
     p_NQ = rng.random((50, 4))
     p_NQ[:, 1] = 1 - p_NQ[:, 0]
     p_NQ[:, 2] = 0.3 * p_NQ[:, 0] + 0.1 * p_NQ[:, 3]
-    found = explained(p_NQ)
-    np.testing.assert_allclose(found, np.corrcoef(p_NQ.T) ** 2, atol=1e-12)
-    assert found[0, 1] == pytest.approx(1)
+    found = correlations(p_NQ)
+    np.testing.assert_allclose(found, np.corrcoef(p_NQ.T), atol=1e-12)
+    assert found[0, 1] == pytest.approx(-1)
 
 
-def test_what_never_varies_explains_nothing():
+def test_what_never_varies_correlates_with_nothing():
     p_NQ = np.stack([np.full(10, 0.3), np.linspace(0, 1, 10)], axis=1)
-    np.testing.assert_allclose(explained(p_NQ), [[0, 0], [0, 1]], atol=1e-12)
+    np.testing.assert_allclose(correlations(p_NQ), [[0, 0], [0, 1]], atol=1e-12)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mmkd_ray.evidence.information import explained
+from mmkd_ray.evidence.information import correlations
 from mmkd_ray.evidence.ranking import by_information, mrmr
 
 # Two unrelated patterns of yes and no over 400 images, and a third that is half the first.
@@ -28,7 +28,7 @@ def test_relevance_over_mean_redundancy_by_hand():
     noise = np.tile([1.0, -1.0], 200) / 2
     best = FIRST - 0.5
     p_NQ = 0.5 + 0.5 * np.stack([best, 0.8 * best + 0.6 * noise, 0.6 * best - 0.8 * noise, OTHER * 0], axis=1)
-    np.testing.assert_allclose(np.sqrt(explained(p_NQ))[0], [1, 0.8, 0.6, 0], atol=1e-9)
+    np.testing.assert_allclose(correlations(p_NQ)[0], [1, 0.8, 0.6, 0], atol=1e-9)
     order = mrmr(np.array([1.0, 0.40, 0.36, 0.05]), p_NQ)
     assert order[:2] == [0, 2]
     # Third: 0.40 over the mean of 0.8 and |0.48 - 0.48| = 0, which is 0.4: 1; against 0.05 / 0.1.

@@ -11,8 +11,8 @@ from mmkd_ray.aspects.questions import FILE, load_aspects
 from mmkd_ray.config import Config, validate
 from mmkd_ray.data.table import read_splits
 from mmkd_ray.errors import ArtifactError, AspectError, ConfigError, DataError
-from mmkd_ray.evidence.stage import audit_teacher, needs_cluster, score_aspects, select_aspects, summary_line
-from mmkd_ray.evidence.tables import AUDIT, PILOT, SCORES, audit_table, score_table
+from mmkd_ray.evidence.stage import audit_teacher, needs_cluster, score_aspects, select_aspects
+from mmkd_ray.evidence.tables import AUDIT, PILOT, SCORES, audit_table, score_table, summary_line
 from mmkd_ray.extract.mirror import mirrored
 from mmkd_ray.extract.table import read_teacher_table
 from tests.unit.evidence import stored
