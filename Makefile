@@ -5,6 +5,8 @@ PYTHON ?= python3
 EXTRA ?= cpu
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 BIN := .venv/bin
+# Two processes: while one test waits for Ray or imports vLLM on one core, another has the other core.
+PYTEST := $(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder
 # No telemetry. The environment's own python runs everything: `uv run` would give every Ray worker a new environment.
 export RAY_USAGE_STATS_ENABLED = 0
 export VLLM_NO_USAGE_STATS = 1
@@ -32,10 +34,10 @@ quickstart: install ## the main job on the embedded data and teacher: a table an
 	$(BIN)/mmkd run configs/quickstart.yaml
 
 test: install ## all tests
-	$(BIN)/pytest
+	$(PYTEST)
 
 test-fast: install ## unit tests only
-	$(BIN)/pytest tests/unit
+	$(PYTEST) tests/unit
 
 check: lint types layers ## lint, types, layers
 
