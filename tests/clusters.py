@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 
@@ -32,14 +33,11 @@ class Cluster:
 
 
 @contextmanager
-def two_nodes(temporary: Path) -> Iterator[Cluster]:
-    """A cluster on ports of its own; it ends with the block.
-
-    Args:
-        temporary: for sockets: the path must be short.
-    """
+def two_nodes() -> Iterator[Cluster]:
+    """A cluster on ports of its own; it ends with the block."""
     port, dashboard = free_port(), free_port()
-    with marked() as processes:
+    # Not pytest's folder: the path of a socket has 107 characters at most.
+    with TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as temporary, marked() as processes:
         environment = processes.environment()
         # Without a token file, a node that asks for tokens does not start.
         subprocess.run(
@@ -50,9 +48,11 @@ def two_nodes(temporary: Path) -> Iterator[Cluster]:
             f"--ray-client-server-port={free_port()}", f"--temp-dir={temporary}", "--disable-usage-stats",
         ]  # fmt: skip
         second = ["start", "--block", f"--address=127.0.0.1:{port}", "--num-cpus=1"]
-        with (temporary / "nodes.log").open("wb") as log:
+        with Path(temporary, "nodes.log").open("wb") as log:
             for arguments in (head, second):
-                node = subprocess.Popen([str(BIN / "ray"), *arguments], env=environment, stdout=log, stderr=log)
+                # The agent takes jobs; another cluster on this machine may have its usual port.
+                agent = f"--dashboard-agent-listen-port={free_port()}"
+                node = subprocess.Popen([str(BIN / "ray"), *arguments, agent], env=environment, stdout=log, stderr=log)
                 _wait_for_port(port)
             _wait_for_two_nodes(port, environment)
             yield Cluster(f"127.0.0.1:{port}", f"http://127.0.0.1:{dashboard}", processes, environment, node)

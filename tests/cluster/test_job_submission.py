@@ -13,8 +13,8 @@ pytestmark = pytest.mark.cluster
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    with two_nodes(tmp_path_factory.mktemp("ray")) as started:
+def cluster():
+    with two_nodes() as started:
         yield started.dashboard, started.address, started.environment
 
 

@@ -133,10 +133,10 @@ def test_killed_between_the_last_answers_and_the_record_it_asks_nothing_again(
     check_same(tmp_path, unbroken)
 
 
-def test_a_lost_node_is_survived(storage, unbroken, repository, tmp_path_factory):
+def test_a_lost_node_is_survived(storage, unbroken, repository):
     """Each node runs an engine; the second one's raylet is killed while both are asking."""
     with (
-        two_nodes(tmp_path_factory.mktemp("ray")) as cluster,
+        two_nodes() as cluster,
         extracting(
             cluster.processes, storage, repository, "extract.actors=2", RAY_ADDRESS=cluster.address
         ) as (driver, output),
