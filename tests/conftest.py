@@ -18,10 +18,9 @@ os.environ.pop("RAY_ADDRESS", None)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What runs in one process of pytest-xdist: a file, whose tests share fixtures, and all that need one long run."""
     for item in items:
+        file = f"{item.path.parent.name}/{item.path.name}"
         shares_run = "unbroken_run" in getattr(item, "fixturenames", ())
-        item.add_marker(
-            pytest.mark.xdist_group("unbroken_run" if shares_run else item.path.parent.name + "/" + item.path.name)
-        )
+        item.add_marker(pytest.mark.xdist_group("unbroken_run" if shares_run else file))
 
 
 @pytest.fixture(scope="session")
