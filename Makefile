@@ -5,8 +5,9 @@ PYTHON ?= python3
 EXTRA ?= cpu
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 BIN := .venv/bin
-# Two processes: while one test waits for Ray or imports vLLM on one core, another has the other core.
-PYTEST := $(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder
+# Two processes, a file of tests in one of them: while one waits for Ray or imports vLLM, the other has its core.
+# The order stays, long files first.
+PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 # No telemetry. The environment's own python runs everything: `uv run` would give every Ray worker a new environment.
 export RAY_USAGE_STATS_ENABLED = 0
 export VLLM_NO_USAGE_STATS = 1

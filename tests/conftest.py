@@ -14,15 +14,6 @@ from mmkd_ray.artifacts import open_run  # noqa: E402
 os.environ.pop("RAY_ADDRESS", None)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What runs in one process of pytest-xdist: a file, whose tests share fixtures, and all that need one long run."""
-    for item in items:
-        file = f"{item.path.parent.name}/{item.path.name}"
-        shares_run = "unbroken_run" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("unbroken_run" if shares_run else file))
-
-
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The root of the repository."""

@@ -6,6 +6,7 @@ import queue
 import threading
 from typing import Any
 
+import ray
 from ray.train.torch import TorchTrainer
 from ray.train.v2.api.config import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 
@@ -13,7 +14,6 @@ from mmkd_ray.artifacts import Run, fingerprint
 from mmkd_ray.cluster.connection import check_fits, how_many
 from mmkd_ray.cluster.monitor import ProgressCallback, monitored
 from mmkd_ray.config import Config
-from mmkd_ray.errors import StudentError
 from mmkd_ray.train.cells import Cell, distinct, larger_students, list_cells
 from mmkd_ray.train.worker import train_cells
 
@@ -34,7 +34,7 @@ def run_study(config: Config, run: Run, progress: ProgressCallback) -> list[Cell
         All cells of the study, each with its record on storage.
 
     Raises:
-        StudentError: a student cannot be built or its loss diverges.
+        MmkdError: a student cannot be built, its loss diverges, images or answers cannot be read.
         ClusterError: the cluster cannot hold the workers asked for.
     """
     cells = list_cells(config, run)
@@ -48,13 +48,13 @@ def run_study(config: Config, run: Run, progress: ProgressCallback) -> list[Cell
         with monitored(sum(cell.config.train.epochs for cell in to_do), progress) as monitor:
             # The larger students first: others learn from them.
             for phase, some in (("first", students[: len(first)]), ("then", students[len(first) :])):
-                _run_lanes(_lanes(config, run, phase, some, monitor))
+                _run_lanes(_lanes(config, run, phase, some, monitor), monitor)
     run.study.child("lanes").delete()
     run.study.finish(identity)
     return cells
 
 
-def _run_lanes(lanes: list[TorchTrainer]) -> None:
+def _run_lanes(lanes: list[TorchTrainer], monitor: Any) -> None:
     """Fit all lanes side by side, a waiting thread each; raise the first error at once, not after the slowest."""
     ended: queue.Queue[Any] = queue.Queue()
 
@@ -71,8 +71,8 @@ def _run_lanes(lanes: list[TorchTrainer]) -> None:
         outcome = ended.get()
         if isinstance(outcome, BaseException):
             raise outcome
-        if outcome.return_value:
-            raise StudentError(outcome.return_value)
+        if (failure := ray.get(monitor.failure.remote())) is not None:
+            raise failure
 
 
 def _lanes(config: Config, run: Run, phase: str, cells: list[Cell], monitor: Any) -> list[TorchTrainer]:
@@ -107,7 +107,7 @@ def _lane(config: Config, run: Run, name: str, setup: dict[str, Any]) -> TorchTr
         resources["GPU"] = cluster.gpus_per_train_worker
     lanes = run.study.child("lanes")
     return TorchTrainer(
-        train_cells,  # pyrefly: ignore[bad-argument-type] (Train V2 takes a return value)
+        train_cells,
         train_loop_config=setup,
         scaling_config=ScalingConfig(
             num_workers=cluster.train_workers,

@@ -8,29 +8,29 @@ from __future__ import annotations
 
 from typing import Any
 
+import ray
 import ray.train
 
 from mmkd_ray.cluster.environment import prepare_process
 from mmkd_ray.errors import MmkdError
 
 
-def train_cells(setup: dict[str, Any]) -> str | None:
+def train_cells(setup: dict[str, Any]) -> None:
     """The train function of a `TorchTrainer`.
 
     Args:
-        setup: `run` (Run), `cells` (list of Cell), `cpus` (of this worker), `monitor` (of epochs).
-
-    Returns:
-        None, or the message of an error that a restart cannot mend: raised, it would be tried again for minutes.
+        setup: `run` (Run), `cells` (list of Cell), `cpus` (of this worker), `monitor` (of epochs and failures).
     """
+    monitor = setup["monitor"]
+    if ray.get(monitor.failure.remote()) is not None:
+        return  # a restart cannot mend it
     prepare_process(offline=not any(cell.config.student.pretrained is True for cell in setup["cells"]))
     try:
         _train(setup)
     except MmkdError as error:
-        if ray.train.get_context().get_world_rank() != 0:
-            raise
-        return str(error)
-    return None
+        ray.get(monitor.fail.remote(error))
+        if ray.train.get_context().get_world_size() > 1:
+            raise  # or the others, if it is not theirs too, would wait for this one for ever
 
 
 def _train(setup: dict[str, Any]) -> None:

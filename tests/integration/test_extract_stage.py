@@ -229,10 +229,6 @@ def test_one_over_long_prompt_fails_its_row_and_not_the_job(ray_cluster, tmp_pat
     table = read_teacher_table(run)
     assert np.isnan(table.p_yes_of([large])).all()
     assert np.isfinite(table.p_yes_NQ).all()
-    longer = {**teacher, "max_model_len": 512}
-    record, asked = ask(config_for(root, questions, teacher=longer, max_bad_fraction=0.0, **limits), run)
-    assert asked == (1, 2)
-    assert record["ledger"]["quarantined"] == 0
 
 
 def test_a_teacher_that_does_not_answer_is_refused_before_the_full_cost(grown, tmp_path):

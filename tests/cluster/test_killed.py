@@ -1,0 +1,265 @@
+"""Whatever is killed, whenever: the same command ends as if nothing had happened, and nothing is left running.
+
+One file, because one unbroken run is what all of it is compared with.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from contextlib import contextmanager, suppress
+from types import SimpleNamespace
+
+import numpy as np
+import psutil
+import pyarrow.parquet as pq
+import pytest
+
+from mmkd_ray.artifacts import open_run
+from mmkd_ray.extract.table import read_teacher_table
+from mmkd_ray.extract.verify import verify
+from tests.clusters import two_nodes
+from tests.processes import marked, run_mmkd, started, wait_for
+
+pytestmark = pytest.mark.cluster
+
+IMAGES, QUESTIONS, BATCH = 24 * 7, 52, 8
+_SMALL = (
+    "data.train_per_class=6", "data.val_per_class=1", "data.test_per_class=4", "data.shift_per_class=1",
+    f"extract.batch_size={BATCH}", "extract.actors=1", "train.epochs=60", "train.batch_size=48",
+    "study.arms=[ce, makd]", "study.seeds=[0]",
+)  # fmt: skip
+
+
+def command(stage, storage, *overrides):
+    """Arguments of `mmkd` for the run `r` of the quickstart, made small."""
+    return (stage, "configs/quickstart.yaml", f"storage.path={storage}", "name=r", *_SMALL, *overrides)
+
+
+def copy(storage, there, *artifacts):
+    """Copy folders of a run, times and all."""
+    (there / "r").mkdir(parents=True, exist_ok=True)
+    for artifact in artifacts:
+        subprocess.run(["cp", "-rp", f"{storage}/r/{artifact}", f"{there}/r/{artifact}"], check=True)
+
+
+@pytest.fixture(scope="module")
+def unbroken(repository, tmp_path_factory):
+    """A whole run that nothing interrupts: its storage, what it said, what it came to, and what it left running."""
+    storage = tmp_path_factory.mktemp("unbroken")
+    with marked() as processes:
+        ended = run_mmkd(processes, *command("run", storage), cwd=repository)
+        left = processes.wait_until_gone()
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return SimpleNamespace(
+        storage=storage,
+        output=ended.stdout,
+        summary=json.loads((storage / "r" / "summary.json").read_text()),
+        table=read_teacher_table(open_run(str(storage), "r")),
+        left=left,
+    )
+
+
+@pytest.fixture
+def storage(unbroken, tmp_path):
+    """A run with its image table alone."""
+    copy(unbroken.storage, tmp_path, "images")
+    return tmp_path
+
+
+def checkpoints(storage):
+    """Checkpoints of all lanes; each replaces the one before."""
+    return set(storage.glob("study/lanes/*/checkpoint_*"))
+
+
+def workers(processes):
+    """The processes that train: Ray names them so."""
+    return [process for process in processes.alive() if "RayTrainWorker" in " ".join(process.cmdline())]
+
+
+def test_the_output_is_ours_and_complete(unbroken):
+    output = unbroken.output
+    assert output.startswith("mmkd_ray ")
+    assert f"{unbroken.storage}/r/logs/run-" in output
+    for stage in ("check", "images", "extract", "train", "evaluate", "report"):
+        assert re.search(rf"^{stage} .* s(  |$)", output, re.MULTILINE), stage
+    assert "0 missing, 0 twice" in output
+    assert re.search(r"^makd +1 +\d+\.\d %", output, re.MULTILINE)
+    assert "with one seed, which says nothing about chance" in output
+    assert f"report: {unbroken.storage}/r/report.html" in output
+    assert "INFO" not in output
+    assert "Warning" not in output
+
+
+def test_nothing_is_left_running(unbroken):
+    assert unbroken.left == []
+
+
+def test_summary_json_has_what_it_promises(unbroken):
+    summary = unbroken.summary
+    assert set(summary["arms"]) == {"ce", "makd"}
+    for arm in summary["arms"].values():
+        assert len(arm["top1"]) == 1
+        assert 0 <= arm["shift_top1_mean"] <= 1
+        assert arm["top1_mean"] == arm["top1"][0]
+    cells = IMAGES * QUESTIONS
+    assert summary["ledger"] == {
+        "images": IMAGES, "scored": IMAGES, "questions": QUESTIONS, "expected": cells, "present": cells,
+        "missing": 0, "duplicated": 0, "quarantined": 0,
+    }  # fmt: skip
+    assert set(summary["seconds"]) == {"check", "images", "extract", "train", "evaluate"}
+    assert {"ray", "torch", "timm", "python"} <= set(summary["versions"])
+
+
+def test_a_finished_run_is_free(unbroken, repository):
+    summary, storage = unbroken.summary, unbroken.storage
+    with marked() as processes:
+        ended = run_mmkd(processes, *command("run", storage), cwd=repository)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.stdout.count("already done: reused") == 3
+    again = json.loads((storage / "r" / "summary.json").read_text())
+    assert again["seconds"]["train"] == summary["seconds"]["train"]
+    assert again["arms"] == summary["arms"]
+
+
+def test_workers_and_then_the_driver_killed_in_training_it_ends_as_the_unbroken_run(unbroken, repository, tmp_path):
+    summary = unbroken.summary
+    copy(unbroken.storage, tmp_path, "images", "teacher", "answers")
+    arguments, output, run = command("run", tmp_path), tmp_path / "killed.txt", tmp_path / "r"
+    with marked() as processes:
+        with started(processes, *arguments, cwd=repository, output=output) as driver:
+            wait_for(lambda: len(checkpoints(run)) >= 2, driver, output)
+            for worker in workers(processes):
+                worker.kill()
+            before = checkpoints(run)
+            wait_for(lambda: checkpoints(run) - before, driver, output)
+            driver.kill()
+        assert processes.wait_until_gone() == []
+    assert not (run / "summary.json").exists()
+    with marked() as processes:
+        ended = run_mmkd(processes, *arguments, cwd=repository)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.stdout.count("already done: reused") == 2  # images and the teacher's answers, not the training
+    resumed = json.loads((run / "summary.json").read_text())
+    records = [json.loads(path.read_text()) for path in (run / "study").glob("*/record.json")]
+    continued = [epoch for record in records for epoch in record["continued_at"]]
+    assert len(continued) >= 2, "a student was trained from scratch"
+    assert all(continued), "a student was trained from scratch"
+    assert resumed["ledger"] == summary["ledger"]
+    for arm, measured in summary["arms"].items():
+        assert resumed["arms"][arm]["top1"] == measured["top1"], arm
+
+
+@contextmanager
+def extracting(processes, storage, repository, *overrides, **environment):
+    """A running `mmkd extract`, and what it has printed; ended, if it is not, with the block."""
+    output = storage / "output.txt"
+    arguments = command("extract", storage, *overrides)
+    with started(processes, *arguments, cwd=repository, output=output, **environment) as driver:
+        yield driver, output
+
+
+def stored(storage):
+    """The files of answers, by name, with the time at which each was written."""
+    return {path.name: path.stat().st_mtime_ns for path in (storage / "r" / "answers").glob("*/part-*.parquet")}
+
+
+def engines(processes):
+    """The processes of engine actors, loading or loaded: Ray names them so."""
+    found = []
+    for process in processes.alive():
+        with suppress(psutil.Error):  # it has just ended
+            if "AskTeacher" in " ".join(process.cmdline()):
+                found.append(process)
+    return found
+
+
+def check_same(storage, unbroken):
+    """The ledger holds, read again, and every P(yes) is that of the unbroken run."""
+    run = open_run(str(storage), "r")
+    ledger = verify(run)
+    assert (ledger.present, ledger.missing, ledger.duplicated) == (IMAGES * QUESTIONS, 0, 0)
+    table = read_teacher_table(run)
+    assert table.image_ids == unbroken.table.image_ids
+    np.testing.assert_allclose(table.p_yes_NQ, unbroken.table.p_yes_NQ, rtol=0, atol=1e-5)
+    return run.teacher.record()
+
+
+def test_an_engine_killed_while_loading_and_again_while_asking_is_replaced(storage, unbroken, repository):
+    with marked() as processes, extracting(processes, storage, repository, "extract.actors=1") as (driver, output):
+        wait_for(lambda: engines(processes), driver, output)
+        (first,) = engines(processes)
+        first.kill()
+        wait_for(lambda: len(stored(storage)) >= 3, driver, output)
+        before = stored(storage)
+        (second,) = engines(processes)
+        second.kill()
+        assert driver.wait(300) == 0, output.read_text()
+    assert first.pid != second.pid
+    assert before.items() <= stored(storage).items(), "a batch that was written before the kill was asked again"
+    assert check_same(storage, unbroken)["asked_again"] == 0
+    assert f"{IMAGES} / {IMAGES} images" in output.read_text()
+
+
+def test_a_driver_killed_at_any_moment_and_a_preempted_one_are_continued(storage, unbroken, repository):
+    """Killed while loading, killed between batches, preempted with batches in flight, and then left alone."""
+    snapshots = []
+    for moment, signum in (("loading", signal.SIGKILL), ("asking", signal.SIGKILL), ("asking", signal.SIGTERM)):
+        enough = len(stored(storage)) + (4 if moment == "asking" else 0)
+        with marked() as processes, extracting(processes, storage, repository) as (driver, output):
+            wait_for(lambda: engines(processes) and len(stored(storage)) >= enough, driver, output)  # noqa: B023
+            if moment == "loading":
+                time.sleep(2)
+            os.kill(driver.pid, signum)
+            status = driver.wait(90)
+            assert processes.wait_until_gone(30) == []
+        assert status == {signal.SIGKILL: -9, signal.SIGTERM: 143}[signum], output.read_text()
+        assert not (storage / "r" / "teacher" / "record.json").exists()
+        snapshots.append(stored(storage))
+    said = output.read_text()
+    assert "stopped; the same command continues" in said
+    # What was in flight at the SIGTERM was written: the last line of progress counts all that is there.
+    done = max(int(count.replace(",", "")) for count in re.findall(r"^extract +([\d,]+) / ", said, re.MULTILINE))
+    rows = sum(pq.read_metadata(path).num_rows for path in (storage / "r" / "answers").glob("*/part-*.parquet"))
+    assert IMAGES > done == rows
+    with marked() as processes:
+        ended = run_mmkd(processes, *command("extract", storage), cwd=repository)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    after = stored(storage)
+    for snapshot in snapshots:
+        assert snapshot.items() <= after.items(), "a batch that was written was asked again"
+    check_same(storage, unbroken)
+
+
+def test_killed_between_the_last_answers_and_the_record_it_asks_nothing_again(unbroken, repository, tmp_path):
+    """The state that such a kill leaves: all answers, half a table, no record; and a file that was being written."""
+    copy(unbroken.storage, tmp_path, "images", "teacher", "answers")
+    teacher, before = tmp_path / "r" / "teacher", stored(tmp_path)
+    (teacher / "record.json").unlink()
+    part = next((teacher / "table").glob("*.parquet"))
+    part.write_bytes(part.read_bytes()[:1000])
+    answers = next((tmp_path / "r" / "answers").iterdir())
+    (answers / "part-0123456789abcdef.parquet.part").write_bytes(b"half")
+    with marked() as processes:
+        ended = run_mmkd(processes, *command("extract", tmp_path), cwd=repository)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert stored(tmp_path) == before
+    check_same(tmp_path, unbroken)
+
+
+def test_a_lost_node_is_survived(storage, unbroken, repository):
+    """Each node runs an engine; the second one's raylet is killed while both are asking."""
+    with (
+        two_nodes() as cluster,
+        extracting(
+            cluster.processes, storage, repository, "extract.actors=2", RAY_ADDRESS=cluster.address
+        ) as (driver, output),
+    ):  # fmt: skip
+        wait_for(lambda: len(stored(storage)) >= 5, driver, output)
+        before = stored(storage)
+        cluster.second_raylet().kill()
+        assert driver.wait(300) == 0, output.read_text()
+    assert before.items() <= stored(storage).items()
+    check_same(storage, unbroken)

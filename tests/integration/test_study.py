@@ -1,0 +1,40 @@
+"""Students trained by Ray Train on a real cluster, several workers each."""
+
+import time
+
+import pytest
+import ray
+
+from mmkd_ray.artifacts import open_run
+from mmkd_ray.errors import StudentError
+from mmkd_ray.train.study import run_study
+from tests.unit.tune.searched import make
+
+
+def study(tmp_path, cpus, **train):
+    """One student, trained by as many workers as there are, up to more than there are; its cell and its run."""
+    run = open_run(str(tmp_path / "runs"), "test")
+    config = make(
+        tmp_path, run, readable=True, study={"arms": ["makd"], "seeds": [0]},
+        cluster={"train_workers": [1, cpus + 1], "lanes": 1},
+        train={"epochs": 2, "batch_size": 4 * cpus, **train},
+    )  # fmt: skip
+    (cell,) = run_study(config, run, lambda *_: None)
+    return cell, run
+
+
+@pytest.fixture(scope="module")
+def cpus(ray_cluster):
+    return int(ray.cluster_resources()["CPU"])
+
+
+def test_it_takes_what_the_cluster_has(cpus, tmp_path):
+    cell, run = study(tmp_path, cpus)
+    assert cell.folder(run).record()["workers"] == cpus
+
+
+def test_what_a_restart_cannot_mend_is_not_tried_again_and_again(cpus, tmp_path):
+    started = time.monotonic()
+    with pytest.raises(StudentError, match=r"makd seed 0: the loss (is|has grown) .*: lower train.lr"):
+        study(tmp_path, cpus, lr=1e9)
+    assert time.monotonic() - started < 75
