@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from mmkd_ray.artifacts import Run, open_run
+from mmkd_ray.cluster.computing import prepare_to_compute
 from mmkd_ray.cluster.connection import connect
 from mmkd_ray.cluster.environment import prepare_process
 from mmkd_ray.config import Config
@@ -160,7 +161,7 @@ def export_lesson(config: Config, place: str) -> dict[str, Any]:
 def _opened(config: Config, core: int | None) -> tuple[Cell, Classroom]:
     """The configuration's only cell, and the images and answers of its run, decoded and read."""
     prepare_process(offline=True)
-    torch.set_num_threads(1)
+    prepare_to_compute(threads=1)
     if core is not None:
         os.sched_setaffinity(0, {core})
     run = open_run(config.storage.path, config.name)

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+from mmkd_ray.cluster.computing import prepare_to_compute
 from mmkd_ray.cluster.cores import claim_cores
 from mmkd_ray.config import ExtractConfig, VllmLlm, VllmTeacher
 from mmkd_ray.data.decode import decode_rgb
@@ -154,11 +155,8 @@ def bind_to_cores(count: int) -> None:
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     # vLLM repeats a warning for every prompt; someone who looks for a fault sets the level.
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-    import torch  # noqa: PLC0415
-
-    # Where torch was imported earlier, it did not see OMP_NUM_THREADS: two threads on one core wait for each other
-    # (90 answers/s instead of 700).
-    torch.set_num_threads(len(cores))
+    # Where torch was imported earlier, it did not see OMP_NUM_THREADS.
+    prepare_to_compute(len(cores))
 
 
 def engine_args(teacher: VllmTeacher, extract: ExtractConfig) -> dict[str, Any]:

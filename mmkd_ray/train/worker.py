@@ -11,6 +11,7 @@ from typing import Any
 import ray
 import ray.train
 
+from mmkd_ray.cluster.computing import prepare_to_compute
 from mmkd_ray.cluster.environment import prepare_process
 from mmkd_ray.errors import MmkdError
 
@@ -34,12 +35,10 @@ def train_cells(setup: dict[str, Any]) -> None:
 
 
 def _train(setup: dict[str, Any]) -> None:
-    import torch  # noqa: PLC0415
-
     from mmkd_ray.train.cell_training import train_cell  # noqa: PLC0415
     from mmkd_ray.train.classroom import Classroom  # noqa: PLC0415
 
-    torch.set_num_threads(setup["cpus"])
+    prepare_to_compute(setup["cpus"])
     run = setup["run"]
     classroom = Classroom(run)
     for cell in setup["cells"]:

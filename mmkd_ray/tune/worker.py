@@ -12,6 +12,7 @@ from typing import Any
 
 from ray import tune
 
+from mmkd_ray.cluster.computing import prepare_to_compute
 from mmkd_ray.cluster.environment import prepare_process
 from mmkd_ray.config import Config, with_values
 from mmkd_ray.errors import MmkdError
@@ -42,7 +43,7 @@ class SearchWorker(tune.Trainable):
 
         from mmkd_ray.train.classroom import Classroom  # noqa: PLC0415
 
-        torch.set_num_threads(base.cluster.cpus_per_train_worker)
+        prepare_to_compute(base.cluster.cpus_per_train_worker)
         self._base, self._aspects, self._larger = base, shared["aspects"], shared["larger"]
         self._device = torch.device("cuda" if base.cluster.gpus_per_train_worker else "cpu")
         self._classroom = Classroom(shared["run"], held_out=("val",))
