@@ -83,7 +83,7 @@ class TuneConfig(Section):
     """Trials at a time, each in one process of `cluster.cpus_per_train_worker` cores and
     `cluster.gpus_per_train_worker` GPUs; as many as the cluster holds if unset."""
     search_seed: int = 0
-    """Of the proposals."""
+    """Of the proposals, and of the order in which a grid's values are tried."""
     trackers: tuple[Literal["mlflow", "wandb"], ...] = ()
     """Where results are sent, besides TensorBoard's files; a tracker's own environment variables say where it is."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import Any
 
 import optuna
@@ -36,7 +37,7 @@ def new_tuner(config: Config, folder: Folder, shared: dict[str, Any]) -> tune.Tu
     parent, _, name = folder.path.rpartition("/")
     return tune.Tuner(
         _trainable(config, shared),
-        param_space=_param_space(config.tune),
+        param_space=param_space(config.tune),
         tune_config=tune.TuneConfig(
             metric=OBJECTIVE,
             mode="max",
@@ -80,7 +81,7 @@ def restored_tuner(config: Config, folder: Folder, shared: dict[str, Any]) -> tu
         _trainable(config, shared),
         resume_unfinished=True,
         restart_errored=True,
-        param_space=_param_space(config.tune),
+        param_space=param_space(config.tune),
         storage_filesystem=folder.filesystem,
     )
 
@@ -112,14 +113,19 @@ def _searcher(config: TuneConfig) -> Any:
     return OptunaSearch(sampler=sampler)
 
 
-def _param_space(config: TuneConfig) -> dict[str, Any]:
-    return {key: _domain(domain, grid=config.search == "grid") for key, domain in config.space.items()}
+def param_space(config: TuneConfig) -> dict[str, Any]:
+    """What Ray Tune draws from, by key."""
+    if config.search == "grid":
+        # People list values in order. ASHA compares a trial with those before it: from bad to good, none would stop.
+        order = random.Random(config.search_seed)  # noqa: S311 (not a secret)
+        return {key: tune.grid_search(order.sample(d.values, len(d.values))) for key, d in config.space.items()}
+    return {key: _domain(domain) for key, domain in config.space.items()}
 
 
-def _domain(domain: Domain, *, grid: bool) -> Any:
+def _domain(domain: Domain) -> Any:
     match domain.kind:
         case "choice":
-            return tune.grid_search(list(domain.values)) if grid else tune.choice(list(domain.values))
+            return tune.choice(list(domain.values))
         case "uniform":
             return tune.uniform(*domain.values)
         case "log_uniform":

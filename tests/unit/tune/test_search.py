@@ -6,6 +6,7 @@ import pytest
 from mmkd_ray.config import load
 from mmkd_ray.errors import ConfigError
 from mmkd_ray.tune.early_stopping import EPOCHS, OBJECTIVE, ResumableAsha, grace_epochs
+from mmkd_ray.tune.search import param_space
 from mmkd_ray.tune.space import asking_most, most_epochs, trial_count
 from mmkd_ray.tune.trackers import check_trackers
 
@@ -33,6 +34,19 @@ def test_the_answers_of_the_largest_q_serve_all_trials(load_with):
     assert (asked.aspects.count, asked.train.flip_targets, asked.study.arms) == (30, "view", ("makd",))
     assert asking_most(load_with("tune.space={aspects.count: {choice: [5, null]}}")).aspects.count is None
     assert asking_most(load_with("aspects.count=10")).aspects.count == 10
+
+
+def test_a_grid_tries_each_value_in_an_order_that_is_not_the_one_given(load_with):
+    """Sorted from bad to good, early stopping would stop nothing."""
+    values = list(range(1, 9))
+
+    def tried(*overrides):
+        space = f"tune.space={{train.alpha: {{choice: {values}}}, train.lr: {{choice: [0.1, 0.2]}}}}"
+        return param_space(load_with("tune.search=grid", space, *overrides).tune)["train.alpha"]["grid_search"]
+
+    assert sorted(tried()) == values
+    assert tried() == tried() != values
+    assert tried("tune.search_seed=1") != tried()
 
 
 def trial(name, curve=()):
