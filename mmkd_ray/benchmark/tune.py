@@ -68,14 +68,7 @@ def search_config(folder: Path, epochs: int, concurrency: int) -> Config:
         "search",
         per_class=_PER_CLASS,
         train={"epochs": epochs},
-        tune={
-            "search": "grid",
-            "space": _SPACE,
-            "asha": False,
-            # Two rungs, whatever the length: at a ninth and at a third of the epochs.
-            "grace_epochs": epochs // 9,
-            "concurrency": concurrency,
-        },
+        tune={"search": "grid", "space": _SPACE, "asha": False, "concurrency": concurrency},
     )
 
 
