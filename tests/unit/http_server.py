@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol, TypeVar
 
+NEVER_S = 60.0
+"""A delay that no client waits for, however busy the machine is."""
+
 
 @dataclass(frozen=True)
 class Reply:

@@ -5,7 +5,6 @@ import sys
 
 import pytest
 
-from mmkd_ray.benchmark.memory import peak_memory
 from mmkd_ray.benchmark.results import Measurement, write_results
 from mmkd_ray.benchmark.rivals import window_rates
 
@@ -47,14 +46,23 @@ def test_results_are_written_for_machines_and_people(tmp_path):
     assert results["commit"] in table
 
 
+FAMILY = """
+import subprocess, sys
+from mmkd_ray.benchmark.memory import peak_memory
+hold = "held = bytearray(200 * 2**20); import sys; print('ready', flush=True); sys.stdin.read()"
+with peak_memory() as before:
+    before.sample()
+with peak_memory() as peak:
+    child = subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert child.stdout.readline()
+    peak.sample()
+    child.communicate()
+print((peak.bytes - before.bytes) / 2**20)
+"""
+
+
 @pytest.mark.timeout(60)
 def test_memory_is_that_of_the_whole_family():
-    hold = "held = bytearray(200 * 2**20); import sys; print('ready', flush=True); sys.stdin.read()"
-    with peak_memory() as before:
-        before.sample()
-    with peak_memory() as peak:
-        child = subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert child.stdout.readline()
-        peak.sample()
-        child.communicate()
-    assert 190 * 2**20 < peak.bytes - before.bytes < 300 * 2**20
+    """In a process of its own: that of the tests may have a Ray cluster, which comes and goes."""
+    measured = subprocess.run([sys.executable, "-c", FAMILY], capture_output=True, text=True, check=True)
+    assert 190 < float(measured.stdout) < 300

@@ -26,7 +26,7 @@ from mmkd_ray.extract.engine import answer_mass, p_yes
 from mmkd_ray.extract.openai_engine import OpenAiEngine
 from tests.processes import free_port
 from tests.unit.extract.openai_fake import Asked, FakeEndpoint, answer, completion, p_yes_of
-from tests.unit.http_server import Reply, refuse, serving
+from tests.unit.http_server import NEVER_S, Reply, refuse, serving
 
 KEY = "sk-proj-AbC123dEf456-secret"
 KEY_ENV = "MMKD_TEST_KEY"
@@ -150,12 +150,12 @@ def test_actors_share_the_rate_and_keep_it_evenly_retries_included(start: Start)
         pytest.param(refuse(429, "slow down", headers={"Retry-After": "0.3"}), id="429 with Retry-After"),
         pytest.param(refuse(500, "oops"), id="500"),
         pytest.param(Reply("<html>Bad Gateway</html>", status=502), id="502 of a proxy"),
-        pytest.param(Reply({}, delay_s=1.6), id="hangs"),
+        pytest.param(Reply({}, delay_s=NEVER_S), id="hangs"),
         pytest.param(Reply({"id": "chatcmpl-0", "choices": []}, cut=True), id="cut in the middle"),
     ],
 )
 def test_what_passes_is_asked_again(start: Start, first: Reply):
-    endpoint, engine = start(lambda asked: answer(asked) if asked.again else first, timeout_s=1.0)
+    endpoint, engine = start(lambda asked: answer(asked) if asked.again else first, timeout_s=2.0)
     images = [png(40), png(200)]
     started = time.monotonic()
     answers = engine.answer(images, QUESTIONS)
@@ -171,12 +171,12 @@ def test_what_passes_is_asked_again(start: Start, first: Reply):
     [
         (refuse(429, "quota exceeded"), "quota exceeded"),
         (refuse(503, "loading the model"), "loading the model"),
-        (Reply({}, delay_s=0.6), "timed out"),
+        (Reply({}, delay_s=NEVER_S), "timed out"),
         (Reply({"id": "chatcmpl-0", "choices": []}, cut=True), "Connection error"),
     ],
 )
 def test_what_does_not_pass_ends_the_run_with_what_was_said(start: Start, reply: Reply, words: str):
-    endpoint, engine = start(reply, max_retries=2, timeout_s=0.2 if reply.delay_s else 5.0, concurrency=2)
+    endpoint, engine = start(reply, max_retries=2, timeout_s=0.5 if reply.delay_s else 5.0, concurrency=2)
     with pytest.raises(TeacherError, match=r"no answer after 2 retries.*run the same command again") as raised:
         engine.answer([png(level) for level in range(20)], QUESTIONS)
     assert words in str(raised.value)

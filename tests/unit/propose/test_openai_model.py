@@ -18,7 +18,7 @@ from mmkd_ray.propose.language_model import Conversation, load_model
 from mmkd_ray.propose.openai_model import OpenAiModel
 from mmkd_ray.propose.parser import parse_questions
 from mmkd_ray.propose.proposing import DataSet, propose
-from tests.unit.http_server import Reply, refuse, serving
+from tests.unit.http_server import NEVER_S, Reply, refuse, serving
 
 KEY = "sk-proj-AbC123dEf456-secret"
 KEY_ENV = "MMKD_TEST_KEY"
@@ -164,12 +164,12 @@ def test_what_is_refused_without_end_is_an_error(start, message):
         pytest.param(refuse(500, "oops", headers={"Retry-After-Ms": "300"}), 0.3, id="500 with retry-after-ms"),
         pytest.param(refuse(503, "loading"), 0, id="503"),
         pytest.param(Reply("<html>Bad Gateway</html>", status=502), 0, id="502 of a proxy"),
-        pytest.param(Reply({}, delay_s=0.8), 0.2, id="hangs"),
+        pytest.param(Reply({}, delay_s=NEVER_S), 1.0, id="hangs"),
         pytest.param(Reply(completion().body, cut=True), 0, id="half a response"),
     ],
 )
 def test_what_passes_is_asked_again(start, first, wait_s):
-    endpoint, model = start(first, completion(), timeout_s=0.4)
+    endpoint, model = start(first, completion(), timeout_s=1.5)
     assert model.ask("Which?").text == JSON
     assert len(endpoint.asked) == 2
     assert endpoint.asked[0] == endpoint.asked[1]
@@ -181,12 +181,12 @@ def test_what_passes_is_asked_again(start, first, wait_s):
     [
         (refuse(429, "quota exceeded"), "quota exceeded"),
         (refuse(500, "out of memory", headers={"Retry-After-Ms": "20"}), "out of memory"),
-        (Reply({}, delay_s=0.6), "timed out"),
+        (Reply({}, delay_s=NEVER_S), "timed out"),
         (Reply(completion().body, cut=True), "Connection error"),
     ],
 )
 def test_what_does_not_pass_is_an_error_that_says_what_to_do(start, reply, words):
-    endpoint, model = start(reply, max_retries=2, timeout_s=0.2 if reply.delay_s else 5.0)
+    endpoint, model = start(reply, max_retries=2, timeout_s=0.5 if reply.delay_s else 5.0)
     with pytest.raises(AspectError, match=rf"no answer after 2 retries: .*{words}") as raised:
         model.ask("Which?")
     assert len(endpoint.asked) == 3
