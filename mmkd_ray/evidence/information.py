@@ -7,7 +7,7 @@ class, however its hesitation varies.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float, Float64, Int64
 
 _PERMUTATIONS = 20
 
@@ -44,7 +44,7 @@ def information_error(
     return np.std(drawn, axis=0, ddof=1) if resamples > 1 else np.zeros(p_yes_NQ.shape[1])
 
 
-def correlations(p_yes_NQ: Float64[np.ndarray, "N Q"]) -> Float64[np.ndarray, "Q Q"]:
+def correlations(p_yes_NQ: Float[np.ndarray, "N Q"]) -> Float[np.ndarray, "Q Q"]:
     """Pearson correlation of every two questions' answers, -1 to 1; 0 for one that never varies."""
     centred = p_yes_NQ - p_yes_NQ.mean(axis=0)
     length = np.sqrt((centred**2).sum(axis=0))

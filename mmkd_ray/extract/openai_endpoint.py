@@ -1,4 +1,4 @@
-"""An OpenAI-compatible endpoint: who is asked, with which key, and what its failures mean."""
+"""An OpenAI-compatible endpoint: who is asked, with which key, how often, and what its failures mean."""
 
 from __future__ import annotations
 

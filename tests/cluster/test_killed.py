@@ -74,9 +74,43 @@ def checkpoints(storage):
     return set(storage.glob("study/lanes/*/checkpoint_*"))
 
 
-def workers(processes):
-    """The processes that train: Ray names them so."""
-    return [process for process in processes.alive() if "RayTrainWorker" in " ".join(process.cmdline())]
+TRAINS, ASKS = "RayTrainWorker", "AskTeacher"
+"""In the names that Ray gives to processes that train, and to those with an engine, loading or loaded."""
+
+
+def named(processes, name):
+    """The processes that Ray has named so."""
+    found = []
+    for process in processes.alive():
+        with suppress(psutil.Error):  # it has just ended
+            if name in " ".join(process.cmdline()):
+                found.append(process)
+    return found
+
+
+@contextmanager
+def extracting(processes, storage, repository, *overrides, **environment):
+    """A running `mmkd extract`, and what it has printed; ended, if it is not, with the block."""
+    output = storage / "output.txt"
+    arguments = command("extract", storage, *overrides)
+    with started(processes, *arguments, cwd=repository, output=output, **environment) as driver:
+        yield driver, output
+
+
+def stored(storage):
+    """The files of answers, by name, with the time at which each was written."""
+    return {path.name: path.stat().st_mtime_ns for path in (storage / "r" / "answers").glob("*/part-*.parquet")}
+
+
+def check_same(storage, unbroken):
+    """The ledger holds, read again, and every P(yes) is that of the unbroken run."""
+    run = open_run(str(storage), "r")
+    ledger = verify(run)
+    assert (ledger.present, ledger.missing, ledger.duplicated) == (IMAGES * QUESTIONS, 0, 0)
+    table = read_teacher_table(run)
+    assert table.image_ids == unbroken.table.image_ids
+    np.testing.assert_allclose(table.p_yes_NQ, unbroken.table.p_yes_NQ, rtol=0, atol=1e-5)
+    return run.teacher.record()
 
 
 def test_the_output_is_ours_and_complete(unbroken):
@@ -131,7 +165,7 @@ def test_workers_and_then_the_driver_killed_in_training_it_ends_as_the_unbroken_
     with marked() as processes:
         with started(processes, *arguments, cwd=repository, output=output) as driver:
             wait_for(lambda: len(checkpoints(run)) >= 2, driver, output)
-            for worker in workers(processes):
+            for worker in named(processes, TRAINS):
                 worker.kill()
             before = checkpoints(run)
             wait_for(lambda: checkpoints(run) - before, driver, output)
@@ -152,49 +186,14 @@ def test_workers_and_then_the_driver_killed_in_training_it_ends_as_the_unbroken_
         assert resumed["arms"][arm]["top1"] == measured["top1"], arm
 
 
-@contextmanager
-def extracting(processes, storage, repository, *overrides, **environment):
-    """A running `mmkd extract`, and what it has printed; ended, if it is not, with the block."""
-    output = storage / "output.txt"
-    arguments = command("extract", storage, *overrides)
-    with started(processes, *arguments, cwd=repository, output=output, **environment) as driver:
-        yield driver, output
-
-
-def stored(storage):
-    """The files of answers, by name, with the time at which each was written."""
-    return {path.name: path.stat().st_mtime_ns for path in (storage / "r" / "answers").glob("*/part-*.parquet")}
-
-
-def engines(processes):
-    """The processes of engine actors, loading or loaded: Ray names them so."""
-    found = []
-    for process in processes.alive():
-        with suppress(psutil.Error):  # it has just ended
-            if "AskTeacher" in " ".join(process.cmdline()):
-                found.append(process)
-    return found
-
-
-def check_same(storage, unbroken):
-    """The ledger holds, read again, and every P(yes) is that of the unbroken run."""
-    run = open_run(str(storage), "r")
-    ledger = verify(run)
-    assert (ledger.present, ledger.missing, ledger.duplicated) == (IMAGES * QUESTIONS, 0, 0)
-    table = read_teacher_table(run)
-    assert table.image_ids == unbroken.table.image_ids
-    np.testing.assert_allclose(table.p_yes_NQ, unbroken.table.p_yes_NQ, rtol=0, atol=1e-5)
-    return run.teacher.record()
-
-
 def test_an_engine_killed_while_loading_and_again_while_asking_is_replaced(storage, unbroken, repository):
-    with marked() as processes, extracting(processes, storage, repository, "extract.actors=1") as (driver, output):
-        wait_for(lambda: engines(processes), driver, output)
-        (first,) = engines(processes)
+    with marked() as processes, extracting(processes, storage, repository) as (driver, output):
+        wait_for(lambda: named(processes, ASKS), driver, output)
+        (first,) = named(processes, ASKS)
         first.kill()
         wait_for(lambda: len(stored(storage)) >= 3, driver, output)
         before = stored(storage)
-        (second,) = engines(processes)
+        (second,) = named(processes, ASKS)
         second.kill()
         assert driver.wait(300) == 0, output.read_text()
     assert first.pid != second.pid
@@ -209,7 +208,7 @@ def test_a_driver_killed_at_any_moment_and_a_preempted_one_are_continued(storage
     for moment, signum in (("loading", signal.SIGKILL), ("asking", signal.SIGKILL), ("asking", signal.SIGTERM)):
         enough = len(stored(storage)) + (4 if moment == "asking" else 0)
         with marked() as processes, extracting(processes, storage, repository) as (driver, output):
-            wait_for(lambda: engines(processes) and len(stored(storage)) >= enough, driver, output)  # noqa: B023
+            wait_for(lambda: named(processes, ASKS) and len(stored(storage)) >= enough, driver, output)  # noqa: B023
             if moment == "loading":
                 time.sleep(2)
             os.kill(driver.pid, signum)
