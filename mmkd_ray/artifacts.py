@@ -44,8 +44,7 @@ class Folder:
             return fs.FileSystem.from_uri(self.uri)
         except (pa.ArrowInvalid, OSError) as error:
             raise ArtifactError(
-                f"'{self.uri}' is no place that can be reached ({error}); "
-                "give a local folder, s3://bucket/key or gs://bucket/key"
+                f"'{self.uri}' cannot be reached ({error}); give a local folder, s3://bucket/key or gs://bucket/key"
             ) from error
 
     @property

@@ -124,8 +124,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _import_teacher(arguments: argparse.Namespace) -> int:
-    from mmkd_ray.extract.interop.importing import import_teacher  # noqa: PLC0415 (other commands do not need it)
-    from mmkd_ray.extract.ledger import Ledger  # noqa: PLC0415
+    from mmkd_ray.answers.interop.importing import import_teacher  # noqa: PLC0415 (other commands do not need it)
+    from mmkd_ray.answers.ledger import Ledger  # noqa: PLC0415
 
     config = load(arguments.config, arguments.overrides)
     record = import_teacher(
@@ -140,7 +140,7 @@ def _import_teacher(arguments: argparse.Namespace) -> int:
 
 
 def _export_teacher(arguments: argparse.Namespace) -> int:
-    from mmkd_ray.extract.interop.exporting import export_teacher, open_finished_run  # noqa: PLC0415
+    from mmkd_ray.answers.interop.exporting import export_teacher, open_finished_run  # noqa: PLC0415
 
     written = export_teacher(open_finished_run(arguments.run), arguments.file, splits=arguments.splits)
     print(f"{arguments.file}: {len(written):,} images; questions in order: {arguments.run}/teacher/questions.json")  # noqa: T201
@@ -163,7 +163,7 @@ def _print_config(arguments: argparse.Namespace) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from mmkd_ray.extract.verify import verify  # noqa: PLC0415 (other commands do not need it)
+    from mmkd_ray.answers.verify import verify  # noqa: PLC0415 (other commands do not need it)
 
     ledger = verify(open_run(arguments.run, ""))
     print(f"verified  {arguments.run}: {ledger.line()}")  # noqa: T201
@@ -200,8 +200,8 @@ def _run_stage(arguments: argparse.Namespace) -> int:
 
 def _stage_function(arguments: argparse.Namespace, config: Config) -> Callable[[Config, Run, Console], None]:
     """The stage's function, with the environment set before anything heavy is imported."""
+    from mmkd_ray.answers.teacher import needs_hub  # noqa: PLC0415
     from mmkd_ray.cluster.environment import prepare_process  # noqa: PLC0415
-    from mmkd_ray.extract.checkpoint import needs_hub  # noqa: PLC0415
 
     proposing = getattr(config.aspects, "llm", None)
     hub = needs_hub(config.teacher) or (proposing is not None and needs_hub(proposing))

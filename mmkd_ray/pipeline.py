@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from mmkd_ray.answers.ledger import Ledger
+from mmkd_ray.answers.teacher import check_teacher, describe_teacher
 from mmkd_ray.artifacts import Folder, Run
 from mmkd_ray.aspects.questions import FILE, is_selected, load_aspects, source_aspects
 from mmkd_ray.cluster.connection import check_reachable, connect
@@ -16,16 +18,14 @@ from mmkd_ray.data.table import build_image_table
 from mmkd_ray.evaluate.stage import evaluate_study, read_evaluation
 from mmkd_ray.evidence.stage import audit_teacher, is_answered, needs_cluster, score_aspects, select_aspects
 from mmkd_ray.evidence.tables import SCORES, audit_table, caution, score_table, summary_line
-from mmkd_ray.extract.checkpoint import check_teacher, describe_teacher
 from mmkd_ray.extract.cost import describe_cost
-from mmkd_ray.extract.ledger import Ledger
 from mmkd_ray.extract.stage import ask_teacher, mean_answer_mass
 from mmkd_ray.report.evidence import write_page
 from mmkd_ray.report.stage import write_report
+from mmkd_ray.report.summary import SUMMARY, result_table, write_summary
 from mmkd_ray.students.model import check_student
-from mmkd_ray.summary import SUMMARY, result_table, write_summary
-from mmkd_ray.train.cost import describe_study
-from mmkd_ray.train.study import run_study
+from mmkd_ray.study.cost import describe_study
+from mmkd_ray.train.stage import run_study
 from mmkd_ray.tune.opening import open_search
 from mmkd_ray.tune.outcome import one_line, text_table
 from mmkd_ray.tune.stage import BEST, TRIALS, run_search
@@ -145,9 +145,9 @@ def dry_run(config: Config, run: Run, console: Console, *, seconds_per_epoch: fl
 def train(config: Config, run: Run, console: Console) -> None:
     """Stage 3: arms x seeds students learn; needs a cluster."""
     with _stage("train", "epochs", run.study, run, console) as (progress, remark):
-        cells = run_study(config, run, progress)
-        arms = ", ".join(dict.fromkeys(cell.arm for cell in cells))
-        students = len({cell.identity for cell in cells})
+        specs = run_study(config, run, progress)
+        arms = ", ".join(dict.fromkeys(spec.arm for spec in specs))
+        students = len({spec.identity for spec in specs})
         variants = f"; {len(config.study.variants)} variants" if config.study.variants else ""
         remark.append(f"{students} students: arms {arms}; {len(config.study.seeds)} seeds{variants}")
 

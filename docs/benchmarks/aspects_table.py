@@ -5,7 +5,7 @@ from collections import defaultdict
 
 import pyarrow.parquet as pq
 
-from mmkd_ray.evaluate.statistics import mean_and_std, paired_difference
+from mmkd_ray.metrics.statistics import mean_and_std, paired_difference
 
 Key = tuple[str, str, str]
 """Variant, arm, column of results.parquet."""

@@ -54,7 +54,7 @@ class Sieve:
         """The question that this one repeats, word for word or nearly."""
         own = normal(question)
         if any(normal(other) == own for other in self.accepted):
-            return "stands twice"
+            return "is a duplicate"
         last = len(self.accepted)
         repeated = near_duplicates([*self.accepted, question], above=self.rules.duplicate_above, since=last)
         if last in repeated:
@@ -66,10 +66,10 @@ def why_not(question: str, rules: QuestionRules, class_names: Sequence[str]) -> 
     """Why a question cannot be asked, whatever the others are; None if it can."""
     name = None if rules.allow_class_names else _class_in(question, class_names)
     problems = {
-        "is no question: it does not end with '?'": not question.endswith("?"),
+        "is not a question: it does not end with '?'": not question.endswith("?"),
         "is addressed to the reader, not about an image": _TO_THE_READER.search(question),
         "cannot be answered by Yes or No": not _OPENING.match(question),
-        "is no whole question": len(normal(question).split()) < 3,
+        "is not a whole question": len(normal(question).split()) < 3,
         f"is longer than {rules.max_characters} characters (aspects.rules.max_characters)": (
             len(question) > rules.max_characters
         ),

@@ -68,7 +68,7 @@ def _entry(aspect: Aspect, rank: int) -> CommentedMap:
         "paraphrase": aspect.paraphrase,
         "weight": None if aspect.weight == 1 else aspect.weight,
         "source": origin.source,
-        # In quotes: to some readers of YAML, not to this writer, a bare `no` or `12:30` is no text.
+        # In quotes: to some readers of YAML, not to this writer, a bare `no` or `12:30` is not text.
         "model": origin.model and SingleQuotedScalarString(origin.model),
         "prompt": origin.prompt and SingleQuotedScalarString(origin.prompt),
     }

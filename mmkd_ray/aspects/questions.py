@@ -58,7 +58,7 @@ def load_aspects(config: Config, run: Run) -> tuple[Aspect, ...]:
     """The Q questions of a run, in order.
 
     Raises:
-        AspectError: an entry is not a question, a question stands twice, or there are fewer than `aspects.count`.
+        AspectError: an entry is not a question, a question is a duplicate, or there are fewer than `aspects.count`.
         ArtifactError: they are to be selected by `mmkd aspects`, which has not been done.
     """
     aspects = config.aspects
@@ -96,7 +96,7 @@ def source_aspects(config: FieldGuideAspects | FileAspects) -> tuple[Aspect, ...
     """All questions of a source, in its own order.
 
     Raises:
-        AspectError: an entry is not a question, or a question stands twice.
+        AspectError: an entry is not a question, or a question is a duplicate.
     """
     if isinstance(config, FileAspects):
         return parse_aspects(load_yaml(config.path), config.path)
@@ -132,7 +132,7 @@ def parse_aspects(entries: Any, place: str) -> tuple[Aspect, ...]:
         place: where it is, for errors.
 
     Raises:
-        AspectError: it is not a list of questions, or one stands twice.
+        AspectError: it is not a list of questions, or one is a duplicate.
     """
     if not isinstance(entries, list) or not entries:
         raise AspectError(f"{place}: expected a list of questions, e.g. '- Is the bird flying?'")
@@ -177,7 +177,7 @@ def _parse(entry: Any, place: str) -> Aspect:
         )
     text = entry["question"].strip()
     if not text.endswith("?"):
-        raise AspectError(f"{place}: '{text}' is no question; it must end with '?' and be answered by Yes or No")
+        raise AspectError(f"{place}: '{text}' is not a question; it must end with '?' and be answered by Yes or No")
     own = {key: entry[key] for key in ("orientation_sensitive", "mirror", "weight", "paraphrase") if key in entry}
     # The id is always that of the text, which may have been edited.
     aspect = Aspect(text, **own, origin=Origin(entry.get("source", "file"), entry.get("model"), entry.get("prompt")))
@@ -198,5 +198,5 @@ def _check_unique(aspects: list[Aspect], place: str) -> None:
     seen: set[str] = set()
     for aspect in aspects:
         if normal(aspect.question) in seen:
-            raise AspectError(f"{place}: '{aspect.question}' stands twice")
+            raise AspectError(f"{place}: '{aspect.question}' is a duplicate")
         seen.add(normal(aspect.question))

@@ -16,12 +16,12 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from mmkd_ray.benchmark.bench import Bench, in_own_process
 from mmkd_ray.config import StudentConfig, TrainConfig
-from mmkd_ray.data.pixels import Pixels
+from mmkd_ray.data.feed.order import epoch_batches
+from mmkd_ray.data.feed.prefetch import prefetched
+from mmkd_ray.data.feed.resident import Pixels
 from mmkd_ray.students.model import build_student
-from mmkd_ray.train.batches import epoch_batches
-from mmkd_ray.train.lesson import Lesson
+from mmkd_ray.students.targets.training_set import TrainingSet
 from mmkd_ray.train.loop import StudentTrainer
-from mmkd_ray.train.prefetch import prefetched
 from mmkd_ray.train.recipe import make_optimizer
 
 _MODELS = {"resnet18": "gpu_resnet18_over_synthetic", "efficientnet_b0": "gpu_efficientnet_b0_over_synthetic"}
@@ -69,7 +69,7 @@ def measure(bench: Bench) -> dict[str, float]:
 
 
 def throughput(model: str, repetitions: int, setting: Setting) -> list[tuple[float, float]]:
-    """Samples a second of our step and of the bare model's, turn about."""
+    """Samples a second of our step and of the bare model's, alternating."""
     config = TrainConfig(batch_size=setting.batch_size, optimizer="sgd", lr=0.01, precision="bfloat16")
     ours, bare = _our_step(model, config, setting), _bare_step(model, config, setting)
     _run(ours, setting.warm_up, setting)
@@ -90,7 +90,7 @@ def _our_step(model: str, config: TrainConfig, setting: Setting) -> Callable[[],
     trainer = StudentTrainer(
         student,
         student,
-        Lesson(pixels, pixels.subset([0]), targets_NQ, targets_NQ, torch.ones(_ASPECTS)),
+        TrainingSet(pixels, pixels.subset([0]), targets_NQ, targets_NQ, torch.ones(_ASPECTS)),
         config,
         image_size=size,
         seed=0,

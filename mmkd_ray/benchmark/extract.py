@@ -14,6 +14,8 @@ import pyarrow.parquet as pq
 import yaml
 
 from mmkd_ray import schema
+from mmkd_ray.answers.identity import teacher_facts, teacher_key
+from mmkd_ray.answers.verify import verify
 from mmkd_ray.artifacts import Run, fingerprint, open_run
 from mmkd_ray.benchmark import rivals
 from mmkd_ray.benchmark.bench import Bench, in_own_process
@@ -25,10 +27,8 @@ from mmkd_ray.cluster.environment import prepare_process
 from mmkd_ray.config import Config, VllmTeacher, validate
 from mmkd_ray.data.table import settings_identity
 from mmkd_ray.extract.cost import count_tokens
-from mmkd_ray.extract.identity import teacher_facts, teacher_key
 from mmkd_ray.extract.speed import read_speed
 from mmkd_ray.extract.stage import ask_teacher
-from mmkd_ray.extract.verify import verify
 
 _BLOCK = 32
 """Tokens of a block of the prefix cache: only whole ones are shared."""

@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 
 from mmkd_ray import fieldguide
+from mmkd_ray.answers.identity import what_is_asked
+from mmkd_ray.answers.probability import Answers
+from mmkd_ray.answers.store import AnswerStore, wanted_cells
+from mmkd_ray.answers.table import write_teacher_table
 from mmkd_ray.artifacts import Run, fingerprint, open_run
 from mmkd_ray.config import Config, validate
-from mmkd_ray.data.attributes import true_answers
+from mmkd_ray.data.sources.attributes import true_answers
 from mmkd_ray.data.table import build_image_table
-from mmkd_ray.extract.engine import Answers
-from mmkd_ray.extract.identity import what_is_asked
-from mmkd_ray.extract.plan import wanted_cells
-from mmkd_ray.extract.store import AnswerStore
-from mmkd_ray.extract.table import write_teacher_table
 
 CLASSES = 24
 _SURE = 0.95

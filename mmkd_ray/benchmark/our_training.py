@@ -19,13 +19,13 @@ from mmkd_ray.cluster.computing import prepare_to_compute
 from mmkd_ray.cluster.connection import connect
 from mmkd_ray.cluster.environment import prepare_process
 from mmkd_ray.config import Config
+from mmkd_ray.data.feed.order import epoch_batches
 from mmkd_ray.students.model import build_student, student_input
-from mmkd_ray.train.batches import epoch_batches
-from mmkd_ray.train.cells import HISTORY, Cell, list_cells
-from mmkd_ray.train.classroom import Classroom
+from mmkd_ray.study.students import HISTORY, StudentSpec, list_students
 from mmkd_ray.train.loop import Prepared, StudentTrainer
 from mmkd_ray.train.recipe import make_optimizer
-from mmkd_ray.train.study import run_study
+from mmkd_ray.train.stage import run_study
+from mmkd_ray.train.study_data import StudyData
 
 _LOOK_S = 0.02
 """How often the folder of checkpoints is looked at: a hundredth of the shortest epoch here."""
@@ -62,7 +62,7 @@ def time_steps(config: Config, epochs: int, core: int | None) -> dict[str, Any]:
     """The configuration's only student, trained for some epochs as a worker does it.
 
     Args:
-        config: a study of one cell, its images and answers there.
+        config: a study of one student, its images and answers there.
         epochs: how many of the recipe's.
         core: to be bound to; any if None.
 
@@ -70,16 +70,16 @@ def time_steps(config: Config, epochs: int, core: int | None) -> dict[str, Any]:
         `first_batch_s`: from decoded images and read answers to the end of the first step. `begins` and `ends` of each
         epoch's steps.
     """
-    cell, classroom = _opened(config, core)
+    spec, study_data = _opened(config, core)
     started = time.perf_counter()
-    student = classroom.new_student(cell)
+    student = study_data.new_student(spec)
     trainer = TimedTrainer(
         student,
         student,
-        classroom.lesson(cell),
+        study_data.training_set(spec),
         config.train,
         image_size=student_input(config.student).size,
-        seed=cell.seed,
+        seed=spec.seed,
     )
     for _ in range(epochs):
         trainer.run_epoch()
@@ -91,21 +91,23 @@ def time_aspects(config: Config, blocks: int) -> list[tuple[float, float]]:
 
     The two students see the same batches, a step of one after a step of the other, each first in turn.
     """
-    cell, classroom = _opened(config, None)
-    lesson = classroom.lesson(cell)
-    torch.manual_seed(cell.seed)
-    bare = build_student(config.student, classes=len(classroom.class_names), aspects=0)
-    of_classes = replace(lesson, aspect_targets_NQ=None, mirrored_targets_NQ=None)
+    spec, study_data = _opened(config, None)
+    training_set = study_data.training_set(spec)
+    torch.manual_seed(spec.seed)
+    bare = build_student(config.student, classes=len(study_data.class_names), aspects=0)
+    of_classes = replace(training_set, aspect_targets_NQ=None, mirrored_targets_NQ=None)
     size = student_input(config.student).size
-    student = classroom.new_student(cell)
+    student = study_data.new_student(spec)
     contenders = [
-        StudentTrainer(student, student, lesson, config.train, image_size=size, seed=cell.seed),
-        StudentTrainer(bare, bare, of_classes, config.train, image_size=size, seed=cell.seed),
+        StudentTrainer(student, student, training_set, config.train, image_size=size, seed=spec.seed),
+        StudentTrainer(bare, bare, of_classes, config.train, image_size=size, seed=spec.seed),
     ]
     medians = []
     for block in range(blocks + 1):
         seconds: list[list[float]] = [[], []]
-        for number, batch in enumerate(epoch_batches(len(lesson.train), config.train, seed=cell.seed, epoch=block)):
+        for number, batch in enumerate(
+            epoch_batches(len(training_set.train), config.train, seed=spec.seed, epoch=block)
+        ):
             for which in (0, 1) if number % 2 else (1, 0):
                 started = time.perf_counter()
                 contenders[which].step(contenders[which].prepare(batch))
@@ -124,51 +126,51 @@ def time_two_workers(config: Config) -> dict[str, Any]:
     prepare_process(offline=True)
     run = open_run(config.storage.path, config.name)
     with connect(config.cluster), _checkpoints(run) as epoch_ends:
-        (cell,) = run_study(config, run, lambda *_: None)
-    history = cell.folder(run).read_json(HISTORY)
+        (spec,) = run_study(config, run, lambda *_: None)
+    history = spec.folder(run).read_json(HISTORY)
     return {"epoch_s": [epoch["seconds"] for epoch in history], "epoch_ends": epoch_ends}
 
 
 def export_lesson(config: Config, place: str) -> dict[str, Any]:
-    """Save the decoded images and the targets of a study's cell for the rival, and say what else it must know."""
-    cell, classroom = _opened(config, None)
-    lesson = classroom.lesson(cell)
-    assert lesson.aspect_targets_NQ is not None, "a cell that is taught aspects"
+    """Save the decoded images and the targets of a study's student for the rival, and say what else it must know."""
+    spec, study_data = _opened(config, None)
+    training_set = study_data.training_set(spec)
+    assert training_set.aspect_targets_NQ is not None, "a student that is taught aspects"
     torch.save(
         {
-            "images": lesson.train.images_N3SS,
-            "labels": lesson.train.labels_N,
-            "targets": lesson.aspect_targets_NQ,
-            "val_images": lesson.val.images_N3SS,
-            "val_labels": lesson.val.labels_N,
+            "images": training_set.train.images_N3SS,
+            "labels": training_set.train.labels_N,
+            "targets": training_set.aspect_targets_NQ,
+            "val_images": training_set.val.images_N3SS,
+            "val_labels": training_set.val.labels_N,
         },
         place,
     )
     keys = ("batch_size", "lr", "weight_decay", "optimizer", "momentum", "alpha", "crop_scale", "flip", "brightness")
     return {
-        "lesson": place,
+        "training_set": place,
         "model": config.student.model,
         "model_args": config.student.model_args,
-        "classes": len(classroom.class_names),
+        "classes": len(study_data.class_names),
         "size": student_input(config.student).size,
-        "seed": cell.seed,
+        "seed": spec.seed,
         # Not only the same optimiser, but the same of torch's implementations of it.
         "fused": make_optimizer(torch.nn.Linear(1, 1), config.train).defaults["fused"],
         **{key: getattr(config.train, key) for key in keys},
     }
 
 
-def _opened(config: Config, core: int | None) -> tuple[Cell, Classroom]:
-    """The configuration's only cell, and the images and answers of its run, decoded and read."""
+def _opened(config: Config, core: int | None) -> tuple[StudentSpec, StudyData]:
+    """The configuration's only student, and the images and answers of its run, decoded and read."""
     prepare_process(offline=True)
     prepare_to_compute(threads=1)
     if core is not None:
         os.sched_setaffinity(0, {core})
     run = open_run(config.storage.path, config.name)
-    (cell,) = list_cells(config, run)
-    classroom = Classroom(run)
-    classroom.lesson(cell)  # what it reads and decodes, it keeps
-    return cell, classroom
+    (spec,) = list_students(config, run)
+    study_data = StudyData(run)
+    study_data.training_set(spec)  # what it reads and decodes, it keeps
+    return spec, study_data
 
 
 @contextmanager

@@ -28,9 +28,9 @@ from torchvision.transforms import v2
 class Pictures(Dataset):
     """Decoded images, each seen in a new way whenever it is taken; with its label and its targets."""
 
-    def __init__(self, lesson: dict[str, Tensor], transform: v2.Transform) -> None:
-        self._images, self._targets = lesson["images"], lesson["targets"]
-        self._labels = lesson["labels"].tolist()
+    def __init__(self, training_set: dict[str, Tensor], transform: v2.Transform) -> None:
+        self._images, self._targets = training_set["images"], training_set["targets"]
+        self._labels = training_set["labels"].tolist()
         self._transform = transform
 
     def __len__(self) -> int:
@@ -44,7 +44,7 @@ def train(spec: dict[str, Any]) -> dict[str, Any]:
     """Train for some epochs.
 
     Args:
-        spec: `lesson` (file of tensors), `model`, `model_args`, `classes`, `size`, `epochs`, `batch_size`, `lr`,
+        spec: `training_set` (file of tensors), `model`, `model_args`, `classes`, `size`, `epochs`, `batch_size`, `lr`,
             `weight_decay`, `optimizer`, `momentum`, `fused`, `alpha`, `crop_scale`, `flip`, `brightness`, `seed`,
             `loaders` (processes of the DataLoader), `checkpoint` (a file, or null), `core` (to be bound to, or null).
 
@@ -58,20 +58,20 @@ def train(spec: dict[str, Any]) -> dict[str, Any]:
     rank, ranks = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     if ranks > 1:
         torch.distributed.init_process_group("gloo")
-    lesson = torch.load(spec["lesson"], weights_only=True)
+    training_set = torch.load(spec["training_set"], weights_only=True)
 
     started = time.perf_counter()
     torch.manual_seed(spec["seed"])
-    outputs = spec["classes"] + lesson["targets"].shape[1]
+    outputs = spec["classes"] + training_set["targets"].shape[1]
     model = timm.create_model(spec["model"], num_classes=outputs, **spec["model_args"])
     model = model.to(memory_format=torch.channels_last)  # pyrefly: ignore (torch documents it)
     normalise = _normalisation(model)
     trained = DistributedDataParallel(model) if ranks > 1 else model
-    loader = _loader(spec, lesson, normalise, rank, ranks)
+    loader = _loader(spec, training_set, normalise, rank, ranks)
     optimizer = _optimizer(model, spec)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=spec["epochs"] * len(loader))
     cross_entropy, binary_cross_entropy = nn.CrossEntropyLoss(), nn.BCEWithLogitsLoss()
-    held_out = normalise(v2.functional.to_dtype(lesson["val_images"], torch.float32, scale=True))
+    held_out = normalise(v2.functional.to_dtype(training_set["val_images"], torch.float32, scale=True))
     best, kept = -1.0, {}
     ends, epoch_s, epoch_ends = [], [], []
     for epoch in range(spec["epochs"]):
@@ -91,7 +91,7 @@ def train(spec: dict[str, Any]) -> dict[str, Any]:
             schedule.step()
             total += loss.detach()
             ends[-1].append(time.perf_counter())
-        top1 = _top1(model, held_out, lesson["val_labels"], spec["classes"])
+        top1 = _top1(model, held_out, training_set["val_labels"], spec["classes"])
         if top1 >= best:
             best, kept = top1, copy.deepcopy(model.state_dict())
         epoch_s.append(time.perf_counter() - began)
@@ -110,7 +110,7 @@ def _normalisation(model: nn.Module) -> v2.Transform:
 
 
 def _loader(
-    spec: dict[str, Any], lesson: dict[str, Tensor], normalise: v2.Transform, rank: int, ranks: int
+    spec: dict[str, Any], training_set: dict[str, Tensor], normalise: v2.Transform, rank: int, ranks: int
 ) -> DataLoader:
     transform = v2.Compose(
         [
@@ -121,7 +121,7 @@ def _loader(
             normalise,
         ]
     )
-    pictures = Pictures(lesson, transform)
+    pictures = Pictures(training_set, transform)
     sampler = None
     if ranks > 1:
         sampler = DistributedSampler(pictures, num_replicas=ranks, rank=rank, seed=spec["seed"], drop_last=True)

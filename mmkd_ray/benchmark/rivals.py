@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from mmkd_ray.answers.teacher import resolve
 from mmkd_ray.cluster.environment import prepare_process
 from mmkd_ray.config import ExtractConfig, VllmTeacher
-from mmkd_ray.extract.checkpoint import resolve
 
 
 def bare_vllm(
@@ -29,14 +29,14 @@ def bare_vllm(
     It is given what we know to be fast: the same engine arguments, and hashes of the images.
     """
     prepare_process(offline=True)
-    from mmkd_ray.extract.vllm_engine import bind_to_cores, engine_args  # noqa: PLC0415
+    from mmkd_ray.extract.engines.vllm.engine import bind_to_cores, engine_args  # noqa: PLC0415
 
     bind_to_cores(extract.cpus_per_actor)
     assert len(os.sched_getaffinity(0)) == extract.cpus_per_actor, "it would be measured on more cores than ours"
     from transformers import AutoProcessor  # noqa: PLC0415
     from vllm import LLM, SamplingParams  # noqa: PLC0415
 
-    from mmkd_ray.extract.prompts import prompt_tokens  # noqa: PLC0415
+    from mmkd_ray.extract.engines.vllm.prompts import prompt_tokens  # noqa: PLC0415
 
     model = resolve(teacher)
     processor: Any = AutoProcessor.from_pretrained(model)
@@ -122,8 +122,8 @@ def ray_data_llm(
     from ray.data.llm import build_processor, vLLMEngineProcessorConfig  # noqa: PLC0415
     from transformers import AutoProcessor  # noqa: PLC0415
 
-    from mmkd_ray.extract.prompts import prompt_tokens  # noqa: PLC0415
-    from mmkd_ray.extract.vllm_engine import engine_args  # noqa: PLC0415
+    from mmkd_ray.extract.engines.vllm.engine import engine_args  # noqa: PLC0415
+    from mmkd_ray.extract.engines.vllm.prompts import prompt_tokens  # noqa: PLC0415
 
     model, cores = resolve(teacher), len(os.sched_getaffinity(0))
     processor: Any = AutoProcessor.from_pretrained(model)

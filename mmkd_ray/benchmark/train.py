@@ -1,4 +1,4 @@
-"""How fast is training? Ours against a plain PyTorch loop and against `torchrun`, in one run, turn about."""
+"""How fast is training? Ours against a plain PyTorch loop and against `torchrun`, in one run, alternating."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ def _compare(bench: Bench, size: _Size, name: str, student: dict[str, Any]) -> d
     """Everything about one student."""
     config = study(bench.folder, name.replace(" ", "-"), per_class={"train": size.train_per_class}, student=student)
     write_run(config)
-    lesson = in_own_process(our_training.export_lesson, config, str(bench.folder / f"{config.name}.pt"))
-    spec = {**lesson, "epochs": size.epochs, "checkpoint": None, "core": None}
+    training_set = in_own_process(our_training.export_lesson, config, str(bench.folder / f"{config.name}.pt"))
+    spec = {**training_set, "epochs": size.epochs, "checkpoint": None, "core": None}
     numbers = _steps(bench, size, name, config, spec)
     if not bench.quick:
         numbers["one_core"] = _one_core(bench, size, name, config, spec)
@@ -208,7 +208,7 @@ def interval_rate(epoch_ends: Sequence[float], samples: int) -> float:
 def _rounds(
     count: int, ours: Callable[[int], dict[str, Any]], plain: Callable[[int], dict[str, Any]]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Both so many times, turn about, each first in turn."""
+    """Both so many times, alternating, each first in turn."""
     results: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
     for number in range(count):
         for which in (0, 1) if number % 2 else (1, 0):
@@ -264,8 +264,8 @@ _NOTES = {
     "step_over_plain": "samples/s of our training step over those of a plain PyTorch loop "
     "(`torchvision.transforms.v2` in a Dataset, a DataLoader with the best of 0, 1 and 2 processes beside it, the same "
     "model, batch, optimiser and loss), one training process of one thread each, from the end of an epoch's first step "
-    "to that of its last, the first epoch left out, in fresh processes turn about; the median round, the lowest of the "
-    "students",
+    "to that of its last, the first epoch left out, in fresh processes alternating; the median round, the lowest of "
+    "the students",
     "ddp2_over_torchrun2": "our stage with two Ray Train workers over `torchrun --nproc-per-node=2` of the plain loop "
     "(gloo, DistributedSampler, the best number of loaders), samples/s of the median epoch with its validation; "
     "start-up, the first epoch and the writing of checkpoints left out on either side",

@@ -47,11 +47,11 @@ class Monitor:
         return dict(self._counts)
 
     def join(self, worker: str, actor: Any) -> None:
-        """Greet a worker, by name and handle: what it had in flight in an earlier life is lost."""
+        """Register a worker, by name and handle; reset its in-flight count after a restart."""
         self._in_flight[worker] = 0
         self._actors[worker] = actor
 
-    def dismiss(self) -> None:
+    def end_workers(self) -> None:
         """End all workers.
 
         Ray ends an actor when nobody holds on to it. After a failure the frames of the exception do, for as long as
@@ -61,7 +61,7 @@ class Monitor:
             ray.kill(actor)
 
     def begin(self, worker: str) -> bool:
-        """Ask whether a piece of work that must not be cut off may begin; `end` belongs to every yes."""
+        """Ask whether a piece of work that must not be cut off may begin; call `end` after each True."""
         self._in_flight[worker] += not self._stopping
         return not self._stopping
 
@@ -140,7 +140,7 @@ def monitored(total: int, progress: ProgressCallback, *, done: int = 0) -> Itera
         finally:
             watch.stop()
             with suppress(ray.exceptions.RayError):  # the cluster is gone, and they with it
-                ray.get(monitor.dismiss.remote(), timeout=10)
+                ray.get(monitor.end_workers.remote(), timeout=10)
                 ray.kill(monitor)
 
 

@@ -18,7 +18,7 @@ from mmkd_ray.errors import ConfigError
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader that reads words and numbers as YAML 1.2 does and refuses a key that stands twice."""
+    """SafeLoader that reads words and numbers as YAML 1.2 does and refuses a key that is a duplicate."""
 
 
 # YAML 1.2: of the words, only true and false are booleans ("yes" and "no" are texts here, and often answers).
@@ -38,7 +38,7 @@ def _mapping_without_repeats(loader: _Loader, node: yaml.MappingNode) -> dict[An
     keys = [loader.construct_object(key) for key, _ in node.value]
     for key in keys:
         if keys.count(key) > 1:
-            raise yaml.constructor.ConstructorError(None, None, f"key '{key}' stands twice", node.start_mark)
+            raise yaml.constructor.ConstructorError(None, None, f"key '{key}' is a duplicate", node.start_mark)
     return loader.construct_mapping(node, deep=True)
 
 

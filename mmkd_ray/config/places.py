@@ -10,7 +10,7 @@ from mmkd_ray.config.base import Fraction, Section
 
 
 class ExtractConfig(Section):
-    """Where the teacher runs, and what is put up with. None of it changes an answer."""
+    """Where the teacher runs, and which failures are tolerated. None of it changes an answer."""
 
     actors: PositiveInt | None = None
     """Engines in the pool; as many as the cluster holds if unset."""

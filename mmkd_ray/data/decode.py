@@ -18,7 +18,7 @@ from mmkd_ray.data.colours import rescale_transparent_colour, to_rgb
 from mmkd_ray.errors import DataError
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "ICO", "TGA", "PCX")
-"""What is looked for, whatever a file is called: for EPS, Pillow would start Ghostscript on a stranger's file."""
+"""What is looked for, whatever a file is called: for EPS, Pillow would start Ghostscript on an untrusted file."""
 
 _PILLOW = re.compile(r"PIL\.")
 _ORIENTATION = 0x0112
@@ -89,7 +89,7 @@ def _check_size(width: int, height: int, max_pixels: int | None) -> None:
 def _check_icon(encoded: bytes, max_pixels: int | None) -> None:
     """Pillow unpacks an icon while it opens it, whatever size its directory told."""
     size = (0, 0)
-    with contextlib.suppress(Exception):  # what is no icon after all is told by Image.open
+    with contextlib.suppress(Exception):  # what is not an icon after all is told by Image.open
         inner = io.BytesIO(encoded[IcoFile(io.BytesIO(encoded)).entry[0].offset :])
         size = (PngImageFile if inner.getvalue().startswith(b"\x89PNG") else DibImageFile)(inner).size
     _check_size(*size, max_pixels)

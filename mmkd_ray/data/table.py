@@ -15,12 +15,12 @@ from mmkd_ray import schema
 from mmkd_ray.artifacts import Folder, Run, fingerprint
 from mmkd_ray.config import Config, CubData, FieldGuideData, FolderData, MiniImageNetData, TorchvisionData
 from mmkd_ray.config.base import Section
-from mmkd_ray.data.cub import CubSource
-from mmkd_ray.data.fieldguide import FieldGuideSource
-from mmkd_ray.data.folder import FolderSource
-from mmkd_ray.data.mini_imagenet import MiniImageNetSource
-from mmkd_ray.data.sources import BadImage, ImageRow, Source
-from mmkd_ray.data.torchvision_sets import TorchvisionSource
+from mmkd_ray.data.sources.base import BadImage, ImageRow, Source
+from mmkd_ray.data.sources.cub import CubSource
+from mmkd_ray.data.sources.fieldguide import FieldGuideSource
+from mmkd_ray.data.sources.folder import FolderSource
+from mmkd_ray.data.sources.mini_imagenet import MiniImageNetSource
+from mmkd_ray.data.sources.torchvision_sets import TorchvisionSource
 from mmkd_ray.errors import DataError
 
 QUARANTINE = "quarantine.parquet"

@@ -1,4 +1,4 @@
-"""The evaluation stage: predictions of all cells -> `evaluation.json`. Reads artifacts only; needs no cluster."""
+"""The evaluation stage: predictions of all students -> `evaluation.json`. Reads artifacts only; needs no cluster."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmkd_ray import schema
+from mmkd_ray.answers.table import TeacherTable, read_teacher_table
 from mmkd_ray.artifacts import Run, fingerprint
 from mmkd_ray.aspects.questions import load_aspects
 from mmkd_ray.config import Config, of_variants
 from mmkd_ray.errors import ArtifactError
-from mmkd_ray.evaluate.metrics import aspect_fidelity, per_class_accuracy, top_k_accuracy
-from mmkd_ray.evaluate.statistics import mean_and_std, paired_difference
-from mmkd_ray.extract.table import TeacherTable, read_teacher_table
-from mmkd_ray.students.arms import BASELINE
-from mmkd_ray.train.cells import HISTORY, PREDICTIONS, Cell, distinct, trained_cells
+from mmkd_ray.metrics.classification import aspect_fidelity, per_class_accuracy, top_k_accuracy
+from mmkd_ray.metrics.statistics import mean_and_std, paired_difference
+from mmkd_ray.students.targets.arms import BASELINE
+from mmkd_ray.study.students import HISTORY, PREDICTIONS, StudentSpec, distinct, trained_students
 
 EVALUATION = "evaluation.json"
 RESULTS = "results.parquet"
 
 
 def evaluate_study(config: Config, run: Run) -> dict[str, Any]:
-    """Measure every cell on the test split and the shift sets, and compare the arms.
+    """Measure every student on the test split and the shift sets, and compare the arms.
 
     Accuracies are in [0, 1]. Values for each seed stand in the order of `study.seeds`. Aspect fidelity is measured on
     the validation split: the teacher has answered about its images, and no student has learnt from those answers.
@@ -36,17 +36,17 @@ def evaluate_study(config: Config, run: Run) -> dict[str, Any]:
         What `evaluation.json` holds: `classes`, `questions`, `images` (by split), `confidence`, and for each of
         `arms`: `seeds`, `top1`, `top5`, `shift` (by set), `per_class`, `fidelity` (by question, null where undefined),
         `fidelity_mean`, `seconds`, `history`, `difference` and `shift_difference` to the baseline. `arms` are those of
-        the first variant; `variants` has them for each, by name. `results.parquet` has a row for each cell.
+        the first variant; `variants` has them for each, by name. `results.parquet` has a row for each student.
 
     Raises:
-        ArtifactError: a cell of the study has not been trained.
+        ArtifactError: a student of the study has not been trained.
     """
-    cells, configs = trained_cells(config, run), of_variants(config)
+    specs, configs = trained_students(config, run), of_variants(config)
     questions = {name: _questions(variant, run) for name, variant in configs.items()}
-    read = cache(partial(read_teacher_table, run))  # once for all cells with the same questions
-    measured = {cell.identity: _measure_cell(run, cell, read(questions[cell.variant])) for cell in distinct(cells)}
+    read = cache(partial(read_teacher_table, run))  # once for all students with the same questions
+    measured = {spec.identity: _measure_student(run, spec, read(questions[spec.variant])) for spec in distinct(specs)}
     variants = {
-        name: _measure_variant(variant, [cell for cell in cells if cell.variant == name], measured)
+        name: _measure_variant(variant, [spec for spec in specs if spec.variant == name], measured)
         for name, variant in configs.items()
     }
     record, first = run.require(run.images, "images"), next(iter(variants))
@@ -57,10 +57,10 @@ def evaluate_study(config: Config, run: Run) -> dict[str, Any]:
         "confidence": config.evaluate.confidence,
         "arms": variants[first],
         "variants": {name: arms for name, arms in variants.items() if name},
-        "study": _study_identity(cells, config),
+        "study": _study_identity(specs, config),
     }
     run.folder.write_json(EVALUATION, evaluation)
-    run.folder.write_table(RESULTS, _result_rows(cells, measured))
+    run.folder.write_table(RESULTS, _result_rows(specs, measured))
     return evaluation
 
 
@@ -70,26 +70,28 @@ def read_evaluation(config: Config, run: Run) -> dict[str, Any]:
     Raises:
         ArtifactError: it has not.
     """
-    identity = _study_identity(trained_cells(config, run), config)
+    identity = _study_identity(trained_students(config, run), config)
     evaluation = run.folder.read_json(EVALUATION) if run.folder.exists(EVALUATION) else {}
     if evaluation.get("study") != identity:
         raise ArtifactError(f"{run.folder.uri}/{EVALUATION} is not of this study: run `mmkd evaluate CONFIG` first")
     return evaluation
 
 
-def _study_identity(cells: list[Cell], config: Config) -> str:
-    return fingerprint(cells=[cell.identity for cell in cells], confidence=config.evaluate.confidence)
+def _study_identity(specs: list[StudentSpec], config: Config) -> str:
+    return fingerprint(specs=[spec.identity for spec in specs], confidence=config.evaluate.confidence)
 
 
 def _questions(config: Config, run: Run) -> tuple[str, ...]:
     return tuple(aspect.question for aspect in load_aspects(config, run))
 
 
-def _measure_variant(config: Config, cells: list[Cell], measured: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+def _measure_variant(
+    config: Config, specs: list[StudentSpec], measured: Mapping[str, dict[str, Any]]
+) -> dict[str, Any]:
     """The arms of one variant, each compared with its baseline."""
     arms: dict[str, dict[str, Any]] = {}
     for arm in config.study.arms:
-        of_arm = [measured[cell.identity] for cell in cells if cell.arm == arm]
+        of_arm = [measured[spec.identity] for spec in specs if spec.arm == arm]
         arms[arm] = _measure_arm(of_arm, config)
     if BASELINE in arms:
         for arm, results in arms.items():
@@ -98,25 +100,25 @@ def _measure_variant(config: Config, cells: list[Cell], measured: Mapping[str, d
     return arms
 
 
-def _measure_arm(cells: list[dict[str, Any]], config: Config) -> dict[str, Any]:
-    shift_sets = list(cells[0]["shift"])
-    fidelity_SQ = np.array([cell["fidelity"] for cell in cells])
+def _measure_arm(specs: list[dict[str, Any]], config: Config) -> dict[str, Any]:
+    shift_sets = list(specs[0]["shift"])
+    fidelity_SQ = np.array([spec["fidelity"] for spec in specs])
     return {
         "seeds": list(config.study.seeds),
-        "top1": [cell["top1"] for cell in cells],
-        "top5": [cell["top5"] for cell in cells],
-        "shift": {name: [cell["shift"][name] for cell in cells] for name in shift_sets},
-        "per_class": _plain(np.mean([cell["per_class"] for cell in cells], axis=0)),
+        "top1": [spec["top1"] for spec in specs],
+        "top5": [spec["top5"] for spec in specs],
+        "shift": {name: [spec["shift"][name] for spec in specs] for name in shift_sets},
+        "per_class": _plain(np.mean([spec["per_class"] for spec in specs], axis=0)),
         "fidelity": _plain(fidelity_SQ.mean(axis=0)),
         "fidelity_mean": _plain(_mean_defined(fidelity_SQ)),
-        "seconds": [cell["seconds"] for cell in cells],
-        "best_epoch": [cell["best_epoch"] for cell in cells],
-        "history": [cell["history"] for cell in cells],
+        "seconds": [spec["seconds"] for spec in specs],
+        "best_epoch": [spec["best_epoch"] for spec in specs],
+        "history": [spec["history"] for spec in specs],
     }
 
 
-def _measure_cell(run: Run, cell: Cell, teacher: TeacherTable) -> dict[str, Any]:
-    folder = cell.folder(run)
+def _measure_student(run: Run, spec: StudentSpec, teacher: TeacherTable) -> dict[str, Any]:
+    folder = spec.folder(run)
     record = run.require(folder, "train")
     table = folder.read_table(PREDICTIONS)
     test = _of_split(table, "test")
@@ -135,18 +137,18 @@ def _measure_cell(run: Run, cell: Cell, teacher: TeacherTable) -> dict[str, Any]
     }
 
 
-def _result_rows(cells: list[Cell], measured: Mapping[str, dict[str, Any]]) -> pa.Table:
-    """One row a cell: what most people load into a notebook."""
+def _result_rows(specs: list[StudentSpec], measured: Mapping[str, dict[str, Any]]) -> pa.Table:
+    """One row a student: what most people load into a notebook."""
     rows = []
-    for cell in cells:
-        results = measured[cell.identity]
+    for spec in specs:
+        results = measured[spec.identity]
         shift = list(results["shift"].values())
         rows.append(
             {
-                "variant": cell.variant,
-                "arm": cell.arm,
-                "seed": cell.seed,
-                "student": cell.identity,
+                "variant": spec.variant,
+                "arm": spec.arm,
+                "seed": spec.seed,
+                "student": spec.identity,
                 "test_top1": results["top1"],
                 "test_top5": results["top5"],
                 "shift_top1": float(np.mean(shift)) if shift else None,

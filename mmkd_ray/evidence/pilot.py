@@ -11,6 +11,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64
 
+from mmkd_ray.answers.identity import teacher_facts
+from mmkd_ray.answers.probability import answer_mass, p_yes
+from mmkd_ray.answers.query import mirrored
+from mmkd_ray.answers.store import Wanted
+from mmkd_ray.answers.table import read_teacher_table
 from mmkd_ray.artifacts import Run
 from mmkd_ray.aspects.questions import Aspect
 from mmkd_ray.cluster.monitor import ProgressCallback
@@ -18,12 +23,7 @@ from mmkd_ray.config import Config, ImportedTeacher, PilotConfig
 from mmkd_ray.data.table import labels_of, read_splits
 from mmkd_ray.errors import ArtifactError, DataError
 from mmkd_ray.evidence.answers import PilotAnswers
-from mmkd_ray.extract.engine import answer_mass, p_yes
-from mmkd_ray.extract.identity import teacher_facts
-from mmkd_ray.extract.mirror import mirrored
 from mmkd_ray.extract.stage import answer_cells
-from mmkd_ray.extract.store import Wanted
-from mmkd_ray.extract.table import read_teacher_table
 
 
 def choose_images(labels_N: Int64[np.ndarray, " N"], pilot: PilotConfig) -> list[int]:

@@ -145,7 +145,7 @@ def _own_fault(
     if mass < least_mass:
         return "unanswerable", f"the teacher says neither Yes nor No: P(yes) + P(no) is {mass:.2f} on average"
     spread = p_N.std()
-    # A rare Yes that is sure of itself is no dead question, however small the spread that it makes.
+    # A rare Yes that is sure of itself is not a dead question, however small the spread that it makes.
     if spread < pilot.dead_below and len(np.unique(p_N > 0.5)) == 1:
         word = "Yes" if p_N.mean() > 0.5 else "No"
         return "dead", f"every image gets {word}: P(yes) is {p_N.mean():.3f} +- {spread:.3f}"

@@ -9,12 +9,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from mmkd_ray.answers.identity import require_teacher, teacher_facts
+from mmkd_ray.answers.teacher import is_in_reach
 from mmkd_ray.artifacts import Run, fingerprint
 from mmkd_ray.aspects.file import new_file, reranked
 from mmkd_ray.aspects.questions import FILE, Aspect, in_own_order, is_selected, load_aspects, selection_settings
 from mmkd_ray.cluster.monitor import ProgressCallback
 from mmkd_ray.config import Config, FileAspects, ImportedTeacher, LlmAspects, VllmTeacher
-from mmkd_ray.data.attributes import true_answers
+from mmkd_ray.data.sources.attributes import true_answers
 from mmkd_ray.data.table import require_images
 from mmkd_ray.errors import ArtifactError, AspectError, DataError
 from mmkd_ray.evidence.answers import PilotAnswers
@@ -22,9 +24,7 @@ from mmkd_ray.evidence.audit import audit
 from mmkd_ray.evidence.pilot import ask_pilot, stored_answers
 from mmkd_ray.evidence.scores import Score, score
 from mmkd_ray.evidence.tables import AUDIT, PILOT, SCORES
-from mmkd_ray.extract.checkpoint import is_in_reach
 from mmkd_ray.extract.cost import question_tokens
-from mmkd_ray.extract.identity import require_teacher, teacher_facts
 from mmkd_ray.propose.language_model import identity as llm_identity
 from mmkd_ray.propose.stage import candidates
 

@@ -24,8 +24,8 @@ def caution(run: Run) -> str | None:
     if each >= _ENOUGH_IMAGES:
         return None
     return (
-        f"caution   {each:.1f} images a class: information is underestimated below {_ENOUGH_IMAGES} (chance is taken "
-        "off too generously), most for the best questions; raise pilot.images"
+        f"caution   {each:.1f} images a class: information is underestimated below {_ENOUGH_IMAGES} (the chance "
+        "correction overshoots), most for the best questions; raise pilot.images"
     )
 
 

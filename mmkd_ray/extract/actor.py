@@ -13,14 +13,14 @@ import pyarrow as pa
 import ray
 from jaxtyping import Bool
 
+from mmkd_ray.answers.store import AnswerStore
+from mmkd_ray.answers.teacher import needs_hub
 from mmkd_ray.cluster.environment import prepare_process
 from mmkd_ray.config import ExtractConfig, Teacher
 from mmkd_ray.errors import MmkdError, TeacherError
-from mmkd_ray.extract.checkpoint import needs_hub
-from mmkd_ray.extract.engines import load_engine
-from mmkd_ray.extract.mirror import answer_all
+from mmkd_ray.extract.engines.load import load_engine
+from mmkd_ray.extract.engines.mirror import answer_all
 from mmkd_ray.extract.preflight import find_problem
-from mmkd_ray.extract.store import AnswerStore
 
 MAX_CRASHES = 3
 """Times that an engine may die of the same cause before the run does."""

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mmkd_ray.answers.identity import SPLITS, what_is_asked
+from mmkd_ray.answers.store import AnswerStore, wanted_cells
+from mmkd_ray.answers.teacher import describe_teacher, resolve
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config, ImportedTeacher, VllmTeacher
 from mmkd_ray.data.decode import decode_rgb
 from mmkd_ray.data.table import read_splits, require_images
 from mmkd_ray.errors import ConfigError, TeacherError
-from mmkd_ray.extract.checkpoint import describe_teacher, resolve
-from mmkd_ray.extract.identity import SPLITS, what_is_asked
-from mmkd_ray.extract.plan import make_plan, wanted_cells
-from mmkd_ray.extract.prompts import chat_prompt, prompt_tokens
+from mmkd_ray.extract.engines.vllm.prompts import chat_prompt, prompt_tokens
+from mmkd_ray.extract.plan import make_plan
 from mmkd_ray.extract.speed import read_speed
-from mmkd_ray.extract.store import AnswerStore
 
 _SAMPLE = 16
 """Images whose tokens are counted: some processors make more of larger ones."""

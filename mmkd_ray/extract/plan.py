@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Bool
 
+from mmkd_ray.answers.identity import SPLITS
+from mmkd_ray.answers.store import Wanted
 from mmkd_ray.artifacts import Folder, Run
-from mmkd_ray.data.table import read_splits, split_folders
-from mmkd_ray.extract.identity import SPLITS
-from mmkd_ray.extract.store import Wanted
+from mmkd_ray.data.table import split_folders
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,6 @@ class Plan:
     def cells(self) -> int:
         """Answers that are lacking."""
         return int(self.ask_PQ.sum(axis=1)[self.todo["ask"].to_numpy()].sum())
-
-
-def wanted_cells(run: Run, questions: tuple[str, ...]) -> Wanted:
-    """Every image of the splits that the teacher is asked about, with these questions."""
-    rows = read_splits(run, SPLITS, columns=["image_id", "sha256"])
-    return Wanted(dict(zip(rows["image_id"].to_pylist(), rows["sha256"].to_pylist(), strict=True)), questions)
 
 
 def make_plan(wanted: Wanted, present_NQ: Bool[np.ndarray, "N Q"]) -> Plan:

@@ -15,7 +15,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from mmkd_ray.cluster.connection import check_fits
 from mmkd_ray.config import ExtractConfig, OpenAiTeacher, Teacher
 from mmkd_ray.errors import ClusterError
-from mmkd_ray.extract.room import room_for
+from mmkd_ray.extract.fit import engines_that_fit
 
 THREADS = 2
 """Batches in an actor at a time: while the engine works on one, the next is decoded and handed in."""
@@ -63,7 +63,7 @@ def _inside(group: PlacementGroup) -> dict[str, Any]:
 
 def _count(teacher: Teacher, extract: ExtractConfig, batches: int) -> int:
     """Engines to start: what Ray cannot place, it would wait for without a word."""
-    room = room_for(extract, [node["Resources"] for node in ray.nodes() if node["Alive"]])
+    room = engines_that_fit(extract, [node["Resources"] for node in ray.nodes() if node["Alive"]])
     # An endpoint has its own limits, and more clients do not make it faster.
     most = 1 if isinstance(teacher, OpenAiTeacher) else max(room, 1)
     actors = extract.actors or min(most, max(batches, 1))

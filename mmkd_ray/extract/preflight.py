@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from mmkd_ray.extract.engine import Answers, answer_mass
+from mmkd_ray.answers.probability import Answers, answer_mass, mass_problem
 
 
 def find_problem(answers: Answers, questions: Sequence[str], min_answer_mass: float, *, all_may_fail: bool) -> str:
@@ -27,18 +25,4 @@ def find_problem(answers: Answers, questions: Sequence[str], min_answer_mass: fl
     asked = [row for row in range(images) if row not in answers.failed]
     return mass_problem(
         answer_mass(answers.log_p_yes_NQ[asked], answers.log_p_no_NQ[asked]), questions, min_answer_mass
-    )
-
-
-def mass_problem(mass_NQ: np.ndarray, questions: Sequence[str], min_answer_mass: float) -> str:
-    """The sentence about questions that the teacher does not answer; empty if there is none."""
-    mass_Q = mass_NQ.mean(axis=0)
-    low = np.flatnonzero(mass_Q < min_answer_mass)
-    if not len(low):
-        return ""
-    worst = low[np.argmin(mass_Q[low])]
-    return (
-        f"the teacher does not answer {len(low)} of {len(questions)} questions: the mean of P(yes) + P(no) over "
-        f"{len(mass_NQ)} images is {mass_Q[worst]:.3g} for '{questions[worst]}', below extract.min_answer_mass = "
-        f"{min_answer_mass:g}; change the prompt or the question, try teacher.tokens=all_variants, or lower the limit"
     )

@@ -10,17 +10,17 @@ import pyarrow as pa
 import ray
 import ray.data
 
+from mmkd_ray.answers.identity import require_teacher, what_is_asked
+from mmkd_ray.answers.store import AnswerStore, Collected, Wanted, wanted_cells
+from mmkd_ray.answers.table import read_teacher_table, write_teacher_table
 from mmkd_ray.artifacts import Run, fingerprint
 from mmkd_ray.cluster.monitor import ProgressCallback, monitored
 from mmkd_ray.config import Config, ImportedTeacher
 from mmkd_ray.data.table import require_images
 from mmkd_ray.extract.actor import AskTeacher, Assignment
-from mmkd_ray.extract.identity import require_teacher, what_is_asked
-from mmkd_ray.extract.plan import Plan, files_with, make_plan, only_todo, wanted_cells
+from mmkd_ray.extract.plan import Plan, files_with, make_plan, only_todo
 from mmkd_ray.extract.pool import pool
 from mmkd_ray.extract.speed import SpeedMeter
-from mmkd_ray.extract.store import AnswerStore, Collected, Wanted
-from mmkd_ray.extract.table import read_teacher_table, write_teacher_table
 
 
 def ask_teacher(config: Config, run: Run, progress: ProgressCallback) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def ask_teacher(config: Config, run: Run, progress: ProgressCallback) -> dict[st
     if record := run.teacher.finished(identity):
         return record
     wanted = wanted_cells(run, tuple(asked["questions"]))
-    store = _have_answered(config, run, asked["teacher"], wanted, progress)
+    store = _answer_missing(config, run, asked["teacher"], wanted, progress)
     return write_teacher_table(run, store, wanted, identity, asked, images["quarantined"], config.extract)
 
 
@@ -67,10 +67,10 @@ def answer_cells(
     Raises:
         TeacherError, ClusterError: as for `ask_teacher`.
     """
-    return _have_answered(config, run, facts, wanted, progress).collect(wanted)
+    return _answer_missing(config, run, facts, wanted, progress).collect(wanted)
 
 
-def _have_answered(
+def _answer_missing(
     config: Config, run: Run, facts: Mapping[str, Any], wanted: Wanted, progress: ProgressCallback
 ) -> AnswerStore:
     store = AnswerStore(run, facts)

@@ -3,44 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any, Final, Protocol
+from dataclasses import asdict
+from typing import Any
 
 from mmkd_ray.artifacts import Folder, fingerprint
 from mmkd_ray.config import OpenAiLlm, VllmLlm
-
-QUESTIONS_SCHEMA: Final[dict[str, Any]] = {
-    "type": "object",
-    "properties": {"questions": {"type": "array", "items": {"type": "string"}}},
-    "required": ["questions"],
-    "additionalProperties": False,
-}
-"""JSON schema of a reply. It has no lengths: not every server knows those."""
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What an LLM said."""
-
-    text: str
-    cut_off: bool
-    """Whether it was stopped at `max_tokens`."""
-
-
-class LanguageModel(Protocol):
-    """An LLM that can be asked."""
-
-    def ask(self, prompt: str) -> Reply:
-        """The reply to one user message; questions in JSON of `QUESTIONS_SCHEMA` where that can be had.
-
-        Raises:
-            AspectError: the model cannot be reached or loaded, or refuses.
-        """
-        ...
-
-    def close(self) -> None:
-        """Let go of it."""
-        ...
+from mmkd_ray.propose.reply import LanguageModel, Reply
 
 
 class Conversation:

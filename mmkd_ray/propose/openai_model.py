@@ -9,8 +9,8 @@ import openai
 
 from mmkd_ray.config import OpenAiLlm
 from mmkd_ray.errors import AspectError
-from mmkd_ray.extract.openai_endpoint import Endpoint, Failure, Pace
-from mmkd_ray.propose.language_model import QUESTIONS_SCHEMA, Reply
+from mmkd_ray.extract.engines.openai.endpoint import Endpoint, Failure, Pace
+from mmkd_ray.propose.reply import QUESTIONS_SCHEMA, Reply
 
 _REFUSED = {400, 404, 415, 422, 501}
 """Statuses with which endpoints refuse an option that they do not know."""
@@ -55,7 +55,7 @@ class OpenAiModel:
         else:
             return self._read(completion)
         # Not within the handler: a failure, which may quote the key, must not hang on to what is raised.
-        if self._without_what_is_refused(failure):
+        if self._drop_unsupported_option(failure):
             return self.ask(prompt)
         raise self._endpoint.error(failure)
 
@@ -67,7 +67,7 @@ class OpenAiModel:
         """Runs for what the package sends again, too: endpoints count that as well."""
         time.sleep(self._pace.wait_s())
 
-    def _without_what_is_refused(self, failure: Failure) -> bool:
+    def _drop_unsupported_option(self, failure: Failure) -> bool:
         """Leave out, or rename, an option that the endpoint says it does not support; False if it is about none."""
         if not isinstance(failure, openai.APIStatusError) or failure.status_code not in _REFUSED:
             return False

@@ -49,7 +49,7 @@ _QUOTES = {
 def parse_questions(reply: str) -> list[str]:
     """The questions in a reply, in its order, each once.
 
-    Whole JSON may also hold what is no question: it is given back too, without a '?' at its end.
+    Whole JSON may also hold what is not a question: it is given back too, without a '?' at its end.
 
     Args:
         reply: JSON (an object with `questions`, or an array; whole or cut off), or text.

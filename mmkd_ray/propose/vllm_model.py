@@ -8,11 +8,11 @@ from typing import Any
 import ray
 from ray.exceptions import GetTimeoutError
 
+from mmkd_ray.answers.teacher import is_local
 from mmkd_ray.config import VllmLlm
 from mmkd_ray.errors import AspectError, ClusterError
-from mmkd_ray.extract.checkpoint import is_local
-from mmkd_ray.extract.engine_thread import one_line
-from mmkd_ray.propose.language_model import QUESTIONS_SCHEMA, Reply
+from mmkd_ray.extract.engines.vllm.thread import one_line
+from mmkd_ray.propose.reply import QUESTIONS_SCHEMA, Reply
 
 _PLACED_S = 60.0
 """What an actor is given to find its place: the cluster holds nothing else at this stage."""
@@ -29,7 +29,7 @@ class VllmModel:
     def __init__(self, llm: VllmLlm) -> None:
         if is_local(llm) and not Path(llm.model, "config.json").is_file():
             raise AspectError(
-                f"aspects.llm.model: '{llm.model}' is no checkpoint (expected config.json and *.safetensors in it); "
+                f"aspects.llm.model: '{llm.model}' is not a checkpoint (expected config.json and *.safetensors in it); "
                 "give the folder of a Hugging Face model, or a model id on the hub"
             )
         options = {"num_cpus": 1 if llm.gpus else llm.cpus, "num_gpus": llm.gpus}
@@ -73,7 +73,7 @@ class _TextEngine:
     def load(self) -> None:
         """Load the model."""
         llm = self._llm
-        from mmkd_ray.extract.vllm_engine import load_text_model  # noqa: PLC0415 (vllm takes 15 s to import)
+        from mmkd_ray.extract.engines.vllm.engine import load_text_model  # noqa: PLC0415 (vllm takes 15 s to import)
 
         self._model = load_text_model(llm)
 

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
+from mmkd_ray.answers.teacher import describe_teacher
 from mmkd_ray.artifacts import Run
 from mmkd_ray.aspects.questions import PROPOSAL
 from mmkd_ray.config import Config
 from mmkd_ray.data.table import require_images
 from mmkd_ray.evidence.information import correlations
 from mmkd_ray.evidence.tables import AUDIT, PILOT, SCORES
-from mmkd_ray.extract.checkpoint import describe_teacher
-from mmkd_ray.report import words
+from mmkd_ray.render import words
 from mmkd_ray.report.gallery import read_images, thumbnail
 from mmkd_ray.report.rendering import environment
 

@@ -14,10 +14,10 @@ import pyarrow.dataset
 from jaxtyping import Float32
 from PIL import Image
 
+from mmkd_ray.answers.table import TeacherTable
 from mmkd_ray.artifacts import Run
 from mmkd_ray.data.decode import decode_rgb
 from mmkd_ray.data.table import read_splits, split_folders
-from mmkd_ray.extract.table import TeacherTable
 
 SPLITS = ("train", "val")
 """The splits that the teacher is asked about."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, Literal
 
-from mmkd_ray.evaluate.statistics import PairedDifference, paired_difference
-from mmkd_ray.report.words import arm_name, capital, count, interval, level, percent, percent_sign, points
-from mmkd_ray.students.arms import ARMS, BASELINE
+from mmkd_ray.metrics.statistics import PairedDifference, paired_difference
+from mmkd_ray.render.words import arm_name, capital, count, interval, level, percent, percent_sign, points
+from mmkd_ray.students.targets.arms import ARMS, BASELINE
 
 METHOD = "makd"
 """The arm that the study is about, where it is there."""
@@ -43,7 +43,7 @@ class Headline:
 
 
 def focus_arm(evaluation: dict[str, Any]) -> str:
-    """The arm that the report is about: `makd`, else the first that is no baseline, else the baseline."""
+    """The arm that the report is about: `makd`, else the first that is not the baseline, else the baseline."""
     arms = list(evaluation["arms"])
     others = [arm for arm in arms if arm != BASELINE]
     return METHOD if METHOD in arms else (others or arms)[0]

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mmkd_ray.extract.table import TeacherTable
-from mmkd_ray.report.charts import Scale, Tick, nice_values
+from mmkd_ray.answers.table import TeacherTable
+from mmkd_ray.render.scale import Scale, Tick, nice_values
 
 MAX_QUESTIONS = 20
 """More questions than these are drawn by their two ends; the table has them all."""

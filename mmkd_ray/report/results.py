@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from mmkd_ray.report.words import decimal, duration, interval, percent, points
-from mmkd_ray.students.arms import ARMS
+from mmkd_ray.render.words import decimal, duration, interval, percent, points
+from mmkd_ray.students.targets.arms import ARMS
 
 _DESCRIPTIONS: dict[str, str] = {name: arm.description for name, arm in ARMS.items()}
 

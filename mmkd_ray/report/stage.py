@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from mmkd_ray.answers.table import TeacherTable, read_teacher_table
+from mmkd_ray.answers.teacher import describe_teacher
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config, to_yaml
 from mmkd_ray.data.table import read_splits
-from mmkd_ray.extract.checkpoint import describe_teacher
-from mmkd_ray.extract.table import TeacherTable, read_teacher_table
-from mmkd_ray.report import words
+from mmkd_ray.render import words
 from mmkd_ray.report.charts import GainChart, gain_chart, interval_chart, learning_curves
 from mmkd_ray.report.gallery import gallery
 from mmkd_ray.report.headline import focus_arm, headline, sampling_error
 from mmkd_ray.report.questions import question_chart
 from mmkd_ray.report.rendering import environment
 from mmkd_ray.report.results import result_rows
-from mmkd_ray.students.arms import ARMS, BASELINE
+from mmkd_ray.students.targets.arms import ARMS, BASELINE
 
 REPORT = "report.html"
 MAX_QUARANTINED = 20

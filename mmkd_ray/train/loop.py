@@ -15,18 +15,18 @@ from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 
 from mmkd_ray.config import TrainConfig
-from mmkd_ray.data.augment import apply_views
+from mmkd_ray.data.feed.order import Batch, epoch_batches, steps_per_epoch
+from mmkd_ray.data.feed.prefetch import prefetched
+from mmkd_ray.data.views import apply_views
 from mmkd_ray.errors import StudentError
 from mmkd_ray.students.losses import dkd_loss, hybrid_loss, kd_loss, soft_cross_entropy
 from mmkd_ray.students.model import Student
-from mmkd_ray.train.batches import Batch, epoch_batches, steps_per_epoch
-from mmkd_ray.train.lesson import Lesson
-from mmkd_ray.train.prefetch import prefetched
+from mmkd_ray.students.targets.training_set import TrainingSet
 from mmkd_ray.train.recipe import learning_rate, make_optimizer
 
 EVAL_BATCH = 256
 DIVERGED = 100
-"""A mean loss so many times that of the first epoch will not come back."""
+"""A mean loss more than this many times the first epoch's counts as diverged."""
 
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -52,7 +52,7 @@ class StudentTrainer:
         self,
         model: nn.Module,
         student: Student,
-        lesson: Lesson,
+        training_set: TrainingSet,
         config: TrainConfig,
         *,
         image_size: int,
@@ -62,7 +62,7 @@ class StudentTrainer:
     ) -> None:
         """Take a student and, where it is trained by several workers, `model`: the student wrapped in DDP."""
         self.student = student
-        self._model, self._lesson, self._config = model, lesson, config
+        self._model, self._training_set, self._config = model, training_set, config
         self._image_size, self._seed, self._rank = image_size, seed, rank
         self.workers = workers
         """Workers that train it together."""
@@ -71,10 +71,10 @@ class StudentTrainer:
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=config.precision == "float16")
         self._ema = ModelEmaV3(student, decay=config.ema_decay, use_warmup=True) if config.ema_decay else None
         self._steps = 0
-        weights_Q = lesson.aspect_weights_Q
+        weights_Q = training_set.aspect_weights_Q
         self._aspect_weights_Q = None if weights_Q is None else weights_Q.to(self._device)
-        if lesson.larger_student is not None:
-            lesson.larger_student.to(self._device)
+        if training_set.larger_student is not None:
+            training_set.larger_student.to(self._device)
         self._best: dict[str, Any] = {"val_top1": -1.0, "epoch": -1, "weights": {}}
         self.history: list[dict[str, float]] = []
         self.continued_at: list[int] = []
@@ -92,7 +92,7 @@ class StudentTrainer:
             `epoch`, `loss` (mean, nats), `lr` at its end, `val_top1` in [0, 1], `seconds`.
 
         Raises:
-            StudentError: the loss is not finite, or has grown beyond hope.
+            StudentError: the loss is not finite, or is more than `DIVERGED` times that of the first epoch.
         """
         started, epoch = time.perf_counter(), self.epochs_done
         torch.manual_seed(self._seed * 1_000_003 + epoch)  # dropout and the like
@@ -148,7 +148,7 @@ class StudentTrainer:
 
     def _train_epoch(self, epoch: int) -> float:
         self._model.train()
-        images = len(self._lesson.train)
+        images = len(self._training_set.train)
         steps = steps_per_epoch(images, self._config)
         batches = epoch_batches(
             images, self._config, seed=self._seed, epoch=epoch, rank=self._rank, workers=self.workers
@@ -175,18 +175,20 @@ class StudentTrainer:
 
     def prepare(self, batch: Batch) -> Prepared:
         """What a step on (this worker's share of) a batch needs, on the device."""
-        lesson, rows_B, device = self._lesson, batch.rows_B, self._device
+        training_set, rows_B, device = self._training_set, batch.rows_B, self._device
         targets_BQ, class_targets_BC = None, None
-        if lesson.aspect_targets_NQ is not None and lesson.mirrored_targets_NQ is not None:
+        if training_set.aspect_targets_NQ is not None and training_set.mirrored_targets_NQ is not None:
             targets_BQ = torch.where(
-                batch.views.flipped_B[:, None], lesson.mirrored_targets_NQ[rows_B], lesson.aspect_targets_NQ[rows_B]
+                batch.views.flipped_B[:, None],
+                training_set.mirrored_targets_NQ[rows_B],
+                training_set.aspect_targets_NQ[rows_B],
             ).to(device)
-        if lesson.class_targets_NC is not None:
-            class_targets_BC = lesson.class_targets_NC[rows_B].to(device)
-        images_BCHW = lesson.train.images_N3SS[rows_B].to(device, non_blocking=True)
+        if training_set.class_targets_NC is not None:
+            class_targets_BC = training_set.class_targets_NC[rows_B].to(device)
+        images_BCHW = training_set.train.images_N3SS[rows_B].to(device, non_blocking=True)
         return Prepared(
             images_BCHW=apply_views(images_BCHW, batch.views, size=self._image_size),
-            labels_B=lesson.train.labels_N[rows_B].to(device),
+            labels_B=training_set.train.labels_N[rows_B].to(device),
             aspect_targets_BQ=targets_BQ,
             class_targets_BC=class_targets_BC,
         )
@@ -215,20 +217,20 @@ class StudentTrainer:
             aspect_targets_BQ=batch.aspect_targets_BQ,
             aspect_weights_Q=self._aspect_weights_Q,
             alpha=self._config.alpha,
-            label_smoothing=self._lesson.label_smoothing,
+            label_smoothing=self._training_set.label_smoothing,
         )
         return loss + self._config.kd_weight * self._distilled(batch, class_logits_BC)
 
     def _distilled(self, batch: Prepared, class_logits_BC: Tensor) -> Tensor | float:
         """The class distillation of the arm, 0 for one without."""
-        lesson, config = self._lesson, self._config
+        training_set, config = self._training_set, self._config
         if batch.class_targets_BC is not None:
             return soft_cross_entropy(class_logits_BC, batch.class_targets_BC)
-        if lesson.larger_student is None:
+        if training_set.larger_student is None:
             return 0.0
         with torch.no_grad():
-            teacher_logits_BC, _ = self._forward(lesson.larger_student, batch.images_BCHW)
-        if lesson.decoupled:
+            teacher_logits_BC, _ = self._forward(training_set.larger_student, batch.images_BCHW)
+        if training_set.decoupled:
             return dkd_loss(
                 class_logits_BC,
                 teacher_logits_BC,
@@ -246,8 +248,8 @@ class StudentTrainer:
         return class_logits_BC.float(), aspect_logits_BQ.float()
 
     def _validate(self) -> float:
-        class_logits_NC, _ = predict(self._kept, self._lesson.val.images_N3SS)
-        return float((class_logits_NC.argmax(dim=1) == self._lesson.val.labels_N).double().mean())
+        class_logits_NC, _ = predict(self._kept, self._training_set.val.images_N3SS)
+        return float((class_logits_NC.argmax(dim=1) == self._training_set.val.labels_N).double().mean())
 
 
 @torch.no_grad()

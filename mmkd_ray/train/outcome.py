@@ -1,4 +1,4 @@
-"""What a finished cell leaves behind: predictions, weights, history."""
+"""What a finished student leaves behind: predictions, weights, history."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from torch import Tensor
 
 from mmkd_ray import schema
 from mmkd_ray.artifacts import Folder
-from mmkd_ray.data.pixels import Pixels
+from mmkd_ray.data.feed.resident import Pixels
 from mmkd_ray.students.model import Student
-from mmkd_ray.train.cells import HISTORY, PREDICTIONS, STUDENT, Cell
+from mmkd_ray.study.students import HISTORY, PREDICTIONS, STUDENT, StudentSpec
 from mmkd_ray.train.loop import StudentTrainer, predict
 
 
 def write_outcome(
-    cell: Cell, folder: Folder, student: Student, held_out: Pixels, *, best_epoch: int, trainer: StudentTrainer
+    spec: StudentSpec, folder: Folder, student: Student, held_out: Pixels, *, best_epoch: int, trainer: StudentTrainer
 ) -> None:
-    """Predictions on the held-out splits, weights and history of a finished cell; its record last.
+    """Predictions on the held-out splits, weights and history of a finished student; its record last.
 
     Args:
-        cell: the cell.
+        spec: the student.
         folder: where to write.
         student: with its best weights.
         held_out: every image that is not for training, each once.
@@ -45,10 +45,10 @@ def write_outcome(
     folder.write_bytes(STUDENT, safetensors.torch.save(_packed(student)))
     folder.write_json(HISTORY, trainer.history)
     folder.finish(
-        cell.identity,
-        variant=cell.variant,
-        arm=cell.arm,
-        seed=cell.seed,
+        spec.identity,
+        variant=spec.variant,
+        arm=spec.arm,
+        seed=spec.seed,
         best_epoch=best_epoch,
         seconds=sum(epoch["seconds"] for epoch in trainer.history),
         continued_at=trainer.continued_at,

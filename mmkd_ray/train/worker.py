@@ -1,4 +1,4 @@
-"""What a Ray Train worker does: one cell after the other, without a cold start between.
+"""What a Ray Train worker does: one student after the other, without a cold start between.
 
 Ray reads this module in the driver and in a controller for each lane as well, so what takes seconds to import (timm,
 transformers) stays inside the function.
@@ -16,16 +16,16 @@ from mmkd_ray.cluster.environment import prepare_process
 from mmkd_ray.errors import MmkdError
 
 
-def train_cells(setup: dict[str, Any]) -> None:
+def train_students(setup: dict[str, Any]) -> None:
     """The train function of a `TorchTrainer`.
 
     Args:
-        setup: `run` (Run), `cells` (list of Cell), `cpus` (of this worker), `monitor` (of epochs and failures).
+        setup: `run` (Run), `specs` (list of StudentSpec), `cpus` (of this worker), `monitor`.
     """
     monitor = setup["monitor"]
     if ray.get(monitor.failure.remote()) is not None:
         return  # a restart cannot mend it
-    prepare_process(offline=not any(cell.config.student.pretrained is True for cell in setup["cells"]))
+    prepare_process(offline=not any(spec.config.student.pretrained is True for spec in setup["specs"]))
     try:
         _train(setup)
     except MmkdError as error:
@@ -35,12 +35,12 @@ def train_cells(setup: dict[str, Any]) -> None:
 
 
 def _train(setup: dict[str, Any]) -> None:
-    from mmkd_ray.train.cell_training import train_cell  # noqa: PLC0415
-    from mmkd_ray.train.classroom import Classroom  # noqa: PLC0415
+    from mmkd_ray.train.study_data import StudyData  # noqa: PLC0415
+    from mmkd_ray.train.training import train_student  # noqa: PLC0415
 
     prepare_to_compute(setup["cpus"])
     run = setup["run"]
-    classroom = Classroom(run)
-    for cell in setup["cells"]:
-        if not cell.folder(run).finished(cell.identity):
-            train_cell(cell, classroom, run, setup["monitor"])
+    study_data = StudyData(run)
+    for spec in setup["specs"]:
+        if not spec.folder(run).finished(spec.identity):
+            train_student(spec, study_data, run, setup["monitor"])

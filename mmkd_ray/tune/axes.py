@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from mmkd_ray.config import Domain
-from mmkd_ray.report.charts import Scale, Tick, nice_values
+from mmkd_ray.render.scale import Scale, Tick, nice_values
 
 BINS = 6
 """Bins of a range of numbers."""

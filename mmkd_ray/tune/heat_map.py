@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from mmkd_ray.config import Config
+from mmkd_ray.render.svg import GRID, PAPER, RULE, SOFT, Drawing, on_shade, shade
 from mmkd_ray.tune.axes import Bins, bins, label
-from mmkd_ray.tune.drawing import GRID, PAPER, RULE, SOFT, Drawing, on_shade, shade
 from mmkd_ray.tune.outcome import FAILED, FINISHED, STOPPED, values_of
 from mmkd_ray.tune.space import ALPHA, ASPECTS
 

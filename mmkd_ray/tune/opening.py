@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from mmkd_ray.answers.identity import require_teacher
 from mmkd_ray.artifacts import Run, fingerprint
 from mmkd_ray.aspects.questions import Aspect, load_aspects
 from mmkd_ray.config import Config
 from mmkd_ray.config.messages import show
 from mmkd_ray.data.table import require_images
 from mmkd_ray.errors import ArtifactError
-from mmkd_ray.extract.identity import require_teacher
-from mmkd_ray.students.arms import ARMS
-from mmkd_ray.train.cells import Cell, larger_student
+from mmkd_ray.students.targets.arms import ARMS
+from mmkd_ray.study.students import StudentSpec, larger_student
 from mmkd_ray.tune.space import asking_most
 from mmkd_ray.tune.trackers import check_trackers
 
@@ -29,7 +29,7 @@ class Search:
     run: Run
     aspects: tuple[Aspect, ...]
     """Of the largest Q."""
-    larger: Cell | None
+    larger: StudentSpec | None
     """The larger student that the trials learn from: that of the configuration as it stands, the same for all."""
     decides: dict[str, Any]
     """What decides the outcome, by key."""

@@ -12,7 +12,7 @@ import pyarrow as pa
 from mmkd_ray import schema
 from mmkd_ray.config import Config, to_yaml, with_values
 from mmkd_ray.errors import StudentError
-from mmkd_ray.summary import aligned
+from mmkd_ray.render.text import aligned
 
 FINISHED, STOPPED, FAILED = "finished", "stopped", "failed"
 _STATUS = {FINISHED: "finished", STOPPED: "stopped early", FAILED: "failed"}

@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 
 from mmkd_ray.config import Config
+from mmkd_ray.render.svg import BEST, RULE, SOFT, Drawing, shade
 from mmkd_ray.tune.axes import Axis, axis, label, number_axis
-from mmkd_ray.tune.drawing import BEST, RULE, SOFT, Drawing, shade
 from mmkd_ray.tune.outcome import FAILED, STOPPED, best_row, values_of
 
 LEFT, TOP, STEP, HEIGHT = 100, 128, 210, 300

@@ -10,9 +10,9 @@ import torch
 from mmkd_ray.aspects.questions import Aspect
 from mmkd_ray.config import Config
 from mmkd_ray.students.model import student_input
-from mmkd_ray.train.cells import Cell
-from mmkd_ray.train.classroom import Classroom
+from mmkd_ray.study.students import StudentSpec
 from mmkd_ray.train.loop import StudentTrainer
+from mmkd_ray.train.study_data import StudyData
 
 
 class Trial:
@@ -22,8 +22,8 @@ class Trial:
         self,
         config: Config,
         aspects: tuple[Aspect, ...],
-        larger: Cell | None,
-        classroom: Classroom,
+        larger: StudentSpec | None,
+        study_data: StudyData,
         device: torch.device,
     ) -> None:
         """Build the students.
@@ -32,13 +32,13 @@ class Trial:
             config: of the trial.
             aspects: the questions, those of the largest Q; the trial takes the first so many.
             larger: the larger student that they learn from, if their arm does; finished.
-            classroom: images and answers; of the held-out splits only `val` is looked at.
+            study_data: images and answers; of the held-out splits only `val` is looked at.
             device: where they are trained.
         """
         self._epochs = config.train.epochs
         own = aspects[: config.aspects.count]
         self._trainers = [
-            _trainer(Cell("", config.tune.arm, seed, "", config, own, larger), classroom, device)
+            _trainer(StudentSpec("", config.tune.arm, seed, "", config, own, larger), study_data, device)
             for seed in config.tune.seeds
         ]
 
@@ -81,15 +81,15 @@ class Trial:
             trainer.load_state_dict(own)
 
 
-def _trainer(cell: Cell, classroom: Classroom, device: torch.device) -> StudentTrainer:
-    student = classroom.new_student(cell).to(device)
+def _trainer(spec: StudentSpec, study_data: StudyData, device: torch.device) -> StudentTrainer:
+    student = study_data.new_student(spec).to(device)
     return StudentTrainer(
         student,
         student,
-        classroom.lesson(cell),
-        cell.config.train,
-        image_size=student_input(cell.config.student).size,
-        seed=cell.seed,
+        study_data.training_set(spec),
+        spec.config.train,
+        image_size=student_input(spec.config.student).size,
+        seed=spec.seed,
     )
 
 

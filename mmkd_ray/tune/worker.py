@@ -34,19 +34,19 @@ class SearchWorker(tune.Trainable):
 
         Args:
             config: {key: value} of the trial.
-            shared: `base` (the run's Config), `run` (Run), `aspects` (of the largest Q), `larger` (Cell of the larger
+            shared: `base` (the run's Config), `run` (Run), `aspects` (of the largest Q), `larger` (spec of the larger
                 student, or None).
         """
         base: Config = shared["base"]
         prepare_process(offline=base.student.pretrained is not True)
         import torch  # noqa: PLC0415
 
-        from mmkd_ray.train.classroom import Classroom  # noqa: PLC0415
+        from mmkd_ray.train.study_data import StudyData  # noqa: PLC0415
 
         prepare_to_compute(base.cluster.cpus_per_train_worker)
         self._base, self._aspects, self._larger = base, shared["aspects"], shared["larger"]
         self._device = torch.device("cuda" if base.cluster.gpus_per_train_worker else "cpu")
-        self._classroom = Classroom(shared["run"], held_out=("val",))
+        self._study_data = StudyData(shared["run"], held_out=("val",))
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -62,7 +62,7 @@ class SearchWorker(tune.Trainable):
         self._last: dict[str, Any] = {"val_top1": 0.0, "curve": (), "seconds": 0.0, "training_iteration": 0}
         try:
             config = with_values(self._base, values, where="trial")
-            self._trial = Trial(config, self._aspects, self._larger, self._classroom, self._device)
+            self._trial = Trial(config, self._aspects, self._larger, self._study_data, self._device)
         except MmkdError as error:
             self._failure = str(error)
 

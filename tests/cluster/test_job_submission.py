@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from tests.clusters import two_nodes
-from tests.processes import BIN
+from tests.support.clusters import two_nodes
+from tests.support.processes import BIN
 
 pytestmark = pytest.mark.cluster
 

@@ -17,11 +17,11 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
+from mmkd_ray.answers.table import read_teacher_table
+from mmkd_ray.answers.verify import verify
 from mmkd_ray.artifacts import open_run
-from mmkd_ray.extract.table import read_teacher_table
-from mmkd_ray.extract.verify import verify
-from tests.clusters import two_nodes
-from tests.processes import marked, run_mmkd, started, wait_for
+from tests.support.clusters import two_nodes
+from tests.support.processes import marked, run_mmkd, started, wait_for
 
 pytestmark = pytest.mark.cluster
 

@@ -7,7 +7,7 @@ import torch.multiprocessing
 from torch.nn.parallel import DistributedDataParallel
 
 from mmkd_ray.train.loop import StudentTrainer
-from tests.unit.train.toy import CONFIG, WITHOUT_BATCH_NORM, lesson, student
+from tests.support.toy_student import CONFIG, WITHOUT_BATCH_NORM, student, training_set
 
 EPOCHS = 3
 # Batch normalisation sees a worker's share of a batch on CPUs; a model without it has no such difference.
@@ -21,7 +21,7 @@ def train(rank, workers, port, folder):
     made = student(WITHOUT_BATCH_NORM)
     model = DistributedDataParallel(made) if workers > 1 else made
     training = StudentTrainer(
-        model, made, lesson(sensitive=(False, True)), RECIPE, image_size=16, seed=0, rank=rank, workers=workers
+        model, made, training_set(sensitive=(False, True)), RECIPE, image_size=16, seed=0, rank=rank, workers=workers
     )
     for _ in range(EPOCHS):
         training.run_epoch()

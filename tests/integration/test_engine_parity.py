@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmkd_ray.answers.probability import Answers, answer_mass, p_yes
 from mmkd_ray.config import ExtractConfig, VllmTeacher
 from mmkd_ray.errors import TeacherError
-from mmkd_ray.extract.engine import Answers, answer_mass, p_yes
-from tests.checkpoints import (
+from tests.support.checkpoints import (
     QUESTIONS,
     build_gemma3,
     build_internvl,
@@ -90,7 +90,7 @@ def _encode(pixels: np.ndarray, kind: str = "PNG") -> bytes:
 
 def ask_in_this_process(folder: str, images: list[bytes], questions: list[str]) -> dict[str, Answers]:
     """Everything that is asked of one engine; runs in a process of its own, which is bound to a core for good."""
-    from mmkd_ray.extract.vllm_engine import VllmEngine
+    from mmkd_ray.extract.engines.vllm.engine import VllmEngine
 
     # The engine before this one, if Python came to it later, would end vLLM's process group, which is now ours.
     gc.collect()
@@ -113,7 +113,7 @@ def ask_in_this_process(folder: str, images: list[bytes], questions: list[str]) 
 
 def refusal_in_this_process(folder: str) -> str:
     """Why a teacher is not loaded."""
-    from mmkd_ray.extract.vllm_engine import VllmEngine
+    from mmkd_ray.extract.engines.vllm.engine import VllmEngine
 
     gc.collect()
     with pytest.raises(TeacherError) as raised:

@@ -6,14 +6,14 @@ import pytest
 import yaml
 
 from mmkd_ray import fieldguide
+from mmkd_ray.answers.identity import teacher_facts
+from mmkd_ray.answers.store import AnswerStore, Wanted
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.aspects.questions import FILE, load_aspects, parse_aspects
 from mmkd_ray.config import validate
 from mmkd_ray.data.table import build_image_table
 from mmkd_ray.evidence.stage import audit_teacher, score_aspects, select_aspects
 from mmkd_ray.evidence.tables import PILOT, SCORES
-from mmkd_ray.extract.identity import teacher_facts
-from mmkd_ray.extract.store import AnswerStore, Wanted
 from mmkd_ray.report.evidence import write_page
 
 GOOD = [question for question in fieldguide.QUESTIONS if question.group in ("shape", "marking")][::2]

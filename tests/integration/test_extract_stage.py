@@ -9,16 +9,16 @@ import yaml
 from PIL import Image
 
 from mmkd_ray import fieldguide
+from mmkd_ray.answers.identity import require_teacher
+from mmkd_ray.answers.table import read_teacher_table
+from mmkd_ray.answers.verify import verify
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.config import VllmTeacher, validate
 from mmkd_ray.data.table import build_image_table, read_splits
 from mmkd_ray.errors import ArtifactError, DataError, LedgerError, TeacherError
 from mmkd_ray.extract.cost import count_tokens
-from mmkd_ray.extract.identity import require_teacher
 from mmkd_ray.extract.stage import ask_teacher, mean_answer_mass
-from mmkd_ray.extract.table import read_teacher_table
-from mmkd_ray.extract.verify import verify
-from tests.checkpoints import build_internvl
+from tests.support.checkpoints import build_internvl
 
 QUESTIONS = [question.text for question in fieldguide.QUESTIONS]
 CLASSES = 3

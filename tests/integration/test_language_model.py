@@ -14,8 +14,8 @@ from mmkd_ray.config import LlmAspects, OpenAiLlm, VllmLlm
 from mmkd_ray.errors import AspectError
 from mmkd_ray.propose.language_model import Conversation, load_model
 from mmkd_ray.propose.proposing import DataSet, propose
-from tests.checkpoints.text import build_text_model
-from tests.vllm_server import vllm_server
+from tests.support.checkpoints.text import build_text_model
+from tests.support.vllm_server import vllm_server
 
 PROMPT = "The class list is: owl, robin. Generate 3 questions."
 BIRDS = DataSet(("owl", "robin"), 20)

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from mmkd_ray import fieldguide
+from mmkd_ray.answers.probability import Answers, p_yes
 from mmkd_ray.config import ExtractConfig, OpenAiTeacher
 from mmkd_ray.errors import TeacherError
-from mmkd_ray.extract.engine import Answers, p_yes
-from mmkd_ray.extract.openai_engine import OpenAiEngine
-from tests.checkpoints import hf_answers
-from tests.vllm_server import VllmServer, vllm_server
+from mmkd_ray.extract.engines.openai.engine import OpenAiEngine
+from tests.support.checkpoints import hf_answers
+from tests.support.vllm_server import VllmServer, vllm_server
 
 PROMPT = "{question}"
 """The one that the shipped teacher has learned."""

@@ -7,20 +7,20 @@ import ray
 
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.errors import StudentError
-from mmkd_ray.train.study import run_study
-from tests.unit.tune.searched import make
+from mmkd_ray.train.stage import run_study
+from tests.support.search_run import make
 
 
 def study(tmp_path, cpus, **train):
-    """One student, trained by as many workers as there are, up to more than there are; its cell and its run."""
+    """One student, trained by as many workers as there are, up to more than there are; its student and its run."""
     run = open_run(str(tmp_path / "runs"), "test")
     config = make(
         tmp_path, run, readable=True, study={"arms": ["makd"], "seeds": [0]},
         cluster={"train_workers": [1, cpus + 1], "lanes": 1},
         train={"epochs": 2, "batch_size": 4 * cpus, **train},
     )  # fmt: skip
-    (cell,) = run_study(config, run, lambda *_: None)
-    return cell, run
+    (spec,) = run_study(config, run, lambda *_: None)
+    return spec, run
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +29,8 @@ def cpus(ray_cluster):
 
 
 def test_it_takes_what_the_cluster_has(cpus, tmp_path):
-    cell, run = study(tmp_path, cpus)
-    assert cell.folder(run).record()["workers"] == cpus
+    spec, run = study(tmp_path, cpus)
+    assert spec.folder(run).record()["workers"] == cpus
 
 
 def test_what_a_restart_cannot_mend_is_not_tried_again_and_again(cpus, tmp_path):

@@ -11,13 +11,13 @@ import pytest
 
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.config import load, to_yaml
-from mmkd_ray.data.pixels import load_pixels
+from mmkd_ray.data.feed.resident import load_pixels
 from mmkd_ray.errors import DataError
-from mmkd_ray.train.cells import list_cells
+from mmkd_ray.study.students import list_students
 from mmkd_ray.tune.opening import open_search
 from mmkd_ray.tune.stage import run_search
-from tests.processes import marked, run_mmkd, started, wait_for
-from tests.unit.tune.searched import make
+from tests.support.processes import marked, run_mmkd, started, wait_for
+from tests.support.search_run import make
 
 ALPHA_AND_Q = {"train.alpha": {"log_uniform": [0.1, 40]}, "aspects.count": {"choice": [2, 4, 8]}}
 
@@ -93,7 +93,7 @@ def test_the_best_configuration_is_one_that_train_accepts(with_optuna):
     best = load(Path(with_optuna.run.tune.uri) / "best.yaml")
     values = with_optuna.record["best"]["values"]
     assert (best.train.alpha, best.aspects.count) == (values["train.alpha"], values["aspects.count"])
-    assert len(list_cells(best, with_optuna.run)) == 6
+    assert len(list_students(best, with_optuna.run)) == 6
 
 
 def test_the_teacher_is_not_asked(with_optuna):

@@ -9,7 +9,7 @@ from mmkd_ray.artifacts import open_run
 from mmkd_ray.config import load
 from mmkd_ray.data.table import build_image_table, read_splits
 from mmkd_ray.errors import TeacherError
-from tests.unit.evidence.stored import write_teacher
+from tests.support.stored_answers import write_teacher
 
 
 @pytest.fixture
@@ -46,10 +46,10 @@ def test_fieldguide_sheet_writes_a_picture(mmkd, tmp_path):
         (["train.alpha=-1"], "train.alpha: got -1"),
         (["aspects.count=5000"], "aspects.count is 5000, but the field guide has"),
         (["student.model=resnet81"], "timm has no model 'resnet81'; did you mean"),
-        (["teacher.model=/nowhere"], "'/nowhere' is no checkpoint"),
-        (["teacher.model=tests"], "'tests' is no checkpoint (expected config.json and *.safetensors in it)"),
+        (["teacher.model=/nowhere"], "'/nowhere' is not a checkpoint"),
+        (["teacher.model=tests"], "'tests' is not a checkpoint (expected config.json and *.safetensors in it)"),
         (["cluster.address=127.0.0.1:1"], "no Ray cluster answers at '127.0.0.1:1'"),
-        (["data={source: folder, path: nowhere}"], "data.path: 'nowhere' is no folder"),
+        (["data={source: folder, path: nowhere}"], "data.path: 'nowhere' is not a folder"),
         (["data={source: folder, path: .ci}"], "holds no images"),
     ],
 )

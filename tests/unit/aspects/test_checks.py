@@ -44,7 +44,7 @@ def test_all_of_the_field_guides_can_be_asked(question):
         ("Shall I go on with the list?", "addressed to the reader"),
         ("Is there anything else that I can do?", "addressed to the reader"),
         ("Do these questions meet your needs?", "addressed to the reader"),
-        ("Is it?", "no whole question"),
+        ("Is it?", "not a whole question"),
         ("Is the bird " + "very " * 40 + "red?", "longer than 160 characters (aspects.rules.max_characters)"),
         ("Is this a black-footed albatross?", "names a class: '001.Black_footed_Albatross'"),
         ("Are these Black Footed Albatrosses?", "names a class: '001.Black_footed_Albatross'"),
@@ -75,7 +75,7 @@ def test_what_is_rejected_is_kept_with_its_reason():
     assert sieve.accepted == ["Is it red?", "Is it blue?"]
     assert sieve.rejected == [
         Rejected("What is it?", "cannot be answered by Yes or No"),
-        Rejected("is it  RED?", "stands twice"),
+        Rejected("is it  RED?", "is a duplicate"),
         Rejected("Can you see that it is red?", "says the same as another: 'Is it red?'"),
     ]
 

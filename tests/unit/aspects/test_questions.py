@@ -41,7 +41,7 @@ def test_count_takes_the_first(tmp_path):
         ("[]", {}, "expected a list of questions"),
         ("a: 1", {}, "expected a list of questions"),
         ("- It is red", {}, "must end with '\\?'"),
-        ("- Is it red?\n- is it  RED?", {}, "stands twice"),
+        ("- Is it red?\n- is it  RED?", {}, "is a duplicate"),
         ("- {text: 'Is it red?'}", {}, "expected a text, or a mapping"),
         ("- Is it red?", {"count": 2}, "aspects.count is 2, but .* has 1 questions"),
         ("- {question: 'Is it red?', rank: first}", {}, "rank .NUMBER"),

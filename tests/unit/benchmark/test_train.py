@@ -74,7 +74,7 @@ def test_the_rival_owes_the_package_nothing():
 
 
 def test_the_rival_learns_the_same_lesson(config, tmp_path):
-    spec = our_training.export_lesson(config, str(tmp_path / "lesson.pt"))
+    spec = our_training.export_lesson(config, str(tmp_path / "training_set.pt"))
     more = {"epochs": 2, "loaders": 1, "checkpoint": str(tmp_path / "c.pt"), "core": None}
     place = tmp_path / "spec.json"
     place.write_text(json.dumps({**spec, **more, "output": str(tmp_path / "times.json")}))
@@ -92,9 +92,9 @@ def test_its_views_are_drawn_as_ours_are():
     image = torch.full((3, 64, 64), 100, dtype=torch.uint8)
     image[:, :, :32] = 200
     spec = {"size": 32, "crop_scale": (0.5, 1.0), "flip": 0.5, "brightness": 0.2, "batch_size": 4, "loaders": 0}
-    lesson = {"images": image.expand(64, 3, 64, 64), "labels": torch.zeros(64), "targets": torch.zeros(64, 2)}
+    training_set = {"images": image.expand(64, 3, 64, 64), "labels": torch.zeros(64), "targets": torch.zeros(64, 2)}
     same = plain_training.v2.Normalize(mean=[0.0] * 3, std=[1.0] * 3)
-    seen = torch.cat([images for images, _, _ in plain_training._loader(spec, lesson, same, 0, 1)])
+    seen = torch.cat([images for images, _, _ in plain_training._loader(spec, training_set, same, 0, 1)])
     assert seen.shape == (64, 3, 32, 32)
     brightest = seen.amax(dim=(1, 2, 3))
     assert 200 / 255 * 0.79 <= brightest.min() < brightest.max() <= 200 / 255 * 1.21
@@ -103,11 +103,11 @@ def test_its_views_are_drawn_as_ours_are():
 
 
 def test_timing_changes_nothing(config):
-    cell, classroom = our_training._opened(config, None)
+    cell, study_data = our_training._opened(config, None)
 
     def losses(kind):
-        student = classroom.new_student(cell)
-        trainer = kind(student, student, classroom.lesson(cell), config.train, image_size=32, seed=0)
+        student = study_data.new_student(cell)
+        trainer = kind(student, student, study_data.training_set(cell), config.train, image_size=32, seed=0)
         return [trainer.run_epoch()["loss"] for _ in range(2)], trainer
 
     plain, _ = losses(StudentTrainer)
@@ -135,15 +135,15 @@ def test_steps_with_and_without_aspects_are_timed(config):
 
 
 def test_the_answers_are_the_true_ones(config):
-    cell, classroom = our_training._opened(config, None)
-    lesson = classroom.lesson(cell)
+    cell, study_data = our_training._opened(config, None)
+    training_set = study_data.training_set(cell)
     drawn = {
         image.image_id: image.attributes
         for image in fieldguide_run.fieldguide.images(species_seed=0, seed=0, per_class={"train": 2})
     }
     ids = [question.id for question in fieldguide_run.fieldguide.QUESTIONS]
-    truth = torch.tensor([[drawn[image][key] for key in ids] for image in lesson.train.image_ids])
-    torch.testing.assert_close(lesson.aspect_targets_NQ, torch.where(truth, 0.95, 0.05))
+    truth = torch.tensor([[drawn[image][key] for key in ids] for image in training_set.train.image_ids])
+    torch.testing.assert_close(training_set.aspect_targets_NQ, torch.where(truth, 0.95, 0.05))
 
 
 def test_what_is_measured_on_an_accelerator_runs_on_a_cpu():

@@ -63,9 +63,11 @@ def test_values_are_replaced_and_checked(load_with):
 
 
 def test_tune_is_no_part_of_a_students_identity(load_with, run, tmp_path):
-    from mmkd_ray.train.cells import list_cells
-    from tests.unit.tune.searched import make
+    from mmkd_ray.study.students import list_students
+    from tests.support.search_run import make
 
     config = make(tmp_path, run)
     other = validate({**config.model_dump(mode="json"), "tune": {"trials": 3, "arm": "ce", "seeds": [5]}})
-    assert [cell.identity for cell in list_cells(other, run)] == [cell.identity for cell in list_cells(config, run)]
+    assert [cell.identity for cell in list_students(other, run)] == [
+        cell.identity for cell in list_students(config, run)
+    ]

@@ -13,7 +13,7 @@ from PIL import Image
 
 from mmkd_ray.data.decode import decode_rgb
 from mmkd_ray.errors import DataError
-from tests.unit.data.pictures import (
+from tests.support.pictures import (
     GREY,
     GREY_ALPHA,
     TURNED,

@@ -6,7 +6,7 @@ from mmkd_ray.config import validate
 from mmkd_ray.data import table as table_module
 from mmkd_ray.data.table import build_image_table, read_splits
 from mmkd_ray.errors import DataError
-from tests.unit.data.test_folder import picture
+from tests.unit.data.sources.test_folder import picture
 
 
 def config_for(path, *, max_bad_fraction=0.0, **data):

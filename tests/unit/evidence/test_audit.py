@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from mmkd_ray.evidence.answers import PilotAnswers
-from mmkd_ray.evidence.audit import area_under_curve, audit, calibration_error
+from mmkd_ray.evidence.audit import audit
+from mmkd_ray.metrics.calibration import area_under_curve, calibration_error
 
 QUESTIONS = ["Is it red?", "Is it blue?", "Is it green?"]
 

@@ -3,13 +3,13 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from mmkd_ray.answers.query import mirrored
 from mmkd_ray.aspects.questions import Aspect
 from mmkd_ray.config import PilotConfig
 from mmkd_ray.errors import ArtifactError
 from mmkd_ray.evidence.pilot import choose_images, reworded, stored_answers
-from mmkd_ray.extract.mirror import mirrored
-from tests.unit.evidence import stored
-from tests.unit.tables import write_image_table
+from tests.support import stored_answers as stored
+from tests.support.tables import write_image_table
 
 QUESTIONS = ("Is it red?", "Is it blue?", "Is it facing left?")
 ASPECTS = [Aspect(text) for text in QUESTIONS]

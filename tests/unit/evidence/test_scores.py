@@ -6,7 +6,7 @@ import pytest
 from mmkd_ray.config import PilotConfig
 from mmkd_ray.evidence.information import entropy
 from mmkd_ray.evidence.scores import score
-from tests.unit.evidence.answered import LABELS, N, answers, follows_class, question
+from tests.support.pilot_answers import LABELS, N, answers, follows_class, question
 
 PILOT = PilotConfig(bootstrap=50)
 RNG = np.random.default_rng(0)

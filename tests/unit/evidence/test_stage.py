@@ -7,16 +7,16 @@ import pytest
 import yaml
 
 from mmkd_ray import fieldguide
+from mmkd_ray.answers.query import mirrored
+from mmkd_ray.answers.table import read_teacher_table
 from mmkd_ray.aspects.questions import FILE, load_aspects
 from mmkd_ray.config import Config, validate
 from mmkd_ray.data.table import read_splits
 from mmkd_ray.errors import ArtifactError, AspectError, ConfigError, DataError
 from mmkd_ray.evidence.stage import audit_teacher, needs_cluster, score_aspects, select_aspects
 from mmkd_ray.evidence.tables import AUDIT, PILOT, SCORES, audit_table, score_table, summary_line
-from mmkd_ray.extract.mirror import mirrored
-from mmkd_ray.extract.table import read_teacher_table
-from tests.unit.evidence import stored
-from tests.unit.tables import image_row, write_image_table
+from tests.support import stored_answers as stored
+from tests.support.tables import image_row, write_image_table
 
 DEAD, TWIN, BEST, WEAK = "Is it a spaceship?", "Has it got big eyes?", "Are the eyes large?", "Is it grey?"
 QUESTIONS = (DEAD, TWIN, BEST, WEAK)

@@ -2,15 +2,14 @@ import pytest
 import yaml
 
 from mmkd_ray import fieldguide
+from mmkd_ray.answers.identity import what_is_asked
+from mmkd_ray.answers.probability import Answers
+from mmkd_ray.answers.store import AnswerStore, wanted_cells
 from mmkd_ray.config import VllmTeacher, validate
 from mmkd_ray.data.table import build_image_table
 from mmkd_ray.errors import ConfigError
 from mmkd_ray.extract.cost import Tokens, count_tokens, describe_cost, question_tokens
-from mmkd_ray.extract.engine import Answers
-from mmkd_ray.extract.identity import what_is_asked
-from mmkd_ray.extract.no_inference import NoInferenceEngine
-from mmkd_ray.extract.plan import wanted_cells
-from mmkd_ray.extract.store import AnswerStore
+from mmkd_ray.extract.engines.no_inference import NoInferenceEngine
 
 QUESTIONS = ["Does the bird have a crest?", "Is the bird flying?"]
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mmkd_ray import schema
-from mmkd_ray.extract.plan import files_with, make_plan, only_todo, wanted_cells
-from mmkd_ray.extract.store import Wanted
+from mmkd_ray.answers.store import Wanted, wanted_cells
+from mmkd_ray.extract.plan import files_with, make_plan, only_todo
 
 
 def wanted(images, questions):

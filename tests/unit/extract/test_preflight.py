@@ -1,6 +1,6 @@
 import numpy as np
 
-from mmkd_ray.extract.engine import Answers
+from mmkd_ray.answers.probability import Answers
 from mmkd_ray.extract.preflight import find_problem
 
 QUESTIONS = ["Is it red?", "Is it blue?"]

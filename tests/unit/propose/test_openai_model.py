@@ -18,7 +18,7 @@ from mmkd_ray.propose.language_model import Conversation, load_model
 from mmkd_ray.propose.openai_model import OpenAiModel
 from mmkd_ray.propose.parser import parse_questions
 from mmkd_ray.propose.proposing import DataSet, propose
-from tests.unit.http_server import NEVER_S, Reply, refuse, serving
+from tests.support.http_server import NEVER_S, Reply, refuse, serving
 
 KEY = "sk-proj-AbC123dEf456-secret"
 KEY_ENV = "MMKD_TEST_KEY"

@@ -7,8 +7,9 @@ from mmkd_ray.artifacts import open_run
 from mmkd_ray.aspects.questions import Origin
 from mmkd_ray.config import LlmAspects, OpenAiLlm, VllmLlm
 from mmkd_ray.errors import AspectError
-from mmkd_ray.propose.language_model import Conversation, Reply, identity
+from mmkd_ray.propose.language_model import Conversation, identity
 from mmkd_ray.propose.proposing import DataSet, as_aspects, prompt_hash, propose, select
+from mmkd_ray.propose.reply import Reply
 
 LLM = OpenAiLlm(kind="openai", model="owl")
 BIRDS = DataSet(("001.Black_footed_Albatross", "owl"), 60)
@@ -99,7 +100,7 @@ def test_what_is_missing_is_asked_for_again(talk):
     assert [(rejected.question, rejected.reason) for rejected in proposal.rejected] == [
         ("Is it an owl?", "names a class: 'owl'"),
         ("What is it?", "cannot be answered by Yes or No"),
-        ("Is it red?", "stands twice"),
+        ("Is it red?", "is a duplicate"),
         ("Can you see that it is red?", "says the same as another: 'Is it red?'"),
     ]
 
@@ -118,7 +119,7 @@ def test_too_few_are_an_error_that_says_why(talk):
     assert str(raised.value) == (
         "the LLM 'owl' proposed 1 questions that can be asked in 2 requests, 2 (aspects.count) are needed; rejected 7, "
         "e.g. 'Is it an owl?' (4 x names a class; 2 x is longer than 160 characters (aspects.rules.max_characters); "
-        "1 x stands twice). Choose another model, raise aspects.max_rounds, or write the questions yourself "
+        "1 x is a duplicate). Choose another model, raise aspects.max_rounds, or write the questions yourself "
         "(aspects.source: file)"
     )
     assert len(model.prompts) == 2

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmkd_ray.report.charts import Scale, gain_chart, interval_chart, learning_curves, nice_values
+from mmkd_ray.render.scale import Scale, nice_values
+from mmkd_ray.report.charts import gain_chart, interval_chart, learning_curves
 
 SHARES = st.floats(0, 1)
 

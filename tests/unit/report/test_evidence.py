@@ -18,8 +18,8 @@ from mmkd_ray.evidence.audit import Audit
 from mmkd_ray.evidence.stage import score_aspects
 from mmkd_ray.evidence.tables import AUDIT, SCORES
 from mmkd_ray.report.evidence import EXAMPLES, ILLUSTRATED, write_page
-from tests.unit.evidence import stored
-from tests.unit.tables import image_row, write_image_table
+from tests.support import stored_answers as stored
+from tests.support.tables import image_row, write_image_table
 
 QUESTIONS = ("Is it red?", "Is it blue?", "Is it a spaceship?")
 EVIL_QUESTION = 'Is the "bird\'s" <script>alert(1)</script> & {{ 7 * 7 }} </style>?'

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mmkd_ray.extract.table import read_teacher_table
+from mmkd_ray.answers.table import read_teacher_table
 from mmkd_ray.report.gallery import gallery, select_answers, spread, thumbnail
-from tests.unit.report.synthetic import Plan, make
+from tests.support.report_run import Plan, make
 
 
 def test_samples_are_spread_over_classes_without_repeats() -> None:

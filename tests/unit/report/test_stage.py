@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from mmkd_ray.errors import ArtifactError
+from mmkd_ray.render.words import MISSING
 from mmkd_ray.report import write_report
-from mmkd_ray.report.words import MISSING
-from tests.unit.report.synthetic import Made, Plan, make
+from tests.support.report_run import Made, Plan, make
 
 GAIN = {"ce": [20, 21, 19], "makd": [25, 26, 25]}
 NOISE = {"ce": [20, 24, 19], "makd": [24, 20, 21]}

@@ -7,7 +7,7 @@ import torch
 from mmkd_ray.config import TrainConfig
 from mmkd_ray.errors import StudentError
 from mmkd_ray.train.loop import StudentTrainer, predict
-from tests.unit.train.toy import CONFIG, WITHOUT_BATCH_NORM, lesson, pixels, run, student, trainer
+from tests.support.toy_student import CONFIG, WITHOUT_BATCH_NORM, pixels, run, student, trainer, training_set
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "loss_curve.json"
 
@@ -79,7 +79,7 @@ def test_a_loss_that_grows_beyond_hope_is_one_clear_line_too():
     training = trainer(CONFIG)
     training.run_epoch()
     training.history[0]["loss"] = 1e-3  # as if it had begun well: the limit is 100 x max(first loss, 1)
-    training._lesson.train.images_N3SS.zero_()
+    training._training_set.train.images_N3SS.zero_()
     training._config = CONFIG.model_copy(update={"alpha": 1e4})
     with pytest.raises(StudentError, match=r"the loss has grown from 0.001 to .* by epoch 1: lower train.lr"):
         training.run_epoch()
@@ -111,7 +111,7 @@ def test_mixed_precision_learns_and_keeps_float32_weights(precision):
     assert training.history[-1]["val_top1"] > 0.9
     assert {weight.dtype for weight in training.student.parameters()} == {torch.float32}
     made = student(WITHOUT_BATCH_NORM)
-    full = run(StudentTrainer(made, made, lesson(), CONFIG, image_size=16, seed=0), 1).history[0]["loss"]
+    full = run(StudentTrainer(made, made, training_set(), CONFIG, image_size=16, seed=0), 1).history[0]["loss"]
     assert training.history[0]["loss"] != full
     assert training.history[0]["loss"] == pytest.approx(full, rel=0.05)
 
@@ -137,7 +137,7 @@ def test_class_probabilities_are_taught():
 def test_mirrored_views_are_taught_the_mirrored_targets():
     always_flipped = CONFIG.model_copy(update={"flip": 1.0})
     plain = trainer(always_flipped)
-    swapped = plain._lesson.aspect_targets_NQ.flip(1)
+    swapped = plain._training_set.aspect_targets_NQ.flip(1)
     training = run(trainer(always_flipped, mirrored_targets_NQ=swapped))
     images = pixels(60, 2)
     _, aspect_logits = predict(training.best_student()[0], images.images_N3SS)

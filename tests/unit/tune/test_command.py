@@ -1,6 +1,6 @@
 from mmkd_ray import cli
 from mmkd_ray.config import to_yaml
-from tests.unit.tune.searched import make
+from tests.support.search_run import make
 
 
 def test_what_is_missing_is_one_line_and_status_2(tmp_path, run, capfd):

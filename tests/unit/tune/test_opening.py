@@ -3,7 +3,7 @@ import pytest
 from mmkd_ray.config import validate
 from mmkd_ray.errors import ArtifactError
 from mmkd_ray.tune.opening import BEGUN, open_search
-from tests.unit.tune.searched import make
+from tests.support.search_run import make
 
 Q = {"space": {"aspects.count": {"choice": [2, 6]}}}
 

@@ -5,11 +5,11 @@ import pytest
 
 from mmkd_ray.config import load, to_yaml
 from mmkd_ray.errors import StudentError
-from mmkd_ray.train.cells import list_cells
+from mmkd_ray.study.students import list_students
 from mmkd_ray.tune.heat_map import heat_map
 from mmkd_ray.tune.outcome import best_row, best_yaml, facts, text_table, trial_table, values_of
 from mmkd_ray.tune.parallel import parallel_coordinates
-from tests.unit.tune.searched import make
+from tests.support.search_run import make
 
 SPACE = {
     "train.alpha": {"log_uniform": [0.1, 40]},
@@ -95,7 +95,7 @@ def test_the_best_configuration_is_whole_and_can_be_trained(config, table, run, 
     assert best.study.variants == {}
     assert (best.name, best.storage, best.tune) == (config.name, config.storage, config.tune)
     assert to_yaml(best) in text
-    assert len(list_cells(best, run)) == 9
+    assert len(list_students(best, run)) == 9
 
 
 def test_the_table_for_a_terminal(config, table):

@@ -3,14 +3,14 @@ import torch
 
 from mmkd_ray.aspects.questions import load_aspects
 from mmkd_ray.config import with_values
-from mmkd_ray.data.pixels import load_pixels
+from mmkd_ray.data.feed.resident import load_pixels
 from mmkd_ray.students.model import student_input
-from mmkd_ray.train.cells import list_cells
-from mmkd_ray.train.classroom import Classroom
+from mmkd_ray.study.students import list_students
 from mmkd_ray.train.loop import StudentTrainer
+from mmkd_ray.train.study_data import StudyData
 from mmkd_ray.tune.space import asking_most
 from mmkd_ray.tune.worker import SearchWorker
-from tests.unit.tune.searched import make
+from tests.support.search_run import make
 
 TUNE = {"seeds": [0, 3], "space": {"train.alpha": {"uniform": [0, 9]}, "aspects.count": {"choice": [2, 8]}}}
 
@@ -38,12 +38,12 @@ def steps(worker, count):
 def test_a_trial_is_what_train_would_train(worker, run):
     config = with_values(worker.config, {"train.alpha": 2.5, "aspects.count": 8, "study.seeds": [0, 3]}, where="")
     curves = []
-    for cell in [cell for cell in list_cells(config, run) if cell.arm == "makd"]:
-        classroom = Classroom(run, held_out=("val",))
-        student = classroom.new_student(cell)
+    for spec in [spec for spec in list_students(config, run) if spec.arm == "makd"]:
+        study_data = StudyData(run, held_out=("val",))
+        student = study_data.new_student(spec)
         size = student_input(config.student).size
         trainer = StudentTrainer(
-            student, student, classroom.lesson(cell), config.train, image_size=size, seed=cell.seed
+            student, student, study_data.training_set(spec), config.train, image_size=size, seed=spec.seed
         )
         curves.append([trainer.run_epoch()["val_top1"] for _ in range(config.train.epochs)])
     best = [sum(max(curve[: epoch + 1]) for curve in curves) / 2 for epoch in range(config.train.epochs)]
@@ -64,7 +64,7 @@ def test_a_process_takes_the_next_trial_with_its_images(worker, monkeypatch):
     fresh = steps(worker(**{"aspects.count": 8}), 4)
     reused = worker()
     steps(reused, 2)
-    monkeypatch.setattr("mmkd_ray.train.classroom.load_pixels", None)
+    monkeypatch.setattr("mmkd_ray.train.study_data.load_pixels", None)
     assert reused.reset_config({"train.alpha": 4.0, "aspects.count": 8})
     again = steps(reused, 4)
     for key in ("curve", "loss", "training_iteration"):

@@ -1,0 +1,1 @@
+"""Answers made elsewhere, and answers for other tools."""

@@ -1,0 +1,90 @@
+"""Where a teacher's checkpoint is, and what identifies its content."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from mmkd_ray import fieldguide
+from mmkd_ray.config import ImportedTeacher, OpenAiLlm, OpenAiTeacher, Teacher, VllmLlm, VllmTeacher
+from mmkd_ray.errors import TeacherError
+
+_HASHED_WHOLE = 64 * 2**20
+"""Files up to this size in bytes are hashed whole; of larger weight files the size and both ends are."""
+_ENDS = 2**20
+
+
+def is_local(teacher: VllmTeacher | VllmLlm) -> bool:
+    """Whether the checkpoint is a folder, so that nothing is looked up on the hub."""
+    return teacher.model == "fieldguide" or Path(teacher.model).exists() or teacher.model.startswith(("/", "."))
+
+
+def is_in_reach(teacher: VllmTeacher) -> bool:
+    """Whether `content_identity` can be told here: always, but for a folder that is on another machine."""
+    return not is_local(teacher) or teacher.model == "fieldguide" or Path(teacher.model).is_dir()
+
+
+def resolve(teacher: VllmTeacher) -> str:
+    """The folder of a local checkpoint on this machine, or the id of a model on the hub.
+
+    Raises:
+        TeacherError: the folder does not hold a checkpoint.
+    """
+    if teacher.model == "fieldguide":
+        return str(fieldguide.checkpoint_path())
+    if not is_local(teacher):
+        return teacher.model
+    folder = Path(teacher.model)
+    if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
+        raise TeacherError(
+            f"teacher.model: '{folder}' is not a checkpoint (expected config.json and *.safetensors in it); "
+            "give the folder of a Hugging Face model, a model id on the hub, or 'fieldguide'"
+        )
+    return str(folder.absolute())
+
+
+def check_teacher(teacher: Teacher) -> None:
+    """Find out, without loading anything, what can be known to be wrong.
+
+    Raises:
+        TeacherError: the folder of a local teacher does not hold a checkpoint.
+    """
+    if isinstance(teacher, VllmTeacher):
+        resolve(teacher)
+
+
+def describe_teacher(teacher: Teacher) -> str:
+    """The teacher's name for people."""
+    if isinstance(teacher, VllmTeacher):
+        return teacher.model
+    if isinstance(teacher, OpenAiTeacher):
+        return f"{teacher.model} at {teacher.base_url}"
+    return f"{teacher.name} (imported)" if isinstance(teacher, ImportedTeacher) else "none (random answers)"
+
+
+def needs_hub(model: Teacher | OpenAiLlm | VllmLlm) -> bool:
+    """Whether the teacher, or the LLM that proposes questions, may have to be downloaded."""
+    return isinstance(model, VllmTeacher | VllmLlm) and not is_local(model)
+
+
+def content_identity(teacher: VllmTeacher) -> str:
+    """What identifies the weights: a hash of a local folder's files, or the hub's id with its revision."""
+    place = resolve(teacher)
+    if not is_local(teacher):
+        return f"{place}@{teacher.revision or 'main'}"
+    digest = hashlib.sha256()
+    for file in sorted(Path(place).iterdir()):
+        if file.is_file() and file.suffix != ".md":
+            digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())
+            digest.update(_content(file))
+    return digest.hexdigest()[:16]
+
+
+def _content(file: Path) -> bytes:
+    size = file.stat().st_size
+    with file.open("rb") as stream:
+        if size <= _HASHED_WHOLE:
+            return stream.read()
+        start = stream.read(_ENDS)
+        stream.seek(size - _ENDS)
+        return start + stream.read()

@@ -1,0 +1,34 @@
+"""The ledger of a teacher table that is already there: read again, from the tables alone."""
+
+from __future__ import annotations
+
+from mmkd_ray.answers.ledger import Ledger
+from mmkd_ray.answers.store import wanted_cells
+from mmkd_ray.answers.table import QUARANTINE, prove_folder
+from mmkd_ray.artifacts import Run
+from mmkd_ray.errors import ArtifactError
+
+
+def verify(run: Run) -> Ledger:
+    """Prove a stored teacher table against the stored image table, without its configuration.
+
+    Raises:
+        ArtifactError: there is no image table or no finished teacher table here, or the images have changed since.
+        LedgerError: the table is not complete.
+    """
+    images, teacher = run.require(run.images, "images"), run.require(run.teacher, "extract")
+    if teacher["asked"]["images"] != images["digest"]:
+        raise ArtifactError(
+            f"the images have changed since {run.teacher.uri} was made: run `mmkd extract CONFIG` first"
+        )
+    questions = tuple(entry["question"] for entry in run.teacher.read_json("questions.json"))
+    failed = set(run.teacher.read_table(QUARANTINE)["path"].to_pylist())
+    expected = {
+        image_id: sha256 for image_id, sha256 in wanted_cells(run, questions).sha256.items() if image_id not in failed
+    }
+    return prove_folder(
+        run.teacher.child("table"),
+        expected=expected,
+        questions=questions,
+        quarantined=len(failed) + images["quarantined"],
+    )

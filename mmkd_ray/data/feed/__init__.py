@@ -1,0 +1,1 @@
+"""How images reach a training step: their order, and the ways to hold them."""

@@ -1,0 +1,63 @@
+"""Which images a worker sees in an epoch, and how: a pure function of seed and epoch, for any number of workers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from mmkd_ray.config import TrainConfig
+from mmkd_ray.data.views import Views, draw_views
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A worker's share of one global batch: rows of the training set, and their views."""
+
+    rows_B: Int64[Tensor, " B"]
+    views: Views
+
+
+def steps_per_epoch(images: int, config: TrainConfig) -> int:
+    """Global batches an epoch: full ones only; which images are left over changes from epoch to epoch."""
+    return max(images // config.batch_size, 1)
+
+
+def epoch_batches(
+    images: int, config: TrainConfig, *, seed: int, epoch: int, rank: int = 0, workers: int = 1
+) -> Iterator[Batch]:
+    """The batches of one epoch for worker `rank` of `workers`.
+
+    Order and views are drawn for the whole global batch and then cut into equal shares, so that one worker or many
+    train on the same batches.
+
+    Args:
+        images: N, size of the training set.
+        config: batch size and augmentation.
+        seed: of the training.
+        epoch: from 0.
+        rank: of this worker.
+        workers: their number.
+    """
+    generator = torch.Generator().manual_seed(_mix(seed, epoch))
+    order_N = torch.randperm(images, generator=generator)
+    for step in range(steps_per_epoch(images, config)):
+        rows = order_N[step * config.batch_size : (step + 1) * config.batch_size]
+        views = draw_views(
+            len(rows),
+            crop_scale=config.crop_scale,
+            flip=config.flip,
+            brightness=config.brightness,
+            generator=generator,
+        )
+        share = len(rows) // workers
+        mine = slice(rank * share, (rank + 1) * share)
+        yield Batch(rows[mine], views[mine])
+
+
+def _mix(seed: int, epoch: int) -> int:
+    """One number for a seed and an epoch; no two small pairs share one."""
+    return (seed * 1_000_003 + epoch) % 2**63

@@ -1,0 +1,94 @@
+"""What is truly to be seen in the images, where a data set says so: the answers a teacher should give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mmkd_ray import fieldguide
+from mmkd_ray.config import CubData, FieldGuideData, load_yaml
+from mmkd_ray.config.data import Data
+from mmkd_ray.data.sources.cub import read_attributes
+from mmkd_ray.errors import ConfigError, DataError
+
+Truth = Mapping[str, Mapping[str, bool]]
+"""Question: {image id: whether Yes is right}."""
+
+
+def true_answers(data: Data, questions: Sequence[str], image_ids: Sequence[str], mapping: str | None) -> Truth:
+    """The truth about some images, for the questions whose truth is known.
+
+    Args:
+        data: `data` of the configuration.
+        questions: in any wording that the data set knows.
+        image_ids: of the image table.
+        mapping: for CUB-200: a YAML file of {question: attribute, or a list of attributes one of which is enough}.
+
+    Raises:
+        ConfigError: this data set has no attribute labels, or the file is not of this form.
+        DataError: the labels are not where the data set has them, or the file names an attribute that is not there.
+    """
+    if mapping is not None and not isinstance(data, CubData):
+        raise ConfigError(f"--mapping is for data.source 'cub'; this run's is '{data.source}'")
+    if isinstance(data, FieldGuideData):
+        return _of_field_guide(data, questions, image_ids)
+    if isinstance(data, CubData):
+        if mapping is None:
+            raise ConfigError(
+                "CUB-200 has attributes, not questions: give --mapping FILE.yaml with {question: attribute}, e.g. "
+                "'Does the bird have a red crown?: has_crown_color::red'"
+            )
+        return _of_cub(data, questions, image_ids, _read_mapping(mapping))
+    raise ConfigError(
+        f"data.source '{data.source}' has no attribute labels to audit the teacher with; accepted are 'fieldguide', "
+        "and 'cub' with a mapping file"
+    )
+
+
+def _of_field_guide(data: FieldGuideData, questions: Sequence[str], image_ids: Sequence[str]) -> Truth:
+    wordings = {
+        text: question.id
+        for question in fieldguide.QUESTIONS
+        for text in (question.text, *question.paraphrases, question.held_out)
+    }
+    known = {question: wordings[question] for question in questions if question in wordings}
+    attributes = fieldguide.attributes_of(image_ids, species_seed=data.species_seed, seed=data.image_seed)
+    return {
+        question: {image_id: own[identifier] for image_id, own in attributes.items()}
+        for question, identifier in known.items()
+    }
+
+
+def _of_cub(
+    data: CubData, questions: Sequence[str], image_ids: Sequence[str], mapping: Mapping[str, Sequence[str]]
+) -> Truth:
+    labels = read_attributes(data.path)
+    named = {name for names in mapping.values() for name in names}
+    if unknown := sorted(named - labels.keys()):
+        near = [name for name in labels if name.split("::")[0] == unknown[0].split("::")[0]]
+        hint = f"; there are {', '.join(near[:5])}" if near else ", see attributes.txt"
+        raise DataError(f"the mapping file names '{unknown[0]}', which CUB-200 has no labels of{hint}")
+    truth: dict[str, dict[str, bool]] = {}
+    for question in questions:
+        if question in mapping:
+            each = [labels[name] for name in mapping[question]]
+            truth[question] = {
+                image_id: any(known[image_id] for known in each)
+                for image_id in image_ids
+                if all(image_id in known for known in each)
+            }
+    return truth
+
+
+def _read_mapping(path: str) -> dict[str, list[str]]:
+    entries = load_yaml(path)
+    mapping = {}
+    for question, names in entries.items() if isinstance(entries, dict) else [(None, entries)]:
+        listed = [names] if isinstance(names, str) else names
+        named = isinstance(listed, list) and listed and all(isinstance(name, str) for name in listed)
+        if not isinstance(question, str) or not named:
+            raise ConfigError(
+                f"{path}: expected {{question: attribute}} or {{question: [attribute, ...]}}, got {question!r}: "
+                f"{names!r}"
+            )
+        mapping[question] = listed
+    return mapping

@@ -1,0 +1,115 @@
+"""Images that lie in files: how they are found, read, checked and identified, whatever it was that listed them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pyarrow import fs
+
+from mmkd_ray.artifacts import Folder, open_run
+from mmkd_ray.data.decode import decode_rgb
+from mmkd_ray.data.sources.base import BadImage, ImageRow
+from mmkd_ray.data.sources.listing import Found, reason
+from mmkd_ray.errors import DataError
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """A file of a data set."""
+
+    found: Found
+    """Its path within the data set's folder is also the image's id."""
+    split: str
+    class_name: str
+
+
+class FileSource:
+    """Files below a folder as an image source: each is either read or named in the quarantine table."""
+
+    def __init__(
+        self, root: Folder, files: list[ImageFile], class_names: tuple[str, ...], *, path: str, max_pixels: int
+    ) -> None:
+        """Check that the files are a data set to learn from.
+
+        Args:
+            root: the folder that the paths of the files start from.
+            files: every image, in the order of the image table.
+            class_names: in the order of their labels.
+            path: the folder as the configuration names it, for messages.
+            max_pixels: larger images are quarantined.
+
+        Raises:
+            DataError: there are fewer than two classes, or one has no training images.
+        """
+        _check_classes(class_names, files, path)
+        self.class_names = class_names
+        self._root, self._files, self._max_pixels = root, files, max_pixels
+
+    def __len__(self) -> int:
+        """Number of files."""
+        return len(self._files)
+
+    def identity(self) -> dict[str, Any]:
+        """Names, classes, sizes and times of the files: content itself is hashed when it is read."""
+        labels = self._labels()
+        found = [(file.found, file.split, labels[file.class_name]) for file in self._files]
+        return {
+            "class_names": list(self.class_names),
+            "files": [[it.path, split, label, it.size, it.modified_ns, it.problem] for it, split, label in found],
+        }
+
+    def rows(self) -> Iterator[ImageRow | BadImage]:
+        """Read every file; one that cannot be read or decoded becomes a `BadImage`."""
+        labels = self._labels()
+        for file in self._files:
+            path = file.found.path
+            try:
+                encoded = self._read(file.found)
+            except DataError as error:
+                yield BadImage(path, str(error))
+                continue
+            yield ImageRow(path, encoded, labels[file.class_name], file.class_name, file.split)
+
+    def _labels(self) -> dict[str, int]:
+        return {name: label for label, name in enumerate(self.class_names)}
+
+    def _read(self, found: Found) -> bytes:
+        if found.problem:
+            raise DataError(found.problem)
+        try:
+            encoded = self._root.read_bytes(found.path)
+        except OSError as error:
+            raise DataError(f"cannot be read: {reason(error)}") from error
+        decode_rgb(encoded, max_pixels=self._max_pixels)
+        return encoded
+
+
+def open_root(path: str, expected: str) -> Folder:
+    """The folder of `data.path`, local or by URI.
+
+    Raises:
+        DataError: there is none, or it is out of reach; `expected` says what should be there.
+    """
+    folder = open_run(path, "").folder
+    try:
+        kind = folder.filesystem.get_file_info(folder.path.rstrip("/")).type
+    except OSError as error:
+        raise DataError(f"data.path: '{path}' cannot be reached: {reason(error)}") from error
+    if kind != fs.FileType.Directory:
+        raise DataError(f"data.path: '{path}' is not a folder; {expected}")
+    return folder
+
+
+def _check_classes(class_names: tuple[str, ...], files: list[ImageFile], path: str) -> None:
+    if len(class_names) < 2:
+        has = f"has one class only ('{class_names[0]}')" if class_names else "has no classes"
+        raise DataError(f"data.path: '{path}' {has}; a classifier needs two or more")
+    trained = {file.class_name for file in files if file.split == "train" and not file.found.problem}
+    if untrained := set(class_names) - trained:
+        broken = [file.found for file in files if file.class_name in untrained and file.found.problem]
+        why = f" ({broken[0].path}: {broken[0].problem})" if broken else ""
+        raise DataError(
+            f"data.path: no training images of {', '.join(sorted(untrained))}{why}; add some or drop the class"
+        )

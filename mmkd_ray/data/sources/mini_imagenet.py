@@ -1,0 +1,65 @@
+"""Mini-ImageNet in its usual layout of three lists as an image source."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterable
+
+from mmkd_ray.artifacts import Folder
+from mmkd_ray.config import MiniImageNetData
+from mmkd_ray.data.sources.files import FileSource
+from mmkd_ray.data.sources.lists import find_listed, open_local_root, read_text
+from mmkd_ray.data.sources.split import cut
+from mmkd_ray.errors import DataError
+
+_LISTS = ("train.csv", "val.csv", "test.csv")
+
+
+class MiniImageNetSource(FileSource):
+    """All 100 classes of `train.csv`, `val.csv` and `test.csv`, 600 images each, pooled and split anew.
+
+    The lists are those of few-shot learning (Ravi and Larochelle, 2017): 64, 16 and 20 classes, none in two of them. A
+    classifier could not be tested on classes that it was never shown. So test and validation images are cut from every
+    class, stratified and by `split_seed`. The paper does not say which of a class's 600 images it tested on.
+
+    A class is called by the first of its names in WordNet ("house finch"), as timm has them, not by its number
+    ("n01532829").
+    """
+
+    def __init__(self, config: MiniImageNetData) -> None:
+        expected = f"expected {config.path}/ with {', '.join(_LISTS)} (columns filename,label) and images/FILENAME"
+        root = open_local_root(config.path, expected)
+        images = [row for name in _LISTS for row in _read_list(root, name, expected)]
+        names = _readable({label for _, label in images})
+        listed = [(f"images/{filename}", "train", names[label]) for filename, label in images]
+        files = find_listed(root, listed, expected)
+        files = cut(files, taken="test", fraction=config.test_fraction, seed=config.split_seed)
+        files = cut(files, taken="val", fraction=config.val_fraction, seed=config.split_seed)
+        super().__init__(root, files, tuple(names.values()), path=config.path, max_pixels=config.max_pixels)
+
+
+def _read_list(root: Folder, name: str, expected: str) -> list[tuple[str, str]]:
+    """File name and class of each image."""
+    reader = csv.DictReader(read_text(root, name, expected).splitlines())
+    columns = reader.fieldnames or []
+    if not {"filename", "label"} <= set(columns):
+        raise DataError(f"data.path: {name} has the columns {', '.join(columns) or '(none)'}; {expected}")
+    images = [(row["filename"], row["label"]) for row in reader]
+    if broken := [number for number, (filename, label) in enumerate(images, start=2) if not (filename and label)]:
+        raise DataError(f"data.path: {name}, line {broken[0]}: a file name and a label must stand there; {expected}")
+    return images
+
+
+def _readable(labels: Iterable[str]) -> dict[str, str]:
+    """A name for each label, in the order of the labels; the label itself where a name is unknown or not its alone."""
+    from timm.data import ImageNetInfo  # noqa: PLC0415 (imports torch: seconds)
+
+    info = ImageNetInfo()
+    known = set(info.label_names())
+    names = {
+        label: info.label_name_to_description(label).split(", ")[0] if label in known else label
+        for label in sorted(labels)
+    }
+    count = Counter(names.values())
+    return {label: name if count[name] == 1 else label for label, name in names.items()}

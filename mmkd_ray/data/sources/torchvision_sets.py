@@ -1,0 +1,178 @@
+"""Published data sets, in the layouts and with the lists of torchvision's data set classes, as image sources."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmkd_ray.artifacts import Folder
+from mmkd_ray.config import TorchvisionData
+from mmkd_ray.data.sources.files import FileSource
+from mmkd_ray.data.sources.lists import check_unique, find_listed, open_local_root
+from mmkd_ray.data.sources.split import cut
+from mmkd_ray.errors import DataError
+
+
+@dataclass(frozen=True)
+class _Set:
+    """How torchvision keeps a data set."""
+
+    loader: str
+    """The class in `torchvision.datasets`."""
+    folder: str
+    """The set's own folder within torchvision's root."""
+    layout: str
+    """What lies in that folder."""
+    splits: dict[str, str]
+    """Our split: torchvision's. An empty name: its class has no splits."""
+    listed: Callable[[Any], Iterable[tuple[Any, int]]]
+    """File and label of every image, in torchvision's order: it keeps both in private fields."""
+    downloads: bool = True
+    """Whether torchvision can still fetch it."""
+
+
+def _from_image_files(dataset: Any) -> Iterable[tuple[Any, int]]:
+    return zip(dataset._image_files, dataset._labels, strict=True)  # noqa: SLF001
+
+
+def _from_images(dataset: Any) -> Iterable[tuple[Any, int]]:
+    return zip(dataset._images, dataset._labels, strict=True)  # noqa: SLF001
+
+
+def _from_samples(dataset: Any) -> Iterable[tuple[Any, int]]:
+    return dataset._samples  # noqa: SLF001
+
+
+def _from_index(dataset: Any) -> Iterable[tuple[Any, int]]:
+    folder = Path(dataset.root, "101_ObjectCategories")
+    for number, label in zip(dataset.index, dataset.y, strict=True):
+        yield folder / dataset.categories[label] / f"image_{number:04d}.jpg", label
+
+
+_OWN_VALIDATION = {"train": "train", "val": "val", "test": "test"}
+
+_SETS = {
+    "stanford_cars": _Set(
+        "StanfordCars",
+        "stanford_cars",
+        "cars_train/, cars_test/, cars_test_annos_withlabels.mat, devkit/cars_train_annos.mat and devkit/cars_meta.mat",
+        {"train": "train", "test": "test"},
+        _from_samples,
+        downloads=False,
+    ),
+    "oxford_pets": _Set(
+        "OxfordIIITPet",
+        "oxford-iiit-pet",
+        "images/ID.jpg, annotations/trainval.txt and annotations/test.txt",
+        {"train": "trainval", "test": "test"},
+        _from_images,
+    ),
+    "dtd": _Set(
+        "DTD", "dtd", "dtd/images/CLASS/ and dtd/labels/{train,val,test}1.txt", _OWN_VALIDATION, _from_image_files
+    ),
+    "flowers102": _Set(
+        "Flowers102",
+        "flowers-102",
+        "jpg/image_NUMBER.jpg, imagelabels.mat and setid.mat",
+        _OWN_VALIDATION,
+        _from_image_files,
+    ),
+    "fgvc_aircraft": _Set(
+        "FGVCAircraft",
+        "fgvc-aircraft-2013b",
+        "data/images/, data/variants.txt and data/images_variant_{train,val,test}.txt",
+        _OWN_VALIDATION,
+        _from_image_files,
+    ),
+    "caltech101": _Set(
+        "Caltech101",
+        "caltech101",
+        "101_ObjectCategories/CLASS/image_NUMBER.jpg (BACKGROUND_Google among them; it is left out)",
+        {"train": ""},
+        _from_index,
+    ),
+}
+
+
+class TorchvisionSource(FileSource):
+    """The images that torchvision lists, with its labels; it decodes none of them.
+
+    Its splits are kept: what it calls `train` or `trainval` is trained on, and where it has a `val`, that is the
+    validation split. Validation images are cut from the training images elsewhere, and test images of Caltech101, too.
+    """
+
+    def __init__(self, config: TorchvisionData) -> None:
+        known = _SETS[config.dataset]
+        download = config.download and known.downloads
+        root = open_local_root(config.path, _expected(config), must_exist=not download)
+        datasets = {ours: _open(config, root, theirs, download=download) for ours, theirs in known.splits.items()}
+        class_names = _class_names(datasets, config)
+        listed = [
+            (Path(file).relative_to(root.path).as_posix(), split, _class_name(class_names, label, config))
+            for split, dataset in datasets.items()
+            for file, label in known.listed(dataset)
+        ]
+        files = find_listed(root, listed, _expected(config))
+        for taken, fraction in (("test", config.test_fraction), ("val", config.val_fraction)):
+            if taken not in datasets:
+                files = cut(files, taken=taken, fraction=fraction, seed=config.split_seed)
+        super().__init__(root, files, class_names, path=config.path, max_pixels=config.max_pixels)
+
+
+def _open(config: TorchvisionData, root: Folder, split: str, *, download: bool) -> Any:
+    """The data set object of torchvision for one of its splits."""
+    from torchvision import datasets  # noqa: PLC0415 (imports torch: seconds)
+
+    known = _SETS[config.dataset]
+    # Asked before torchvision is: its Caltech101 makes the folder that it does not find.
+    if not download and not Path(root.path, known.folder).is_dir():
+        raise DataError(f"data.path: '{config.path}' has no folder {known.folder}; {_expected(config)}")
+    options = {"split": split} if split else {}
+    try:
+        return getattr(datasets, known.loader)(root.path, download=download, **options)
+    except Exception as error:
+        # torchvision raises what its readers do: RuntimeError, OSError, ValueError, KeyError, ...
+        problem = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(
+            f"data.path: torchvision cannot read {config.dataset} from '{config.path}' ({problem}); {_expected(config)}"
+        ) from error
+
+
+def _class_names(datasets: dict[str, Any], config: TorchvisionData) -> tuple[str, ...]:
+    """In the order of torchvision's labels; some of its classes number the classes of each split on their own."""
+    names = {split: _names(dataset) for split, dataset in datasets.items()}
+    for split, found in names.items():
+        if differing := sorted(set(found) ^ set(names["train"])):
+            raise DataError(
+                f"data.path: the splits of {config.dataset} differ in their classes: '{differing[0]}' is missing in "
+                f"train or {split}; {_expected(config)}"
+            )
+    check_unique(names["train"], "class")
+    return names["train"]
+
+
+def _class_name(class_names: tuple[str, ...], label: int, config: TorchvisionData) -> str:
+    if label >= len(class_names):
+        raise DataError(
+            f"data.path: an image of {config.dataset} has the label {label}, but only {len(class_names)} classes have "
+            f"names; {_expected(config)}"
+        )
+    return class_names[label]
+
+
+def _names(dataset: Any) -> tuple[str, ...]:
+    names = dataset.categories if hasattr(dataset, "categories") else dataset.classes
+    return tuple(str(name).replace("_", " ") for name in names)
+
+
+def _expected(config: TorchvisionData) -> str:
+    known = _SETS[config.dataset]
+    if not known.downloads:
+        remedy = "torchvision cannot download it any more (the authors' address is gone): put a copy there by hand"
+    elif config.download:
+        remedy = "the download did not help: remove what is broken, or put a copy there by hand"
+    else:
+        remedy = "data.download=true fetches it"
+    return f"expected {config.path}/{known.folder}/ with {known.layout}; {remedy}"

@@ -1,0 +1,1 @@
+"""Engines that ask a teacher: one room each."""

@@ -1,0 +1,27 @@
+"""Which engine asks which kind of teacher."""
+
+from __future__ import annotations
+
+from mmkd_ray.config import ExtractConfig, NoInferenceTeacher, OpenAiTeacher, Teacher, VllmTeacher
+from mmkd_ray.extract.engines.base import Engine
+
+
+def load_engine(teacher: Teacher, extract: ExtractConfig) -> Engine:
+    """The engine of a teacher's kind, loaded.
+
+    Raises:
+        TeacherError: it cannot be loaded, or does not answer with single tokens.
+    """
+    # Each brings imports of seconds that the others do not need.
+    if isinstance(teacher, VllmTeacher):
+        from mmkd_ray.extract.engines.vllm.engine import VllmEngine  # noqa: PLC0415
+
+        return VllmEngine(teacher, extract)
+    if isinstance(teacher, OpenAiTeacher):
+        from mmkd_ray.extract.engines.openai.engine import OpenAiEngine  # noqa: PLC0415
+
+        return OpenAiEngine(teacher, extract)
+    assert isinstance(teacher, NoInferenceTeacher), "imported answers are not asked"
+    from mmkd_ray.extract.engines.no_inference import NoInferenceEngine  # noqa: PLC0415
+
+    return NoInferenceEngine()

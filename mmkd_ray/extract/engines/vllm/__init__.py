@@ -1,0 +1,1 @@
+"""Teachers that vLLM runs on this cluster."""

@@ -1,0 +1,193 @@
+"""vLLM's engine kept busy: requests go in as they are ready, whichever batch they are of, and answers come out."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mmkd_ray.answers.probability import Answers
+
+
+class Batch:
+    """The cells of one call: filled in by the engine's thread while the caller's prepares the next image."""
+
+    def __init__(self, images: int, questions: int) -> None:
+        self._log_p_NQA = np.full((images, questions, 2), np.nan, dtype=np.float32)
+        self._failed: dict[int, str] = {}
+        self._left = images * questions
+        self._questions = questions
+        self._changed = threading.Condition()
+        self._error: BaseException | None = None
+
+    def answer(self, row: int, column: int, log_p_yes: float, log_p_no: float) -> None:
+        """Fill in one cell."""
+        self._log_p_NQA[row, column] = log_p_yes, log_p_no
+        self._count(1)
+
+    def fail_cell(self, row: int, reason: str) -> None:
+        """Note that one cell of an image cannot be asked: its image fails with the first reason."""
+        self._failed.setdefault(row, reason)
+        self._count(1)
+
+    def fail_image(self, row: int, reason: str) -> None:
+        """Note that nothing can be asked about an image."""
+        self._failed[row] = reason
+        self._count(self._questions)
+
+    def abandon(self, error: BaseException) -> None:
+        """The engine is dead: `wait` raises."""
+        with self._changed:
+            self._error = error
+            self._changed.notify_all()
+
+    def wait(self) -> Answers:
+        """Block until every cell is answered or failed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._left == 0 or self._error is not None)
+        if self._error is not None:
+            raise self._error
+        self._log_p_NQA[list(self._failed)] = np.nan
+        return Answers(self._log_p_NQA[..., 0], self._log_p_NQA[..., 1], self._failed)
+
+    def _count(self, cells: int) -> None:
+        with self._changed:
+            self._left -= cells
+            self._changed.notify_all()
+
+
+@dataclass(frozen=True)
+class Request:
+    """One cell on its way into the engine."""
+
+    batch: Batch
+    row: int
+    column: int
+    prompt: Any
+    """vLLM's `EngineInput`."""
+
+
+@dataclass
+class Counts:
+    """What the engine has done."""
+
+    busy_s: float = 0.0
+    """Time in the engine's own step, admission of requests included."""
+    requests: int = 0
+    prompt_tokens: int = 0
+    computed_tokens: int = 0
+    """Prompt tokens that were not found in the prefix cache."""
+
+
+@dataclass
+class EngineThread:
+    """Owns the engine: nobody else may call it.
+
+    `LLM.generate` would wait for the last answer of a batch before it looks at the first image of the next.
+    """
+
+    make: Callable[[], Any]
+    """Makes vLLM's `LLMEngine`, in the thread that it will run in: OpenMP keeps settings thread by thread."""
+    params: Any
+    read: Callable[[Any], tuple[float, float]]
+    """(log P(yes), log P(no)) of a finished request's output."""
+    refusals: tuple[type[Exception], ...]
+    """What the engine raises for a request that it does not take."""
+    counts: Counts = field(default_factory=Counts)
+
+    def __post_init__(self) -> None:
+        self._inbox: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        self._open: dict[str, Request] = {}
+        self._number = 0
+        self._dead: BaseException | None = None
+        self._engine: Any = None
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        self._ready.wait()
+        if self._dead is not None:
+            raise self._dead
+
+    @property
+    def renderer(self) -> Any:
+        """What makes requests of prompts; for any one thread at a time."""
+        return self._engine.renderer
+
+    def submit(self, request: Request) -> None:
+        """Hand in one cell; its batch hears of the answer."""
+        self._inbox.put(request)
+        if self._dead is not None:
+            request.batch.abandon(self._dead)
+
+    def close(self) -> None:
+        """End the thread and let go of the engine; everything submitted is answered first."""
+        self._inbox.put(None)
+        self._thread.join()
+        self._engine = None
+
+    def _run(self) -> None:
+        try:
+            self._engine = self.make()
+            self._ready.set()
+            while self._admit():
+                started = time.perf_counter()
+                outputs = self._engine.step()
+                self.counts.busy_s += time.perf_counter() - started
+                for output in outputs:
+                    self._deliver(output)
+        except BaseException as error:
+            self._dead = error
+            self._ready.set()
+            for request in self._open.values():
+                request.batch.abandon(error)
+            while not self._inbox.empty():
+                if (waiting := self._inbox.get()) is not None:
+                    waiting.batch.abandon(error)
+
+    def _admit(self) -> bool:
+        """Take what has come in; wait where there is nothing to do. False once it is closed and done."""
+        while not self._inbox.empty() or not self._open:
+            request = self._inbox.get()
+            if request is None:
+                if not self._open:
+                    return False
+                self._inbox.put(None)  # looked at again when all is answered
+                return True
+            self._add(request)
+        return True
+
+    def _add(self, request: Request) -> None:
+        name = str(self._number)
+        self._number += 1
+        started = time.perf_counter()
+        try:
+            self._engine.add_request(name, request.prompt, self.params)
+        except self.refusals as error:
+            request.batch.fail_cell(request.row, one_line(error))
+        else:
+            self._open[name] = request
+        self.counts.busy_s += time.perf_counter() - started
+
+    def _deliver(self, output: Any) -> None:
+        if not output.finished:
+            return
+        request = self._open.pop(output.request_id)
+        self.counts.requests += 1
+        self.counts.prompt_tokens += len(output.prompt_token_ids)
+        self.counts.computed_tokens += len(output.prompt_token_ids) - (output.num_cached_tokens or 0)
+        request.batch.answer(request.row, request.column, *self.read(output))
+
+
+_REASON_LENGTH = 500
+"""Characters of vLLM's own words that an error keeps."""
+
+
+def one_line(error: BaseException) -> str:
+    """One line of an error: pydantic's, which vLLM raises, say only on their second line what is wrong."""
+    lines = [line.strip() for line in str(error).splitlines() if "For further information" not in line]
+    return " ".join(filter(None, lines))[:_REASON_LENGTH] or type(error).__name__

@@ -1,1 +1,0 @@
-"""Teacher tables from and for others: the files of the MaKD authors."""

@@ -1,0 +1,1 @@
+"""What a student is taught: arms, and where their targets come from."""

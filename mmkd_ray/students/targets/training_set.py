@@ -1,0 +1,30 @@
+"""What one student is taught."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jaxtyping import Float32
+from torch import Tensor
+
+from mmkd_ray.data.feed.resident import Pixels
+from mmkd_ray.students.model import Student
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Images with their labels, and an arm's targets for the N training images; nan is not taught."""
+
+    train: Pixels
+    val: Pixels
+    aspect_targets_NQ: Float32[Tensor, "N Q"] | None = None
+    mirrored_targets_NQ: Float32[Tensor, "N Q"] | None = None
+    """The same for views that are flipped; there if the others are."""
+    aspect_weights_Q: Float32[Tensor, " Q"] | None = None
+    class_targets_NC: Float32[Tensor, "N C"] | None = None
+    """Class probabilities that are taught besides the labels."""
+    larger_student: Student | None = None
+    """Whose class logits about the same views are taught."""
+    decoupled: bool = False
+    """Whether these are taught by decoupled distillation."""
+    label_smoothing: float = 0.0

@@ -1,0 +1,1 @@
+"""A study: which students it has, what identifies them, what they cost."""

@@ -1,0 +1,162 @@
+"""Students of a study (a variant, an arm, a seed) and their identity."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmkd_ray.answers.identity import require_teacher
+from mmkd_ray.artifacts import Folder, Run, fingerprint
+from mmkd_ray.aspects.questions import Aspect, load_aspects
+from mmkd_ray.config import ArmName, Config, StudentConfig, of_variants
+from mmkd_ray.data.table import require_images
+from mmkd_ray.students.targets.arms import ARMS, BASELINE
+
+STUDENT, PREDICTIONS, HISTORY = "student.safetensors", "predictions.parquet", "history.json"
+"""What a finished student's folder holds, besides the record."""
+
+_TAUGHT = ("alpha", "teacher_temperature", "flip_targets")
+_DISTILLED = ("kd_weight", "kd_temperature", "dkd_beta")
+"""Keys of `train` that only some arms depend on."""
+
+
+@dataclass(frozen=True)
+class StudentSpec:
+    """One student to train."""
+
+    variant: str
+    arm: ArmName
+    seed: int
+    identity: str
+    config: Config
+    """Of the variant."""
+    aspects: tuple[Aspect, ...]
+    """The questions, in order: a file of questions need not be on the node that trains."""
+    larger: StudentSpec | None = None
+    """The larger student that it learns from, if its arm does."""
+
+    def __str__(self) -> str:
+        """Name for people."""
+        return " ".join(part for part in (self.variant, self.arm, f"seed {self.seed}") if part)
+
+    def folder(self, run: Run) -> Folder:
+        """Where its artifacts go. Students of the same identity are one student, whatever variants they stand in."""
+        return run.study.child(f"{self.arm}-seed{self.seed}-{self.identity[:10]}")
+
+
+def list_students(config: Config, run: Run) -> list[StudentSpec]:
+    """All students of the study: within a variant, arm after arm within a seed.
+
+    Raises:
+        ArtifactError: the image table or the teacher table of this configuration is not finished.
+    """
+    images, teacher = require_images(config, run), require_teacher(config, run)
+    specs = []
+    for name, variant in of_variants(config).items():
+        larger = None
+        if any(ARMS[arm].uses_larger_student for arm in variant.study.arms):
+            larger = larger_student(variant, run, images, teacher)
+        aspects = load_aspects(variant, run)
+        identify = _Identities(variant, aspects, images, teacher, larger)
+        specs += [
+            StudentSpec(
+                name, arm, seed, identify(arm, seed), variant, aspects,
+                larger if ARMS[arm].uses_larger_student else None,
+            )
+            for seed in variant.study.seeds
+            for arm in variant.study.arms
+        ]  # fmt: skip
+    return specs
+
+
+def distinct(specs: list[StudentSpec]) -> list[StudentSpec]:
+    """Each student once, in the order of its first student."""
+    return list({spec.identity: spec for spec in reversed(specs)}.values())[::-1]
+
+
+def larger_student(config: Config, run: Run, images: Mapping[str, Any], teacher: Mapping[str, Any]) -> StudentSpec:
+    """The student of the larger student that `kd` arms of a variant learn from: trained once, with the first seed."""
+    assert config.study.kd_teacher is not None, "checked with the configuration"
+    seed = config.study.seeds[0]
+    own = config.model_copy(update={"student": config.study.kd_teacher})
+    aspects = load_aspects(own, run)
+    identity = _Identities(own, aspects, images, teacher)(BASELINE, seed)
+    return StudentSpec("kd teacher", BASELINE, seed, identity, own, aspects)
+
+
+def larger_students(specs: list[StudentSpec]) -> list[StudentSpec]:
+    """The students that must be trained before these can be."""
+    return distinct([spec.larger for spec in specs if spec.larger])
+
+
+def trained_students(config: Config, run: Run) -> list[StudentSpec]:
+    """All students of the study, each trained.
+
+    Raises:
+        ArtifactError: one is not, or was trained for another configuration.
+    """
+    specs = list_students(config, run)
+    for spec in specs:
+        run.require(spec.folder(run), "train", fingerprint=spec.identity)
+    return specs
+
+
+class _Identities:
+    """What decides a student of one variant: all of the recipe that its arm depends on, and nothing else."""
+
+    def __init__(
+        self,
+        config: Config,
+        aspects: tuple[Aspect, ...],
+        images: Mapping[str, Any],
+        teacher: Mapping[str, Any],
+        larger: StudentSpec | None = None,
+    ) -> None:
+        self._config, self._teacher, self._larger = config, teacher, larger
+        self._shared = {
+            "student": _student_facts(config.student),
+            "train": config.train.model_dump(exclude={*_TAUGHT, *_DISTILLED}),
+            "images": images["digest"],
+            # Every arm has the same Q outputs, whatever they are taught.
+            "aspects": len(aspects),
+        }
+        self._taught = {
+            **config.train.model_dump(include={*_TAUGHT}),
+            "orientation": [(aspect.orientation_sensitive, aspect.mirror) for aspect in aspects],
+            "weights": [aspect.weight for aspect in aspects],
+        }
+        # An answer does not depend on what else was asked: a table with more questions teaches the same.
+        self._answers = teacher["asked"] | {"questions": [aspect.question for aspect in aspects]}
+
+    def __call__(self, arm: ArmName, seed: int) -> str:
+        facts: dict[str, Any] = {}
+        if ARMS[arm].aspects:
+            facts["targets"] = self._taught
+        if ARMS[arm].uses_answers:
+            facts["answers"] = self._answers
+        if ARMS[arm].classes:
+            facts["classes"] = self._classes(arm)
+        return fingerprint(arm=arm, seed=seed, **self._shared, **facts)
+
+    def _classes(self, arm: ArmName) -> dict[str, Any]:
+        study, distilled = self._config.study, self._config.train.model_dump(include={*_DISTILLED})
+        match ARMS[arm].classes:
+            case "smoothed":
+                return {"label_smoothing": study.label_smoothing}
+            case "zero_shot":
+                answers = self._teacher["asked"] | {"questions": study.class_question}
+                return {"weight": distilled["kd_weight"], "answers": answers}
+            case _:
+                assert self._larger is not None, "given for every variant with such an arm"
+                return {**distilled, "larger_student": self._larger.identity}
+
+
+def _student_facts(student: StudentConfig) -> dict[str, Any]:
+    """The student's keys, with the content of a file of weights in place of where it lies."""
+    facts = student.model_dump()
+    if isinstance(student.pretrained, str) and Path(student.pretrained).is_file():
+        facts["pretrained"] = hashlib.sha256(Path(student.pretrained).read_bytes()).hexdigest()
+    return facts

@@ -1,0 +1,142 @@
+"""What the students of a worker share, and what each is taught."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from functools import cache
+
+import numpy as np
+import safetensors.torch
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+
+from mmkd_ray.answers.needs import class_questions
+from mmkd_ray.answers.query import mirrored
+from mmkd_ray.answers.table import TeacherTable, read_teacher_table
+from mmkd_ray.artifacts import Run
+from mmkd_ray.config import Config
+from mmkd_ray.data.feed.resident import Pixels, load_pixels
+from mmkd_ray.students.model import Student, build_student, student_input
+from mmkd_ray.students.targets.arms import ARMS, aspect_targets, class_targets, soften
+from mmkd_ray.students.targets.flips import mirrored_targets
+from mmkd_ray.students.targets.training_set import TrainingSet
+from mmkd_ray.study.students import STUDENT, StudentSpec
+
+
+class StudyData:
+    """The images and the teacher's answers in memory, shared by the students that one worker trains in turn."""
+
+    def __init__(self, run: Run, held_out: Collection[str] | None = None) -> None:
+        """Nothing is read before it is needed.
+
+        Args:
+            run: with its image table and its teacher table.
+            held_out: splits besides train that may be looked at; all there are if unset.
+        """
+        self._run = run
+        record = run.require(run.images, "images")
+        self.class_names: list[str] = record["class_names"]
+        self._held_out = [
+            split for split in record["images"] if split != "train" and (held_out is None or split in held_out)
+        ]
+        self._pixels = cache(self._load_pixels)
+        self._answers = cache(self._read_answers)
+
+    def training_set(self, spec: StudentSpec) -> TrainingSet:
+        """What the student of a student is taught; the larger student that it learns from, if it does, is finished."""
+        config, arm = spec.config, ARMS[spec.arm]
+        train = self._train_pixels(config)
+        targets_NQ, of_mirrored_NQ = self._aspect_targets(spec, train)
+        return TrainingSet(
+            train=train,
+            val=self.held_out(config).of_split("val"),
+            aspect_targets_NQ=targets_NQ,
+            mirrored_targets_NQ=of_mirrored_NQ,
+            aspect_weights_Q=torch.tensor([aspect.weight for aspect in spec.aspects]),
+            class_targets_NC=self._class_targets(config, train) if arm.classes == "zero_shot" else None,
+            larger_student=self._trained(spec.larger) if spec.larger else None,
+            decoupled=arm.classes == "dkd",
+            label_smoothing=config.study.label_smoothing if arm.classes == "smoothed" else config.train.label_smoothing,
+        )
+
+    def held_out(self, config: Config) -> Pixels:
+        """Every image that is not for training, and may be looked at."""
+        return self._pixels(tuple(self._held_out), *self._input(config))
+
+    def new_student(self, spec: StudentSpec) -> Student:
+        """The student of a student before training: the same for all arms of a seed."""
+        torch.manual_seed(spec.seed)
+        return build_student(spec.config.student, classes=len(self.class_names), aspects=len(spec.aspects))
+
+    def _aspect_targets(self, spec: StudentSpec, train: Pixels) -> tuple[Tensor | None, Tensor | None]:
+        """Targets [N, Q] of the images as they are, and of their mirrored views."""
+        config, aspects = spec.config, spec.aspects
+        labels_N = train.labels_N.numpy()
+
+        def targets_from(questions: list[str]) -> Float32[np.ndarray, "N Q"] | None:
+            p_yes_NQ = soften(self._p_yes(questions, train), config.train.teacher_temperature)
+            return aspect_targets(spec.arm, p_yes_NQ, labels_N, seed=spec.seed)
+
+        questions = [aspect.question for aspect in aspects]
+        targets_NQ = targets_from(questions)
+        if targets_NQ is None:
+            return None, None
+        seen_mirrored_NQ = None
+        if config.train.flip_targets == "view" and ARMS[spec.arm].uses_answers:
+            seen_mirrored_NQ = targets_from(
+                [mirrored(aspect.question) if aspect.orientation_sensitive else aspect.question for aspect in aspects]
+            )
+        of_mirrored_NQ = mirrored_targets(
+            targets_NQ,
+            how=config.train.flip_targets,
+            sensitive_Q=[aspect.orientation_sensitive for aspect in aspects],
+            mirror_Q=[questions.index(aspect.mirror) if aspect.mirror in questions else None for aspect in aspects],
+            seen_mirrored_NQ=seen_mirrored_NQ,
+        )
+        return torch.from_numpy(targets_NQ), torch.from_numpy(of_mirrored_NQ)
+
+    def _class_targets(self, config: Config, train: Pixels) -> Tensor:
+        questions = class_questions(config, self.class_names)
+        return torch.from_numpy(class_targets(self._p_yes(questions, train)))
+
+    def _trained(self, spec: StudentSpec) -> Student:
+        """A finished student, frozen."""
+        self._run.require(spec.folder(self._run), "train", fingerprint=spec.identity)
+        student = self.new_student(spec)
+        student.load_state_dict(safetensors.torch.load(spec.folder(self._run).read_bytes(STUDENT)))
+        return student.eval().requires_grad_(False)
+
+    def _train_pixels(self, config: Config) -> Pixels:
+        size, interpolation = self._input(config)
+        everything = self._pixels(("train",), config.train.decode_size or size, interpolation)
+        if config.train.train_fraction == 1:
+            return everything
+        return everything.subset(_share(everything, config.train.train_fraction))
+
+    def _load_pixels(self, splits: tuple[str, ...], size: int, interpolation: str) -> Pixels:
+        return load_pixels(self._run, splits, size=size, interpolation=interpolation)
+
+    def _p_yes(self, questions: list[str], images: Pixels) -> Float32[np.ndarray, "N Q"]:
+        return self._answers(tuple(questions)).p_yes_of(images.image_ids)
+
+    def _read_answers(self, questions: tuple[str, ...]) -> TeacherTable:
+        return read_teacher_table(self._run, questions)
+
+    @staticmethod
+    def _input(config: Config) -> tuple[int, str]:
+        taken = student_input(config.student)
+        return taken.size, taken.interpolation
+
+
+def _share(images: Pixels, fraction: float) -> list[int]:
+    """Rows of a share of each class, at least one: those whose ids have the lowest hashes, so shares are nested."""
+    by_class: dict[int, list[int]] = {}
+    for row, label in enumerate(images.labels_N.tolist()):
+        by_class.setdefault(label, []).append(row)
+    chosen = []
+    for rows in by_class.values():
+        rows.sort(key=lambda row: hashlib.sha256(images.image_ids[row].encode()).digest())
+        chosen += rows[: max(1, round(fraction * len(rows)))]
+    return sorted(chosen)

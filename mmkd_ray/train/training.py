@@ -1,0 +1,99 @@
+"""One student in a Ray Train worker: plain training, with a checkpoint reported each epoch."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import ray
+import ray.train
+import ray.train.torch
+import torch
+
+from mmkd_ray.artifacts import Run
+from mmkd_ray.errors import StudentError
+from mmkd_ray.students.model import student_input
+from mmkd_ray.study.students import StudentSpec
+from mmkd_ray.train.loop import StudentTrainer
+from mmkd_ray.train.outcome import write_outcome
+from mmkd_ray.train.study_data import StudyData
+
+STATE = "state.pt"
+
+
+def train_student(spec: StudentSpec, study_data: StudyData, run: Run, monitor: Any) -> None:
+    """Train one student from its last checkpoint, if there is one, to its outcome on storage.
+
+    Args:
+        spec: the student; the larger student that it learns from, if its arm does, is finished.
+        study_data: images and answers.
+        run: where the outcome goes.
+        monitor: told of epochs.
+
+    Raises:
+        StudentError: the loss diverges; the message says where the last good checkpoint is.
+    """
+    config = spec.config
+    context = ray.train.get_context()
+    student = study_data.new_student(spec)
+    if context.get_world_size() > 1 and torch.cuda.is_available():
+        # On CPUs there is no such layer: there each worker normalises its own share of a batch, and the running
+        # statistics of worker 0 are the ones that are kept.
+        student = torch.nn.SyncBatchNorm.convert_sync_batchnorm(student)
+    model = ray.train.torch.prepare_model(student)
+    trainer = StudentTrainer(
+        model,
+        student,
+        study_data.training_set(spec),
+        config.train,
+        image_size=student_input(config.student).size,
+        seed=spec.seed,
+        rank=context.get_world_rank(),
+        workers=context.get_world_size(),
+    )
+    if state := _checkpointed(spec):
+        trainer.load_state_dict(state)
+        if context.get_world_rank() == 0:
+            monitor.add.remote(trainer.epochs_done)
+    while trainer.epochs_done < config.train.epochs:
+        metrics = _run_epoch(spec, trainer)
+        _report(spec, trainer, metrics)
+        if context.get_world_rank() == 0:
+            monitor.add.remote(1)
+    if context.get_world_rank() == 0:
+        student, best_epoch = trainer.best_student()
+        write_outcome(
+            spec, spec.folder(run), student, study_data.held_out(config), best_epoch=best_epoch, trainer=trainer
+        )
+
+
+def _run_epoch(spec: StudentSpec, trainer: StudentTrainer) -> dict[str, float]:
+    try:
+        return trainer.run_epoch()
+    except StudentError as error:
+        checkpoint = ray.train.get_checkpoint()
+        kept = ""
+        if checkpoint and trainer.epochs_done:
+            kept = f"; the last good checkpoint, of epoch {trainer.epochs_done - 1}, is {checkpoint.path}"
+        raise StudentError(f"{spec}: {error}{kept}") from error
+
+
+def _report(spec: StudentSpec, trainer: StudentTrainer, metrics: dict[str, float]) -> None:
+    """Hand the epoch's metrics to Ray Train, with a checkpoint from worker 0."""
+    if ray.train.get_context().get_world_rank() != 0:
+        ray.train.report(metrics)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        torch.save({"student": spec.identity, **trainer.state_dict()}, Path(folder) / STATE)
+        ray.train.report(metrics, checkpoint=ray.train.Checkpoint.from_directory(folder))
+
+
+def _checkpointed(spec: StudentSpec) -> dict[str, Any] | None:
+    """The state of this very student in the last checkpoint, if that is what it holds."""
+    checkpoint = ray.train.get_checkpoint()
+    if checkpoint is None:
+        return None
+    with checkpoint.as_directory() as folder:
+        state = torch.load(Path(folder) / STATE, map_location="cpu", weights_only=True)
+    return state if state["student"] == spec.identity else None

@@ -1,0 +1,37 @@
+import torch
+
+from mmkd_ray.config import TrainConfig
+from mmkd_ray.data.feed.order import epoch_batches, steps_per_epoch
+
+CONFIG = TrainConfig(batch_size=8, epochs=2)
+
+
+def rows(**arguments):
+    return [batch.rows_B for batch in epoch_batches(27, CONFIG, **arguments)]
+
+
+def test_an_epoch_is_full_batches_without_repeats():
+    epoch = rows(seed=0, epoch=0)
+    assert [len(batch) for batch in epoch] == [8, 8, 8] == [8] * steps_per_epoch(27, CONFIG)
+    assert len(set(torch.cat(epoch).tolist())) == 24
+
+
+def test_epochs_and_seeds_differ_and_repeat():
+    def first(**arguments):
+        return rows(**arguments)[0].tolist()
+
+    assert first(seed=0, epoch=0) == first(seed=0, epoch=0)
+    assert first(seed=0, epoch=0) != first(seed=0, epoch=1)
+    assert first(seed=0, epoch=0) != first(seed=1, epoch=0)
+
+
+def test_workers_share_the_batches_of_one():
+    alone = list(epoch_batches(27, CONFIG, seed=3, epoch=1))
+    shares = [list(epoch_batches(27, CONFIG, seed=3, epoch=1, rank=rank, workers=2)) for rank in range(2)]
+    for whole, left, right in zip(alone, *shares, strict=True):
+        assert torch.equal(whole.rows_B, torch.cat([left.rows_B, right.rows_B]))
+        assert torch.equal(whole.views.scale_B2, torch.cat([left.views.scale_B2, right.views.scale_B2]))
+
+
+def test_fewer_images_than_a_batch_make_one_batch():
+    assert [len(batch.rows_B) for batch in epoch_batches(5, CONFIG, seed=0, epoch=0)] == [5]

@@ -1,0 +1,48 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmkd_ray.config import validate
+from mmkd_ray.data.feed import resident as pixels_module
+from mmkd_ray.data.feed.resident import load_pixels
+from mmkd_ray.data.table import build_image_table
+from mmkd_ray.errors import DataError
+
+
+@pytest.fixture
+def filled(run, tmp_path):
+    """Images 12 wide and 6 high: a red, a green and a blue third."""
+    wide = np.zeros((6, 12, 3), np.uint8)
+    for third, channel in enumerate(range(3)):
+        wide[:, 4 * third : 4 * third + 4, channel] = 255
+    buffer = io.BytesIO()
+    Image.fromarray(wide).save(buffer, "PNG")
+    for name in "ab":
+        for number in range(4):
+            (tmp_path / "images" / name).mkdir(parents=True, exist_ok=True)
+            (tmp_path / "images" / name / f"{number}.png").write_bytes(buffer.getvalue())
+    data = {"source": "folder", "path": str(tmp_path / "images")}
+    build_image_table(validate({"name": "t", "data": data, "aspects": {"source": "fieldguide"}}), run, lambda *_: None)
+    return run
+
+
+def test_the_centre_square_is_kept(filled):
+    pixels = load_pixels(filled, ["train"], size=6)
+    assert pixels.images_N3SS.shape == (len(pixels), 3, 6, 6)
+    middle = pixels.images_N3SS[0, :, 3, :]  # red, green x 4, blue
+    assert middle[1].tolist() == [0, 255, 255, 255, 255, 0]
+    assert middle[0].tolist() == [255, 0, 0, 0, 0, 0]
+
+
+def test_rows_belong_together(filled):
+    pixels = load_pixels(filled, ["train", "test"], size=4)
+    assert set(pixels.splits) == {"train", "test"}
+    assert [name[0] == "b" for name in pixels.image_ids] == pixels.labels_N.bool().tolist()
+
+
+def test_more_than_the_memory_holds_is_refused(filled, monkeypatch):
+    monkeypatch.setattr(pixels_module.os, "sysconf", lambda _name: 1)
+    with pytest.raises(DataError, match=r"GiB decoded, more than half .* smaller student.image_size"):
+        load_pixels(filled, ["train"], size=64)

@@ -1,0 +1,47 @@
+import torch
+
+from mmkd_ray.data.views import Views, apply_views, draw_views
+
+WHOLE = {"scale_B2": torch.ones(1, 2), "centre_B2": torch.zeros(1, 2), "brightness_B": torch.ones(1)}
+
+
+def image():
+    return torch.randint(0, 256, (1, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+def test_the_whole_image_is_itself():
+    views = Views(flipped_B=torch.tensor([False]), **WHOLE)
+    assert torch.allclose(apply_views(image(), views, size=8), image() / 255, atol=1e-5)
+
+
+def test_a_flip_mirrors_left_and_right():
+    views = Views(flipped_B=torch.tensor([True]), **WHOLE)
+    assert torch.allclose(apply_views(image(), views, size=8), image().flip(3) / 255, atol=1e-5)
+
+
+def test_a_crop_shows_its_quarter_and_brightness_scales():
+    views = Views(
+        scale_B2=torch.full((1, 2), 0.5),
+        centre_B2=torch.tensor([[-0.5, 0.5]]),  # left, bottom
+        flipped_B=torch.tensor([False]),
+        brightness_B=torch.tensor([0.5]),
+    )
+    assert torch.allclose(apply_views(image(), views, size=4), image()[:, :, 4:, :4] / 255 / 2, atol=1e-5)
+
+
+def test_drawn_views_stay_in_the_image_and_in_their_ranges():
+    views = draw_views(
+        5000, crop_scale=(0.4, 0.9), flip=0.25, brightness=0.3, generator=torch.Generator().manual_seed(0)
+    )
+    assert (views.centre_B2.abs() + views.scale_B2 <= 1 + 1e-5).all()
+    assert (views.scale_B2.prod(dim=1) <= 0.9 + 1e-5).all()
+    assert abs(views.flipped_B.float().mean() - 0.25) < 0.03
+    assert views.brightness_B.min() >= 0.7
+    assert views.brightness_B.max() <= 1.3
+
+
+def test_part_of_a_batch_is_the_same_as_in_the_whole():
+    images = torch.randint(0, 256, (6, 3, 8, 8), dtype=torch.uint8)
+    views = draw_views(6, crop_scale=(0.5, 1), flip=0.5, brightness=0.2, generator=torch.Generator().manual_seed(1))
+    whole = apply_views(images, views, size=8)
+    assert torch.allclose(apply_views(images[2:4], views[2:4], size=8), whole[2:4])

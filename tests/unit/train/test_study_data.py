@@ -1,0 +1,139 @@
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from mmkd_ray.answers.query import mirrored
+from mmkd_ray.answers.table import read_teacher_table
+from mmkd_ray.artifacts import open_run
+from mmkd_ray.config import validate
+from mmkd_ray.study.students import list_students
+from mmkd_ray.train.study_data import StudyData
+from tests.support.report_run import Plan, image_rows, write_images, write_teacher
+
+LEFT, RIGHT, RED = "Does it face left?", "Does it face right?", "Is it red?"
+CLASSES = ("ant", "bee", "wasp")
+PLAN = Plan(classes=CLASSES, questions=(LEFT, RED, RIGHT, mirrored(LEFT), mirrored(RIGHT), *CLASSES), right={})
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A function that gives a study_data and the students of a study, on one image table and teacher table."""
+    questions = tmp_path / "questions.yaml"
+    questions.write_text(
+        yaml.safe_dump(
+            [
+                {"question": LEFT, "orientation_sensitive": True, "mirror": RIGHT, "weight": 2},
+                RED,
+                {"question": RIGHT, "orientation_sensitive": True, "mirror": LEFT},
+            ]
+        )
+    )
+
+    def make(arms, train=None, count=None):
+        config = validate(
+            {
+                "name": "t",
+                "data": {"source": "folder", "path": "/nowhere"},
+                "aspects": {"source": "file", "path": str(questions), "count": count},
+                "student": {"model_args": {"layers": [1] * 4, "channels": [4] * 4}, "image_size": 16},
+                "study": {"arms": arms, "seeds": [0], "class_question": "{class_name}"},
+                "train": train or {},
+            }
+        )  # fmt: skip
+        run = open_run(str(tmp_path), "t")
+        rows = image_rows(PLAN)
+        write_images(config, run, rows, PLAN)
+        write_teacher(config, run, rows, PLAN)
+        record = run.teacher.record()
+        record["asked"]["questions"] = list(PLAN.questions)
+        run.teacher.finish(record.pop("fingerprint"), **record)
+        return StudyData(run), list_students(config, run), run
+
+    return make
+
+
+def taught(made, arm, **train):
+    study_data, specs, run = made([arm], train)
+    training_set = study_data.training_set(specs[0])
+    return training_set, read_teacher_table(run).p_yes_of(training_set.train.image_ids)
+
+
+def test_makd_teaches_the_answers_by_question_and_masks_the_mirrored(made):
+    training_set, p_yes = taught(made, "makd")
+    np.testing.assert_array_equal(training_set.aspect_targets_NQ, p_yes[:, [0, 1, 2]])
+    assert training_set.mirrored_targets_NQ.isnan().all(dim=0).tolist() == [True, False, True]
+    assert training_set.aspect_weights_Q.tolist() == [2, 1, 1]
+    assert training_set.class_targets_NC is None
+    assert set(training_set.val.splits) == {"val"}
+
+
+def test_mirrored_views_by_the_mirrored_question_and_by_what_the_teacher_saw(made):
+    training_set, p_yes = taught(made, "makd", flip_targets="swap")
+    np.testing.assert_array_equal(training_set.mirrored_targets_NQ, p_yes[:, [2, 1, 0]])
+    training_set, p_yes = taught(made, "makd", flip_targets="view")
+    np.testing.assert_array_equal(training_set.mirrored_targets_NQ, p_yes[:, [3, 1, 4]])
+
+
+def test_a_shuffled_mirror_belongs_to_the_same_other_image(made):
+    training_set, p_yes = taught(made, "shuffled", flip_targets="view")
+    order = [
+        int(np.flatnonzero((p_yes[:, :3] == row).all(axis=1))[0]) for row in training_set.aspect_targets_NQ.numpy()
+    ]
+    np.testing.assert_array_equal(training_set.mirrored_targets_NQ, p_yes[order][:, [3, 1, 4]])
+
+
+def test_zero_shot_teaches_class_probabilities(made):
+    training_set, p_yes = taught(made, "zero_shot_kd")
+    assert training_set.aspect_targets_NQ is None
+    np.testing.assert_allclose(
+        training_set.class_targets_NC, p_yes[:, 5:] / p_yes[:, 5:].sum(1, keepdims=True), rtol=1e-6
+    )
+
+
+def test_label_smoothing_is_the_arms_own(made):
+    assert taught(made, "label_smoothing", label_smoothing=0.05)[0].label_smoothing == 0.1
+    assert taught(made, "ce", label_smoothing=0.05)[0].label_smoothing == 0.05
+
+
+def test_a_share_of_the_images_is_taken_class_by_class_and_lies_within_a_larger_share(made):
+    quarter, half, all_of_them = (
+        set(taught(made, "ce", train_fraction=fraction)[0].train.image_ids) for fraction in (0.25, 0.5, 1.0)
+    )
+    assert (len(quarter), len(half), len(all_of_them)) == (9, 18, 36)
+    assert quarter < half < all_of_them
+    for name in CLASSES:
+        assert sum(name in image_id for image_id in quarter) == 3
+
+
+def test_a_variant_with_fewer_questions_has_the_first(made):
+    study_data, (spec,), run = made(["makd"], count=2)
+    training_set = study_data.training_set(spec)
+    p_yes = read_teacher_table(run).p_yes_of(training_set.train.image_ids)
+    np.testing.assert_array_equal(training_set.aspect_targets_NQ, p_yes[:, :2])
+    assert study_data.new_student(spec).eval()(torch.zeros(1, 3, 16, 16))[1].shape == (1, 2)
+
+
+def test_a_larger_student_is_read_from_its_folder(made):
+    from mmkd_ray.study.students import larger_students
+    from mmkd_ray.train.loop import StudentTrainer
+    from mmkd_ray.train.outcome import write_outcome
+
+    study_data, (spec,), run = made(["ce"])
+    learner = spec.config.model_copy(
+        update={"study": spec.config.study.model_copy(update={"arms": ("kd",), "kd_teacher": spec.config.student})}
+    )
+    (pupil,) = list_students(learner, run)
+    (larger,) = larger_students([pupil])
+    student = study_data.new_student(larger)
+    trainer = StudentTrainer(
+        student, student, study_data.training_set(larger), larger.config.train, image_size=16, seed=0
+    )
+    write_outcome(
+        larger, larger.folder(run), student, study_data.held_out(larger.config), best_epoch=0, trainer=trainer
+    )
+    read = study_data.training_set(pupil).larger_student
+    assert not read.training
+    assert not any(weight.requires_grad for weight in read.parameters())
+    for key, weight in student.state_dict().items():
+        assert torch.equal(weight, read.state_dict()[key])
