@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import uuid
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +27,11 @@ from mmkd_ray.errors import ArtifactError
 RECORD = "record.json"
 _READERS = 16
 """Files read at a time: object stores answer slowly, and many at once."""
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file is one that is being written, or that a killed writer has left: no reader looks at it."""
+    return name.startswith(".") and name.endswith(".part")
 
 
 def fingerprint(**identity: Any) -> str:
@@ -66,9 +74,10 @@ class Folder:
         return self.filesystem.get_file_info(f"{self.path}/{name}").type != fs.FileType.NotFound
 
     def names(self) -> list[str]:
-        """Sorted names of what the folder holds; empty if it does not exist."""
+        """Sorted names of what the folder holds, temporary files left out; empty if it does not exist."""
         selector = fs.FileSelector(self.path, allow_not_found=True)
-        return sorted(info.base_name for info in self.filesystem.get_file_info(selector))
+        found = [info.base_name for info in self.filesystem.get_file_info(selector)]
+        return sorted(name for name in found if not is_temporary(name))
 
     def delete(self) -> None:
         """Delete the folder with all it holds, if it exists."""
@@ -76,12 +85,31 @@ class Folder:
             self.filesystem.delete_dir(self.path)
 
     def write_bytes(self, name: str, content: bytes) -> None:
-        """Write a file whole: under a temporary name first, so that no reader ever sees half of it."""
+        """Write a file whole: under a temporary name of its own first, so that no reader ever sees half of it.
+
+        Any number of writers may write the same name at a time: the last one's content stays.
+        """
         self.filesystem.create_dir(self.path)
-        final, temporary = f"{self.path}/{name}", f"{self.path}/{name}.part"
-        with self.filesystem.open_output_stream(temporary) as stream:
-            stream.write(content)
-        self.filesystem.move(temporary, final)
+        # The dot hides it from pyarrow's readers of whole folders.
+        temporary = f"{self.path}/.{name}.{uuid.uuid4().hex}.part"
+        try:
+            with self.filesystem.open_output_stream(temporary) as stream:
+                stream.write(content)
+            self._flush(temporary)
+            self.filesystem.move(temporary, f"{self.path}/{name}")
+        except BaseException:
+            with suppress(OSError):
+                self.filesystem.delete_file(temporary)
+            raise
+
+    def _flush(self, path: str) -> None:
+        """Have a local file on the disk before it gets its name: a machine that crashes must not leave it empty."""
+        if isinstance(self.filesystem, fs.LocalFileSystem):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
     def read_bytes(self, name: str) -> bytes:
         """The content of a file."""

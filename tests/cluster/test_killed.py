@@ -240,7 +240,7 @@ def test_killed_between_the_last_answers_and_the_record_it_asks_nothing_again(un
     part = next((teacher / "table").glob("*.parquet"))
     part.write_bytes(part.read_bytes()[:1000])
     answers = next((tmp_path / "r" / "answers").iterdir())
-    (answers / "part-0123456789abcdef.parquet.part").write_bytes(b"half")
+    (answers / ".part-0123456789abcdef.parquet.0123.part").write_bytes(b"half")
     with marked() as processes:
         ended = run_mmkd(processes, *command("extract", tmp_path), cwd=repository)
     assert ended.returncode == 0, ended.stdout + ended.stderr

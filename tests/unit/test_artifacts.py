@@ -1,4 +1,9 @@
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from mmkd_ray.artifacts import Folder, fingerprint, open_run
@@ -23,6 +28,37 @@ def test_files_are_whole_or_absent(run, tmp_path):
     run.folder.write_bytes("a.txt", b"new")
     assert run.folder.read_bytes("a.txt") == b"new"
     assert run.folder.names() == ["a.txt"]
+
+
+def write_often(uri, value, times):
+    """Write one name again and again, and read what is there after each time: the lengths that were seen."""
+    folder, seen = Folder(uri), set()
+    for _ in range(times):
+        folder.write_bytes("same", value * 4_000)
+        content = folder.read_bytes("same")
+        seen.add((len(content), len(set(content))))
+    return seen
+
+
+def test_two_processes_may_write_one_name_and_every_reader_sees_it_whole(tmp_path):
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+        both = [pool.submit(write_often, str(tmp_path), value, 300) for value in (b"a", b"b")]
+        assert [future.result() for future in both] == [{(4_000, 1)}] * 2
+    assert [path.name for path in tmp_path.iterdir()] == ["same"]
+
+
+def test_what_a_killed_writer_has_left_is_seen_by_no_reader(run):
+    run.teacher.write_table("a.parquet", pa.table({"a": [1]}))
+    Path(run.teacher.path, ".b.parquet.0123.part").write_bytes(b"half")
+    assert run.teacher.names() == ["a.parquet"]
+    assert run.teacher.read_table().num_rows == pq.read_table(run.teacher.path).num_rows == 1
+
+
+def test_a_write_that_fails_leaves_nothing(run):
+    Path(run.folder.path, "a", "b").mkdir(parents=True)
+    with pytest.raises(OSError, match="a"):
+        run.folder.write_bytes("a", b"a file cannot take the name of a folder that is not empty")
+    assert [path.name for path in Path(run.folder.path).iterdir()] == ["a"]
 
 
 def test_tables_come_back_as_they_were(run):

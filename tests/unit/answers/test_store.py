@@ -106,7 +106,7 @@ def test_a_file_that_was_asked_in_another_way_is_refused_by_what_differs(store, 
 
 
 def test_half_a_file_is_no_file(store):
-    store.folder.write_bytes("part-0123.parquet.part", b"half")
+    store.folder.write_bytes(".part-0123.parquet.0123.part", b"half")
     assert not store.present(wanted(["a"])).any()
 
 
