@@ -17,8 +17,12 @@ from mmkd_ray.config import ExtractConfig, OpenAiTeacher, Teacher
 from mmkd_ray.errors import ClusterError
 from mmkd_ray.extract.fit import engines_that_fit
 
-THREADS = 2
-"""Batches in an actor at a time: while the engine works on one, the next is decoded and handed in."""
+TASKS = 2
+"""Ray Data's tasks in an actor at a time: while one asks, the next one's images are fetched.
+
+Only one of them asks at a time (Ray Data's `enable_true_multi_threading` is off): batches do not mix in the engine, so
+an image's answers do not depend on which batch happens to run beside its own.
+"""
 
 
 @contextmanager
@@ -36,8 +40,9 @@ def pool(teacher: Teacher, extract: ExtractConfig, batches: int) -> Iterator[dic
     cpus, gpus = extract.cpus_per_actor, extract.gpus_per_actor
     actors = _count(teacher, extract, batches)
     options: dict[str, Any] = {
-        "compute": ray.data.ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=THREADS),
-        "max_concurrency": THREADS,
+        "compute": ray.data.ActorPoolStrategy(
+            size=actors, max_tasks_in_flight_per_actor=TASKS, max_concurrent_calls_per_actor=TASKS
+        ),
     }
     if extract.tensor_parallel_size == 1:
         kind = {"accelerator_type": extract.accelerator_type} if extract.accelerator_type else {}
@@ -48,6 +53,8 @@ def pool(teacher: Teacher, extract: ExtractConfig, batches: int) -> Iterator[dic
     # started again after its death keeps its group.
     turns = cycle(groups)
     try:
+        # Ray 2.60 warns that `ray_remote_args_fn` will go, and has no other way to give each actor of a pool a group of
+        # its own (its `ray.data.llm` does it so, too).
         # The actor itself holds no GPU: vLLM starts a worker for each in the rest of its group.
         yield {**options, "num_cpus": cpus, "num_gpus": 0, "ray_remote_args_fn": lambda: _inside(next(turns))}
     finally:

@@ -147,7 +147,7 @@ def _images(config: Config, run: Run, plan: Plan, *, readers: int) -> ray.data.D
         batch_format="pyarrow",
         batch_size=None,
         num_cpus=0,
-        concurrency=min(readers, _batches(config, plan)),
+        compute=ray.data.TaskPoolStrategy(size=min(readers, _batches(config, plan))),
     )
 
 

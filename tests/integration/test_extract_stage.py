@@ -1,12 +1,15 @@
 """Extraction with the real Ray Data, the real vLLM and the shipped teacher: one run that grows, and what is refused."""
 
 import json
+import logging
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 from PIL import Image
+from ray.util.annotations import RayDeprecationWarning
 
 from mmkd_ray import fieldguide
 from mmkd_ray.answers.identity import require_teacher
@@ -239,3 +242,19 @@ def test_a_teacher_that_does_not_answer_is_refused_before_the_full_cost(grown, t
         ask(config, run)
     assert not list(Path(run.folder.path).glob("answers/*/part-*"))
     assert not run.teacher.record()
+
+
+def test_no_option_is_used_that_ray_is_about_to_remove(ray_cluster, tmp_path, caplog):
+    """Ray warns of `ray_remote_args` by a warning, of `concurrency` in its log."""
+    write_folder(tmp_path / "images", 1)
+    config = config_for(tmp_path / "images", teacher=WITHOUT_INFERENCE)
+    caplog.set_level(logging.WARNING, "ray.data")
+    log = logging.getLogger("ray.data")
+    log.addHandler(caplog.handler)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", RayDeprecationWarning)
+            ask(config, open_run(str(tmp_path / "runs"), "t"))
+    finally:
+        log.removeHandler(caplog.handler)
+    assert "deprecated" not in caplog.text
