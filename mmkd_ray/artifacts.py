@@ -25,6 +25,10 @@ from pyarrow import fs
 from mmkd_ray.errors import ArtifactError
 
 RECORD = "record.json"
+SHARED = "shared"
+"""Folder of a storage path for what its runs have in common; no run may have this name."""
+_IMAGES, _ANSWERS = "images.json", "answers.json"
+"""Files of a run: which image table, and which teachers' answers, it refers to."""
 _READERS = 16
 """Files read at a time: object stores answer slowly, and many at once."""
 
@@ -168,14 +172,34 @@ class Folder:
 
 @dataclass(frozen=True)
 class Run:
-    """The folders of one run."""
+    """The folders of one run, and what it shares with the other runs of its storage path."""
 
     folder: Folder
 
     @property
+    def shared(self) -> Folder:
+        """What all runs of the storage path have in common: `images/KEY/` and `answers/KEY/`."""
+        return Folder(f"{self.folder.uri.rstrip('/').rpartition('/')[0]}/{SHARED}")
+
+    @property
     def images(self) -> Folder:
-        """The image table: `table/*.parquet`, `quarantine.parquet`, the record."""
-        return self.folder.child("images")
+        """The shared image table that the run refers to: `table/*.parquet`, `quarantine.parquet`, the record.
+
+        A place that holds nothing, as long as it refers to none.
+
+        Raises:
+            ArtifactError: the run was made by version 0.1.0, which kept images and answers in the run's own folder.
+        """
+        try:
+            return self.shared.child("images", self.folder.read_json(_IMAGES)["key"])
+        except FileNotFoundError:
+            self._refuse_old_layout()
+            return self.folder.child("images")
+
+    def refer_to_images(self, key: str) -> Folder:
+        """Make `shared/images/KEY` the run's image table, in the place of another one, which stays where it is."""
+        self.folder.write_json(_IMAGES, {"key": key})
+        return self.images
 
     @property
     def aspects(self) -> Folder:
@@ -193,8 +217,18 @@ class Run:
         return self.folder.child("teacher")
 
     def answers(self, key: str) -> Folder:
-        """Everything that one teacher, asked in one way, has answered so far: what the teacher table is made from."""
-        return self.folder.child("answers", key)
+        """Everything that one teacher, asked in one way, has answered to any run: what teacher tables are made from."""
+        return self.shared.child("answers", key)
+
+    def refer_to_answers(self, key: str) -> None:
+        """Note, before anything is asked, that the run needs `shared/answers/KEY`."""
+        keys = self.answer_keys()
+        if key not in keys:
+            self.folder.write_json(_ANSWERS, {"keys": [*keys, key]})
+
+    def answer_keys(self) -> list[str]:
+        """The keys of all answers that the run has ever needed: a teacher may be set back."""
+        return self.folder.read_json(_ANSWERS)["keys"] if self.folder.exists(_ANSWERS) else []
 
     @property
     def study(self) -> Folder:
@@ -205,6 +239,13 @@ class Run:
     def tune(self) -> Folder:
         """A search: its table of trials, the best configuration, charts, and Ray Tune's folder of each trial."""
         return self.folder.child("tune")
+
+    def _refuse_old_layout(self) -> None:
+        if self.folder.child("images").exists(RECORD) or self.folder.exists("answers"):
+            raise ArtifactError(
+                f"{self.folder.uri} was made by version 0.1.0, which kept images and answers in the run's own folder; "
+                f"now runs share them: choose another name or storage.path, or delete {self.folder.uri}"
+            )
 
     def require(self, folder: Folder, command: str, **facts: Any) -> dict[str, Any]:
         """The record of a finished stage, which must state these facts.

@@ -61,7 +61,7 @@ def check(config: Config, run: Run, console: Console) -> None:
 
 def make_images(config: Config, run: Run, console: Console) -> None:
     """Stage 1: the image source becomes one image table."""
-    with _stage("images", "images", run.images, run, console) as (progress, remark):
+    with _stage("images", "images", lambda: run.images, run, console) as (progress, remark):
         record = build_image_table(config, run, progress)
         splits = ", ".join(f"{split} {count:,}" for split, count in record["images"].items())
         remark.append(f"{len(record['class_names'])} classes; {splits}")
@@ -71,7 +71,7 @@ def make_images(config: Config, run: Run, console: Console) -> None:
 
 def select_questions(config: Config, run: Run, console: Console) -> None:
     """Between the two: an LLM, or the evidence of a pilot, selects the questions; needs a cluster for some of that."""
-    with _stage("aspects", "images", run.aspects, run, console, rated="answers") as (progress, remark):
+    with _stage("aspects", "images", lambda: run.aspects, run, console, rated="answers") as (progress, remark):
         record = select_aspects(config, run, progress)
         remark.append(f"{record['selected']} of {record['proposed']} questions, {record['rejected']} rejected")
         remark.append(f"{run.aspects.uri}/{FILE}")
@@ -122,7 +122,7 @@ def audit(config: Config, run: Run, console: Console, *, stored: bool = False, m
 
 def extract(config: Config, run: Run, console: Console) -> None:
     """Stage 2: the teacher answers every question about every image; needs a cluster."""
-    with _stage("extract", "images", run.teacher, run, console, rated="answers") as (progress, remark):
+    with _stage("extract", "images", lambda: run.teacher, run, console, rated="answers") as (progress, remark):
         record = ask_teacher(config, run, progress)
         remark.append(Ledger(**record["ledger"]).line())
         lowest = record["lowest_answer_mass"]
@@ -144,7 +144,7 @@ def dry_run(config: Config, run: Run, console: Console, *, seconds_per_epoch: fl
 
 def train(config: Config, run: Run, console: Console) -> None:
     """Stage 3: arms x seeds students learn; needs a cluster."""
-    with _stage("train", "epochs", run.study, run, console) as (progress, remark):
+    with _stage("train", "epochs", lambda: run.study, run, console) as (progress, remark):
         specs = run_study(config, run, progress)
         arms = ", ".join(dict.fromkeys(spec.arm for spec in specs))
         students = len({spec.identity for spec in specs})
@@ -176,7 +176,7 @@ def tune(config: Config, run: Run, console: Console, *, resume: bool = False) ->
     """Search alpha, Q and other keys of the recipe on stored answers; the teacher is not asked."""
     check_student(config.student)
     search = open_search(config, run, resume=resume)
-    with _stage("tune", "trials", run.tune, run, console) as (progress, remark):
+    with _stage("tune", "trials", lambda: run.tune, run, console) as (progress, remark):
         record = search.finished
         if record is None:
             with connect(config.cluster) as cluster:
@@ -188,17 +188,17 @@ def tune(config: Config, run: Run, console: Console, *, resume: bool = False) ->
 
 @contextmanager
 def _stage(
-    name: str, unit: str, artifact: Folder | None, run: Run, console: Console, *, rated: str = ""
+    name: str, unit: str, artifact: Callable[[], Folder] | None, run: Run, console: Console, *, rated: str = ""
 ) -> Iterator[tuple[Any, list[str]]]:
     """Show a stage's progress, and note its wall time unless it only found its artifact finished."""
     progress, remark = console.progress(name, unit, rated), []
-    started, before = time.monotonic(), artifact and artifact.record()
+    started, before = time.monotonic(), artifact and artifact().record()
     try:
         yield progress, remark
     except BaseException:
         progress.break_off()
         raise
-    reused = artifact is not None and before is not None and artifact.record() == before
+    reused = artifact is not None and before is not None and artifact().record() == before
     if not reused:
         run.folder.write_json(SECONDS, _seconds(run) | {name: round(time.monotonic() - started, 2)})
     progress.close("; ".join(["already done: reused", *remark] if reused else remark))

@@ -104,7 +104,7 @@ class AnswerStore:
         bad = [{"path": image_ids[row], "reason": reason} for row, reason in answers.failed.items()]
         if bad:
             quarantine = pa.Table.from_pylist(bad, schema=schema.QUARANTINE)
-            self.folder.child(_QUARANTINE).write_table(name, quarantine)
+            self._quarantine.write_table(name, quarantine)
         if not good:
             return  # nothing that a later run, under other limits, should find done
         columns = {
@@ -117,12 +117,13 @@ class AnswerStore:
 
     def begin(self) -> None:
         """Say in words how the answers here were asked, and forget which images could not be: they are tried again."""
+        self.run.refer_to_answers(teacher_key(self.facts))
         self.folder.write_json(_ASKED, dict(self.facts))
-        self.folder.child(_QUARANTINE).delete()
+        self._quarantine.delete()
 
     def quarantined(self, wanted: Wanted) -> dict[str, str]:
         """Why a wanted image could not be asked, by its id."""
-        folder = self.folder.child(_QUARANTINE)
+        folder = self._quarantine
         rows = [row for _, table in folder.read_tables(folder.names()) for row in table.to_pylist()]
         return {row["path"]: row["reason"] for row in rows if row["path"] in wanted.sha256}
 
@@ -148,6 +149,11 @@ class AnswerStore:
             for name, values_NQ in (("log_p_yes", log_p_yes_NQ), ("log_p_no", log_p_no_NQ)):
                 values_NQ[target] = np.where(new, schema.matrix(table[name])[source], values_NQ[target])
         return Collected(log_p_yes_NQ, log_p_no_NQ, asked_again)
+
+    @property
+    def _quarantine(self) -> Folder:
+        """The run's own: another run that asks the same teacher at the same time has its own attempts and failures."""
+        return self.run.folder.child(_QUARANTINE, teacher_key(self.facts))
 
     def _tables(self, columns: list[str] | None = None) -> Iterator[tuple[list[str], pa.Table]]:
         """The questions and the rows of each file, files in the order of their names.

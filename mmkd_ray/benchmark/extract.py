@@ -134,7 +134,7 @@ def _extract(config: Config) -> None:
 
 def write_images(run: Run, config: Config, images: list[bytes]) -> None:
     """An image table of these pictures, all of them for training."""
-    folder = run.images.child("table", "train")
+    folder = run.refer_to_images(f"benchmark-{config.name}").child("table", "train")
     for start in range(0, len(images), 256):
         rows = [
             {"image_id": f"{number:06}.png", "image": image, "sha256": hashlib.sha256(image).hexdigest(), "label": 0,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mmkd_ray.config.aspects import Aspects, PilotConfig
 from mmkd_ray.config.base import Section
@@ -37,6 +37,13 @@ class Config(Section):
     extract: ExtractConfig = ExtractConfig()
     cluster: ClusterConfig = ClusterConfig()
     storage: StorageConfig = StorageConfig()
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_free(cls, name: str) -> str:
+        if name == "shared":
+            raise ValueError("STORAGE/shared holds the images and answers that all runs share: choose another name")
+        return name
 
     @model_validator(mode="after")
     def _combinations_are_possible(self) -> Config:

@@ -1,10 +1,12 @@
-"""Any image source -> the image table of a run."""
+"""Any image source -> an image table, shared by all runs of a storage path that look at these images."""
 
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -24,6 +26,8 @@ from mmkd_ray.data.sources.torchvision_sets import TorchvisionSource
 from mmkd_ray.errors import DataError
 
 QUARANTINE = "quarantine.parquet"
+UNREADABLE = "unreadable.parquet"
+"""In the run's folder: the images that cannot be read, where they are so many that no table is made."""
 
 MAX_FILE_BYTES = 64 * 2**20
 """A Parquet file is closed when it holds so much or `MAX_FILE_ROWS`: files are what Ray Data spreads over nodes."""
@@ -45,11 +49,11 @@ def open_source(config: Config) -> Source:
 
 
 def build_image_table(config: Config, run: Run, progress: Callable[[int, int], None]) -> dict[str, Any]:
-    """Read every image of the source once and write the image table; free if it is already there.
+    """Read every image of the source once and write the image table; free if any run has made it already.
 
     Args:
         config: the run's configuration.
-        run: where the table goes.
+        run: it refers to the table from now on; another one that it referred to stays.
         progress: called with (images done, images in all).
 
     Returns:
@@ -60,32 +64,70 @@ def build_image_table(config: Config, run: Run, progress: Callable[[int, int], N
     """
     source = open_source(config)
     identity = fingerprint(source=source.identity(), data=settings_identity(config))
-    if record := run.images.finished(identity):
-        _check_bad(run.images.read_table(QUARANTINE).to_pylist(), len(source), config.extract.max_bad_fraction)
-        return record
-    run.images.delete()
-    writer = _Writer(run.images.child("table"))
-    bad: list[BadImage] = []
+    folder = _find(run, identity)
+    if folder is None:
+        folder = _build(config, run, source, identity, progress)
+    bad, place = folder.read_table(QUARANTINE).to_pylist(), f"{folder.uri}/{QUARANTINE}"
+    _check_bad(bad, len(source), config.extract.max_bad_fraction, place)
+    if run.images != folder:
+        run.refer_to_images(folder.uri.rpartition("/")[2])
+    return run.require(folder, "images")
+
+
+def _find(run: Run, identity: str) -> Folder | None:
+    """A finished table of this identity: the one that the run refers to, or any other run's."""
+    tables = run.shared.child("images")
+    others = (tables.child(name) for name in tables.names() if name.startswith(identity))
+    return next((folder for folder in (run.images, *others) if folder.finished(identity)), None)
+
+
+def _build(config: Config, run: Run, source: Source, identity: str, progress: Callable[[int, int], None]) -> Folder:
+    """Write the table into a folder that no other writer knows; its record, by which others find it, comes last.
+
+    No folder is renamed, since object stores cannot do that at once. Two runs that make the same table at the same time
+    each end with a whole one; at worst both stay, and `mmkd gc` finds the one that nobody refers to.
+    """
+    folder = run.shared.child("images", f"{identity}-{uuid.uuid4().hex[:8]}")
+    try:
+        facts = _write(config, run, source, folder, progress)
+        if other := _find(run, identity):
+            folder.delete()
+            return other
+        folder.finish(identity, **facts)
+    except BaseException:
+        with suppress(OSError):
+            folder.delete()
+        raise
+    return folder
+
+
+def _write(
+    config: Config, run: Run, source: Source, folder: Folder, progress: Callable[[int, int], None]
+) -> dict[str, Any]:
+    """All of a table but its record; what that will say."""
+    writer, bad = _Writer(folder.child("table")), []
     for done, row in enumerate(source.rows(), start=1):
         if isinstance(row, BadImage):
-            bad.append(row)
+            bad.append(asdict(row))
         else:
             writer.add(row)
         progress(done, len(source))
     writer.flush()
-    quarantine = [asdict(image) for image in bad]
-    run.images.write_table(QUARANTINE, pa.Table.from_pylist(quarantine, schema=schema.QUARANTINE))
-    _check_bad(quarantine, len(source), config.extract.max_bad_fraction)
-    _check_classes(writer.train_labels, source.class_names)
-    facts = {
+    quarantine, place = pa.Table.from_pylist(bad, schema=schema.QUARANTINE), f"{run.folder.uri}/{UNREADABLE}"
+    folder.write_table(QUARANTINE, quarantine)
+    try:
+        _check_bad(bad, len(source), config.extract.max_bad_fraction, place)
+        _check_classes(writer.train_labels, source.class_names, place)
+    except DataError:
+        run.folder.write_table(UNREADABLE, quarantine)  # the table itself does not stay
+        raise
+    return {
         "settings": settings_identity(config),
         "images": dict(writer.by_split),
         "class_names": list(source.class_names),
         "quarantined": len(bad),
         "digest": writer.digest.hexdigest()[:16],
     }
-    run.images.finish(identity, **facts)
-    return {"fingerprint": identity, **facts}
 
 
 def require_images(config: Config, run: Run) -> dict[str, Any]:
@@ -115,19 +157,19 @@ def read_splits(run: Run, splits: Iterable[str] | None = None, columns: list[str
     return pa.concat_tables(tables) if tables else schema.IMAGES.empty_table().select(columns or schema.IMAGES.names)
 
 
-def _check_bad(bad: list[dict[str, str]], total: int, limit: float) -> None:
+def _check_bad(bad: list[dict[str, str]], total: int, limit: float, place: str) -> None:
     if len(bad) > limit * total:
         shown = "; ".join(f"{image['path']}: {image['reason']}" for image in bad[:3])
         raise DataError(
             f"{len(bad)} of {total} images cannot be read, more than extract.max_bad_fraction = {limit} allows "
-            f"({shown}); all are listed in images/{QUARANTINE}"
+            f"({shown}); all are listed in {place}"
         )
 
 
-def _check_classes(train_labels: set[int], class_names: tuple[str, ...]) -> None:
+def _check_classes(train_labels: set[int], class_names: tuple[str, ...], place: str) -> None:
     missing = [name for label, name in enumerate(class_names) if label not in train_labels]
     if missing:
-        raise DataError(f"no readable training image of {', '.join(missing)}; see images/{QUARANTINE}")
+        raise DataError(f"no readable training image of {', '.join(missing)}; see {place}")
 
 
 class _Writer:

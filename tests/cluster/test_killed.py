@@ -39,10 +39,15 @@ def command(stage, storage, *overrides):
 
 
 def copy(storage, there, *artifacts):
-    """Copy folders of a run, times and all."""
-    (there / "r").mkdir(parents=True, exist_ok=True)
+    """Copy files and folders of a storage path, times and all."""
     for artifact in artifacts:
-        subprocess.run(["cp", "-rp", f"{storage}/r/{artifact}", f"{there}/r/{artifact}"], check=True)
+        (there / artifact).parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "-rp", f"{storage}/{artifact}", f"{there}/{artifact}"], check=True)
+
+
+IMAGE_TABLE = ("r/images.json", "shared/images")
+ANSWERED = (*IMAGE_TABLE, "r/answers.json", "shared/answers", "r/teacher")
+"""What is there before extraction, and after it."""
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +70,7 @@ def unbroken(repository, tmp_path_factory):
 @pytest.fixture
 def storage(unbroken, tmp_path):
     """A run with its image table alone."""
-    copy(unbroken.storage, tmp_path, "images")
+    copy(unbroken.storage, tmp_path, *IMAGE_TABLE)
     return tmp_path
 
 
@@ -99,7 +104,7 @@ def extracting(processes, storage, repository, *overrides, **environment):
 
 def stored(storage):
     """The files of answers, by name, with the time at which each was written."""
-    return {path.name: path.stat().st_mtime_ns for path in (storage / "r" / "answers").glob("*/part-*.parquet")}
+    return {path.name: path.stat().st_mtime_ns for path in (storage / "shared" / "answers").glob("*/part-*.parquet")}
 
 
 def check_same(storage, unbroken):
@@ -160,7 +165,7 @@ def test_a_finished_run_is_free(unbroken, repository):
 
 def test_workers_and_then_the_driver_killed_in_training_it_ends_as_the_unbroken_run(unbroken, repository, tmp_path):
     summary = unbroken.summary
-    copy(unbroken.storage, tmp_path, "images", "teacher", "answers")
+    copy(unbroken.storage, tmp_path, *ANSWERED)
     arguments, output, run = command("run", tmp_path), tmp_path / "killed.txt", tmp_path / "r"
     with marked() as processes:
         with started(processes, *arguments, cwd=repository, output=output) as driver:
@@ -221,7 +226,7 @@ def test_a_driver_killed_at_any_moment_and_a_preempted_one_are_continued(storage
     assert "stopped; the same command continues" in said
     # What was in flight at the SIGTERM was written: the last line of progress counts all that is there.
     done = max(int(count.replace(",", "")) for count in re.findall(r"^extract +([\d,]+) / ", said, re.MULTILINE))
-    rows = sum(pq.read_metadata(path).num_rows for path in (storage / "r" / "answers").glob("*/part-*.parquet"))
+    rows = sum(pq.read_metadata(path).num_rows for path in (storage / "shared" / "answers").glob("*/part-*.parquet"))
     assert IMAGES > done == rows
     with marked() as processes:
         ended = run_mmkd(processes, *command("extract", storage), cwd=repository)
@@ -234,12 +239,12 @@ def test_a_driver_killed_at_any_moment_and_a_preempted_one_are_continued(storage
 
 def test_killed_between_the_last_answers_and_the_record_it_asks_nothing_again(unbroken, repository, tmp_path):
     """The state that such a kill leaves: all answers, half a table, no record; and a file that was being written."""
-    copy(unbroken.storage, tmp_path, "images", "teacher", "answers")
+    copy(unbroken.storage, tmp_path, *ANSWERED)
     teacher, before = tmp_path / "r" / "teacher", stored(tmp_path)
     (teacher / "record.json").unlink()
     part = next((teacher / "table").glob("*.parquet"))
     part.write_bytes(part.read_bytes()[:1000])
-    answers = next((tmp_path / "r" / "answers").iterdir())
+    answers = next((tmp_path / "shared" / "answers").iterdir())
     (answers / ".part-0123456789abcdef.parquet.0123.part").write_bytes(b"half")
     with marked() as processes:
         ended = run_mmkd(processes, *command("extract", tmp_path), cwd=repository)

@@ -178,7 +178,7 @@ def test_another_prompt_is_another_table_and_mixing_is_refused(grown, tmp_path):
     assert asked == (0, 0)
     stores = {
         json.loads((store / "asked.json").read_text())["prompt"]: store
-        for store in Path(run.folder.path, "answers").iterdir()
+        for store in Path(run.shared.path, "answers").iterdir()
     }
     stray = next(stores["Well: {question}"].glob("part-*.parquet"))
     misplaced = stores["{question}"] / stray.name
@@ -240,7 +240,7 @@ def test_a_teacher_that_does_not_answer_is_refused_before_the_full_cost(grown, t
     config = config_for(grown["root"], QUESTIONS[:3], teacher=strange)
     with pytest.raises(TeacherError, match=r"does not answer 3 of 3 questions: the mean of P\(yes\) \+ P\(no\) over 4"):
         ask(config, run)
-    assert not list(Path(run.folder.path).glob("answers/*/part-*"))
+    assert not list(Path(run.shared.path).glob("answers/*/part-*"))
     assert not run.teacher.record()
 
 

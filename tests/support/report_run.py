@@ -113,8 +113,7 @@ def image_rows(plan: Plan) -> list[dict[str, Any]]:
 
 def write_images(config: Config, run: Run, rows: list[dict], plan: Plan) -> None:
     bad = [{"path": path, "reason": reason} for path, reason in plan.quarantined]
-    run.images.write_table("quarantine.parquet", pa.Table.from_pylist(bad, schema=schema.QUARANTINE))
-    write_image_table(config, run, rows, plan.classes, quarantined=len(bad))
+    write_image_table(config, run, rows, plan.classes, quarantine=bad)
 
 
 def write_teacher(config: Config, run: Run, images: list[dict], plan: Plan) -> None:

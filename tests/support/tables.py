@@ -13,7 +13,7 @@ import pyarrow as pa
 from mmkd_ray import schema
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config
-from mmkd_ray.data.table import settings_identity
+from mmkd_ray.data.table import QUARANTINE, settings_identity
 
 
 def image_row(image_id: str, image: bytes, *, label: int, class_name: str, split: str) -> dict[str, Any]:
@@ -34,20 +34,22 @@ def write_image_table(
     rows: Sequence[dict[str, Any]],
     class_names: Sequence[str],
     *,
-    quarantined: int = 0,
+    quarantine: Sequence[dict[str, str]] | None = None,
     digest: str = "d",
 ) -> None:
     """The image table and its record."""
-    counts = Counter(row["split"] for row in rows)
+    counts, images = Counter(row["split"] for row in rows), run.refer_to_images(f"{config.name}-images")
     for split in counts:
         table = pa.Table.from_pylist([row for row in rows if row["split"] == split], schema=schema.IMAGES)
-        run.images.child("table", split).write_table("part-00000.parquet", table)
-    run.images.finish(
+        images.child("table", split).write_table("part-00000.parquet", table)
+    if quarantine is not None:
+        images.write_table(QUARANTINE, pa.Table.from_pylist(list(quarantine), schema=schema.QUARANTINE))
+    images.finish(
         "images",
         settings=settings_identity(config),
         images=dict(counts),
         class_names=list(class_names),
-        quarantined=quarantined,
+        quarantined=len(quarantine or ()),
         digest=digest,
     )
 

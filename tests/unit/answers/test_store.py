@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmkd_ray.answers.probability import Answers
@@ -110,6 +110,7 @@ def test_half_a_file_is_no_file(store):
     assert not store.present(wanted(["a"])).any()
 
 
+@settings(deadline=None)  # it writes files, and waits for the disk
 @given(
     batches=st.lists(
         st.tuples(st.sets(st.sampled_from("abcdef"), min_size=1), st.sets(st.sampled_from(Q), min_size=1)), max_size=6
@@ -127,3 +128,14 @@ def test_present_is_exactly_what_was_written(tmp_path_factory, batches):
     found = {(i, q) for r, i in enumerate(here.sha256) for c, q in enumerate(here.questions) if present[r, c]}
     assert found == truth
     np.testing.assert_array_equal(np.isfinite(collected.log_p_yes_NQ), present)
+
+
+def test_what_one_run_has_asked_is_there_for_all_and_each_knows_that_it_needs_it(store, run, tmp_path):
+    write(store, ["a", "b"], Q[:2])
+    write(store, ["c"], Q[:2], failed=[0])
+    other = AnswerStore(open_run(str(tmp_path / "runs"), "chosen"), FACTS)
+    assert other.present(wanted(["a", "b", "c"])).tolist() == [[True, True, False]] * 2 + [[False] * 3]
+    other.begin()
+    assert store.quarantined(wanted(["a", "b", "c"])) == {"c": "too long"}, "another run's beginning is not its own"
+    assert other.quarantined(wanted(["c"])) == {}
+    assert other.run.answer_keys() == run.answer_keys() == [store.folder.uri.rpartition("/")[2]]

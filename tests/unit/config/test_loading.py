@@ -67,6 +67,11 @@ def test_all_mistakes_are_named_at_once():
         validate({"name": "a"})
 
 
+def test_the_name_of_what_runs_share_is_taken():
+    with pytest.raises(ConfigError, match=r'name: got "shared".* choose another name'):
+        validate({**MINIMAL, "name": "shared"})
+
+
 def test_missing_file_names_its_neighbours(tmp_path):
     write(tmp_path, "")
     with pytest.raises(ConfigError, match=r"no such file; there are: .*c\.yaml"):

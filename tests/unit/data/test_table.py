@@ -2,9 +2,10 @@ import hashlib
 
 import pytest
 
+from mmkd_ray.artifacts import open_run
 from mmkd_ray.config import validate
 from mmkd_ray.data import table as table_module
-from mmkd_ray.data.table import build_image_table, read_splits
+from mmkd_ray.data.table import UNREADABLE, build_image_table, read_splits, require_images
 from mmkd_ray.errors import DataError
 from tests.unit.data.sources.test_folder import picture
 
@@ -80,10 +81,16 @@ def test_bad_images_are_listed_and_too_many_stop_the_run(folder, run):
     ]
     with pytest.raises(DataError, match=r"1 of 21 images cannot be read, more than extract.max_bad_fraction = 0.0"):
         build_image_table(config_for(folder, max_bad_fraction=0.0), run, no_progress)
+    listed = run.folder.read_table(UNREADABLE).to_pylist() if run.folder.exists(UNREADABLE) else None
+    assert listed is None, "the table that is there lists them"
     run.images.delete()
-    with pytest.raises(DataError, match="1 of 21 images cannot be read"):
+    with pytest.raises(
+        DataError, match=f"1 of 21 images cannot be read.*all are listed in {run.folder.uri}/{UNREADABLE}"
+    ):
         build_image_table(config_for(folder, max_bad_fraction=0.0), run, no_progress)
     assert run.images.record() is None
+    assert run.folder.read_table(UNREADABLE)["path"].to_pylist() == ["a/bad.png"]
+    assert run.shared.child("images").names() == [], "what was written until then has gone"
 
 
 def test_large_tables_are_cut_into_files(folder, run, monkeypatch):
@@ -107,3 +114,40 @@ def test_the_field_guide_is_an_image_table_too(run):
     record = build_image_table(config, run, no_progress)
     assert record["images"] == {"train": 24, "val": 24, "test": 24, "shift": 24}
     assert len(record["class_names"]) == 24
+
+
+def test_another_run_uses_the_table_that_is_there(folder, run, tmp_path):
+    calls = []
+    first = build_image_table(config_for(folder), run, no_progress)
+    other = open_run(str(tmp_path / "runs"), "other")
+    assert build_image_table(config_for(folder), other, lambda *_: calls.append(1)) == first
+    assert not calls
+    assert other.images == run.images
+
+
+def test_a_run_that_looks_at_other_images_leaves_the_table_to_the_others(folder, run, tmp_path):
+    config, changed = config_for(folder), config_for(folder, split_seed=1)
+    build_image_table(config, run, no_progress)
+    other = open_run(str(tmp_path / "runs"), "other")
+    build_image_table(config, other, no_progress)
+    build_image_table(changed, run, no_progress)
+    assert run.images != other.images
+    assert require_images(config, other)["images"]
+    assert read_splits(other).num_rows == 20
+    build_image_table(config, run, no_progress)
+    assert run.images == other.images
+
+
+def test_two_runs_that_make_the_same_table_at_the_same_time_both_end_with_a_whole_one(folder, run, tmp_path):
+    """The second begins when the first is half done; it ends first."""
+    other, config, records = open_run(str(tmp_path / "runs"), "other"), config_for(folder), []
+
+    def meanwhile(done, _total):
+        if done == 10:
+            records.append(build_image_table(config, other, no_progress))
+
+    records.append(build_image_table(config, run, meanwhile))
+    assert records[0] == records[1]
+    assert run.images == other.images
+    assert len(run.shared.child("images").names()) == 1
+    assert read_splits(run).num_rows == read_splits(other).num_rows == 20

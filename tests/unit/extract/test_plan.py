@@ -52,7 +52,7 @@ def write_split(run, split, ids):
     ]  # fmt: skip
     for number, row in enumerate(rows):
         table = pa.Table.from_pylist([row], schema=schema.IMAGES)
-        run.images.child("table", split).write_table(f"part-{number:05d}.parquet", table)
+        run.refer_to_images("i").child("table", split).write_table(f"part-{number:05d}.parquet", table)
 
 
 def test_only_train_and_val_are_wanted_and_only_files_with_work_are_read(run):

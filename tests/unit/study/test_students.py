@@ -26,7 +26,9 @@ def make(run, tmp_path):
             tree[key] = value if "source" in value else {**tree.get(key, {}), **value}
         config = validate(tree)
         if record:
-            run.images.finish("images", settings=settings_identity(config), digest="d", class_names=["a", "b"])
+            run.refer_to_images("i").finish(
+                "images", settings=settings_identity(config), digest="d", class_names=["a", "b"]
+            )
             run.teacher.finish("teacher", asked=what_is_asked(config, run, {"digest": "d", "class_names": ["a", "b"]}))
         return config
 
