@@ -9,20 +9,21 @@ from pydantic import Discriminator, Field, NonNegativeFloat, NonNegativeInt, Pos
 from mmkd_ray.config.base import Fraction, Section
 
 ByEvidence = Literal["information", "mrmr"]
-"""Orders of questions by the teacher's answers on a pilot sample: by what an answer says about the class, or by that
-over how much it repeats better questions (minimum redundancy, maximum relevance)."""
+"""How questions are ranked by the teacher's answers on a pilot sample. `information`: by the mutual information of
+answer and class. `mrmr`: by that information divided by the redundancy with better questions (minimum redundancy,
+maximum relevance)."""
 
 
 class _Llm(Section):
-    """What both kinds of LLM have in common."""
+    """Settings that both kinds of LLM share."""
 
     kind: str
     model: str
     temperature: NonNegativeFloat = 0.0
     max_tokens: PositiveInt = 8192
-    """Longest reply; one that is cut off there is used as far as it goes."""
+    """Longest reply, in tokens; of a reply that is cut off there, the complete questions are used."""
     structured_output: bool = True
-    """Ask for JSON of a fixed schema where the model's server supports it; without, a reply is read as it comes."""
+    """Request JSON of a fixed schema where the model's server supports it; if false, a reply may have any form."""
 
 
 class OpenAiLlm(_Llm):
@@ -33,16 +34,16 @@ class OpenAiLlm(_Llm):
     """The model's name at the endpoint."""
     base_url: str = "https://api.openai.com/v1"
     api_key_env: str = "OPENAI_API_KEY"
-    """Environment variable that holds the key; the key itself is written nowhere."""
+    """Environment variable that holds the key; the key itself is never stored or logged."""
     requests_per_minute: PositiveInt | None = None
     timeout_s: PositiveFloat = 300
     max_retries: NonNegativeInt = 5
-    """Times that a request is sent again after a 408, 409, 429, 5xx or a lost connection, with growing pauses, or
-    those that the endpoint asks for (Retry-After)."""
+    """Retries of a request after status 408, 409, 429, 5xx or a lost connection, with growing pauses or those that the
+    endpoint asks for (Retry-After)."""
 
 
 class VllmLlm(_Llm):
-    """A text model that vLLM runs on the Ray cluster; it is loaded for the questions alone and then gone."""
+    """A text model that vLLM runs on the Ray cluster; it is loaded only to propose questions, then unloaded."""
 
     kind: Literal["vllm"]
     model: str
@@ -52,15 +53,15 @@ class VllmLlm(_Llm):
     max_model_len: PositiveInt | None = None
     """Longest prompt and reply together, in tokens; the checkpoint's own limit if unset."""
     cpus: PositiveInt = 1
-    """Cores of the model where it runs without a GPU."""
+    """CPU cores of the model, if it runs without a GPU."""
     gpus: NonNegativeInt = 0
-    """GPUs, all on one node, that the model is spread over (tensor parallelism)."""
+    """GPUs, all on one node, that the model is split over (tensor parallelism)."""
     kv_cache_gib: PositiveFloat = 1.0
-    """Memory of the key-value cache of a model that runs without a GPU, in GiB."""
+    """Size of the key-value cache in GiB, if the model runs without a GPU."""
     engine_args: dict[str, Any] = {}
     """Passed to `vllm.LLM`."""
     trust_remote_code: bool = False
-    """Whether Python code that comes with a checkpoint may run."""
+    """Whether Python code from the checkpoint may be executed."""
 
 
 class QuestionRules(Section):
@@ -70,20 +71,20 @@ class QuestionRules(Section):
     allow_class_names: bool = False
     """Whether a question may name a class: it would give the label away."""
     duplicate_above: Fraction = 0.8
-    """Similarity of content words (0 to 1) from which on two questions are one question in two wordings."""
+    """Two questions whose content words are at least this similar (0 to 1) count as duplicates."""
 
 
 class FieldGuideAspects(Section):
-    """The questions that the embedded data set brings along."""
+    """The questions that come with the embedded data set."""
 
     source: Literal["fieldguide"]
     count: PositiveInt | None = None
-    """Q: the first so many questions are asked; all of them if unset."""
+    """Q: number of questions; the first Q are asked. Unset: all."""
     select: Literal["file", "random", ByEvidence] = "file"
-    """The order of which the first Q are taken: their own (`file`), by evidence (see `pilot`), or, as a control,
-    `random`."""
+    """The order from which the first Q are taken: the data set's (`file`), by evidence (`information`, `mrmr`; see
+    `pilot`), or `random` as a control."""
     select_seed: int = 0
-    """Which random order."""
+    """Seed of the random order."""
 
 
 class FileAspects(Section):
@@ -92,12 +93,12 @@ class FileAspects(Section):
     source: Literal["file"]
     path: str
     count: PositiveInt | None = None
-    """Q: the first so many questions are asked; all of them if unset."""
+    """Q: number of questions; the first Q are asked. Unset: all."""
     select: Literal["file", "random", ByEvidence] = "file"
-    """The order of which the first Q are taken: the file's own (`file`), by evidence (see `pilot`), or, as a control,
-    `random`."""
+    """The order from which the first Q are taken: the file's (`file`), by evidence (`information`, `mrmr`; see
+    `pilot`), or `random` as a control."""
     select_seed: int = 0
-    """Which random order."""
+    """Seed of the random order."""
 
 
 _JSON = (
@@ -112,11 +113,11 @@ class LlmAspects(Section):
     source: Literal["llm"]
     llm: Annotated[OpenAiLlm | VllmLlm, Discriminator("kind")]
     candidates: PositiveInt = 100
-    """N: questions that are proposed."""
+    """N: number of questions to propose."""
     count: PositiveInt = 50
-    """Q: questions that are selected."""
+    """Q: number of questions to select."""
     select: Literal["llm", ByEvidence] = "llm"
-    """Who selects: the LLM, as in the paper, or the evidence (see `pilot`)."""
+    """How Q of N are selected: by the LLM, as in the paper, or by evidence (see `pilot`)."""
     description: str = ""
     """One line about the data set, for the LLM."""
     rules: QuestionRules = QuestionRules()
@@ -128,7 +129,7 @@ class LlmAspects(Section):
     )
     """The first instruction of the paper (section 3.1)."""
     more_prompt: str = "\nThese are already there; write others:\n{questions}"
-    """Added to it when some are there and more are needed."""
+    """Appended to `propose_prompt` when some questions are accepted and more are needed."""
     select_prompt: str = (
         "The data set consists of {classes} classes and {images} images. {description}\n"
         "The class list is: {class_list}.\n"
@@ -144,52 +145,52 @@ class LlmAspects(Section):
         "{questions}\n"
         'Reply with JSON alone: {"questions": ["...", "..."]}.'
     )
-    """Asks which questions are orientation-sensitive; those that say `left` or `right` always are."""
+    """Asks which questions are orientation-sensitive; those with the word `left` or `right` always are."""
     classes_per_prompt: PositiveInt = 200
-    """Longer class lists are split: each part is asked for its share of the questions."""
+    """Longer class lists are split; the LLM is asked for a share of the questions for each part."""
     max_rounds: PositiveInt = 4
-    """Times that the LLM is asked for the questions that are missing before the run fails."""
+    """How often the LLM is asked for missing questions before the run fails."""
 
     @model_validator(mode="after")
     def _can_be_selected(self) -> Self:
         if self.count > self.candidates:
             raise ValueError(f"count ({self.count}) is more than candidates ({self.candidates})")
-        for name, wanted in (
+        for name, required in (
             ("propose_prompt", ("{count}", "{class_list}")),
             ("more_prompt", ("{questions}",)),
             ("select_prompt", ("{count}", "{questions}")),
             ("orientation_prompt", ("{questions}",)),
         ):
-            if missing := [place for place in wanted if place not in getattr(self, name)]:
+            if missing := [placeholder for placeholder in required if placeholder not in getattr(self, name)]:
                 raise ValueError(f"{name} must contain {' and '.join(missing)}")
         return self
 
 
 Aspects = Annotated[FieldGuideAspects | FileAspects | LlmAspects, Field(discriminator="source")]
-"""Which questions, by `source`."""
+"""Where the questions come from, by `source`."""
 
 
 class PilotConfig(Section):
     """The sample of images on which questions are scored before all images are asked about (`mmkd aspects score`)."""
 
     images: PositiveInt = 240
-    """Training images, the same number of every class as far as it goes."""
+    """Number of training images, spread evenly over the classes."""
     seed: int = 0
-    """Which of them."""
+    """Seed of the sample."""
     paraphrase: str | None = None
-    """Another wording for the questions that bring none, e.g. `Look at the image: {question}`; the answers to both
-    are compared. Unset: no comparison for these."""
+    """Second wording of the questions that have no `paraphrase`, e.g. `Look at the image: {question}`; the answers to
+    both wordings are compared. Unset: no comparison for these questions."""
     flip: bool = True
-    """Whether the questions are asked about the flipped images too."""
+    """Whether the questions are also asked about the horizontally flipped images."""
     bootstrap: PositiveInt = 200
-    """Resamples behind the interval of a question's class information."""
+    """Bootstrap resamples for the confidence interval of a question's class information."""
     dead_below: Fraction = 0.1
-    """Standard deviation of P(yes) below which a question is dead if all images get the same answer."""
+    """A question is `dead` if all images get the same answer and P(yes) has a standard deviation below this."""
     redundant_above: Fraction = 0.8
-    """Share of a question's variance that one better question explains (r squared) from which on it is redundant."""
+    """A question is `redundant` if one better question explains more than this share of its variance (r squared)."""
     unstable_above: Fraction = 0.25
-    """Mean change of P(yes) between two wordings above which the teacher does not know what it is asked; so is a
-    change that is larger than the standard deviation over the images."""
+    """A question is `unstable` if P(yes) changes between two wordings by more than this (mean over the images), or by
+    more than its standard deviation over the images."""
 
     @model_validator(mode="after")
     def _paraphrase_has_the_question(self) -> Self:

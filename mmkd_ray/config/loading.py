@@ -1,4 +1,4 @@
-"""From a YAML file and overrides to a checked configuration, and back."""
+"""Read a checked configuration from a YAML file and overrides, and write it as YAML."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from mmkd_ray.errors import ConfigError
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader that reads words and numbers as YAML 1.2 does and refuses a key that is a duplicate."""
+    """SafeLoader that reads words and numbers as YAML 1.2 does and refuses duplicate keys."""
 
 
-# YAML 1.2: of the words, only true and false are booleans ("yes" and "no" are texts here, and often answers).
+# YAML 1.2: only true and false are booleans; "yes" and "no" are text (and often answers here).
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
@@ -34,7 +34,7 @@ _Loader.add_implicit_resolver(
 )
 
 
-def _mapping_without_repeats(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+def _mapping_without_duplicates(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     keys = [loader.construct_object(key) for key, _ in node.value]
     for key in keys:
         if keys.count(key) > 1:
@@ -42,7 +42,7 @@ def _mapping_without_repeats(loader: _Loader, node: yaml.MappingNode) -> dict[An
     return loader.construct_mapping(node, deep=True)
 
 
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping_without_repeats)
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping_without_duplicates)
 
 
 def load_yaml(path: str | Path) -> Any:
@@ -60,10 +60,10 @@ def load_yaml(path: str | Path) -> Any:
 
 
 def parse_yaml(content: bytes, path: str) -> Any:
-    """What YAML says; `path` is where it is, for the message.
+    """Parse YAML; `path` names its source in error messages.
 
     Raises:
-        ConfigError: it is not text or not YAML; the message names line and column.
+        ConfigError: the content is not text or not YAML; the message names line and column.
     """
     try:
         return yaml.load(content.decode("utf-8"), Loader=_Loader)  # noqa: S506 (a subclass of SafeLoader)
@@ -75,11 +75,11 @@ def parse_yaml(content: bytes, path: str) -> Any:
 
 
 def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:
-    """Read a configuration file, lay further ones over it, and apply `key.path=value` overrides.
+    """Read a configuration file, then apply overrides.
 
     Args:
-        path: the file. Its key `include` lists files (from its own folder) that it is laid over.
-        overrides: in their order, `FILE.yaml` to lay over what there is, or `key.path=value` (values are YAML).
+        path: the file. Its key `include` lists files, relative to its folder, whose values it can replace.
+        overrides: applied in order: `FILE.yaml`, whose values replace those so far, or `key.path=value` (a YAML value).
 
     Raises:
         ConfigError: one line with the key's path, what was got, and a suggestion where there is one.
@@ -87,53 +87,55 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     tree = _read_tree(Path(path))
     for override in overrides:
         if "=" not in override and override.endswith((".yaml", ".yml")):
-            tree = _laid_over(tree, _read_tree(Path(override)))
+            tree = _merged(tree, _read_tree(Path(override)))
         else:
             _apply(tree, override)
     return validate(tree)
 
 
 def _read_tree(path: Path, parents: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """A file's mapping, laid over those that it includes."""
+    """A file's mapping, merged with those of the files that it includes."""
     if path.resolve() in parents:
-        raise ConfigError(f"{path}: includes itself, by way of {' > '.join(map(str, parents))}")
+        raise ConfigError(f"{path}: includes itself, through {' > '.join(map(str, parents))}")
     tree = load_yaml(path)
     if not isinstance(tree, dict):
         raise ConfigError(f"{path}: expected a mapping of sections such as 'data:' and 'train:', got {show(tree)}")
     included = tree.pop("include", [])
     if not isinstance(included, list):
         raise ConfigError(f"{path}: include: got {show(included)}; a list of files is accepted, e.g. [base.yaml]")
-    below: dict[str, Any] = {}
+    base: dict[str, Any] = {}
     for name in included:
-        below = _laid_over(below, _read_tree(path.parent / str(name), (*parents, path.resolve())))
-    return _laid_over(below, tree)
+        base = _merged(base, _read_tree(path.parent / str(name), (*parents, path.resolve())))
+    return _merged(base, tree)
 
 
-def _is_another_kind(section: str, above: dict[str, Any], below: dict[str, Any]) -> bool:
-    """Whether two files describe different kinds of a section: another source of images, another kind of teacher."""
+def _is_another_kind(section: str, base: dict[str, Any], changes: dict[str, Any]) -> bool:
+    """Whether two files describe different kinds of a section, e.g. another source of images or kind of teacher."""
     tag = TAG.get(section)
     if tag is None:
         return False
-    there = below.get(tag, "vllm" if section == "teacher" else None)
-    return None not in (above.get(tag), there) and above[tag] != there
+    base_kind = base.get(tag, "vllm" if section == "teacher" else None)
+    return None not in (changes.get(tag), base_kind) and changes[tag] != base_kind
 
 
-def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """Sections are merged key by key; the value of a key replaces the one below it.
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Merge sections key by key: a value in `changes` replaces the one in `base`.
 
-    A mapping such as `processor_args`, too: half of one model's arguments is no use to another.
+    Replaced whole: a value that is a mapping, such as `processor_args`, because arguments of two models must not be
+    mixed; and a section of another kind, for the same reason.
     """
-    merged = dict(below)
-    for section, keys in above.items():
-        both = isinstance(keys, dict) and isinstance(merged.get(section), dict)
-        if both and _is_another_kind(section, keys, merged[section]):
-            both = False  # it has no use for the keys of the one below
-        merged[section] = {**merged[section], **keys} if both else keys
+    merged = dict(base)
+    for section, keys in changes.items():
+        before = merged.get(section)
+        if isinstance(before, dict) and isinstance(keys, dict) and not _is_another_kind(section, before, keys):
+            merged[section] = {**before, **keys}
+        else:
+            merged[section] = keys
     return merged
 
 
 def validate(tree: dict[str, Any]) -> Config:
-    """Check a tree of plain values (as read from YAML) and make the configuration of it.
+    """Check a tree of plain values (as read from YAML) and build the configuration from it.
 
     Raises:
         ConfigError: as for `load`.
@@ -147,7 +149,7 @@ def validate(tree: dict[str, Any]) -> Config:
 
 
 def with_values(config: Config, values: Mapping[str, Any], *, where: str) -> Config:
-    """The configuration with the values at some `section.key` replaced, and without variants of the study.
+    """A copy of the configuration with some `section.key` replaced, and without variants of the study.
 
     Raises:
         ConfigError: as for `load`; the message begins with `where`.
@@ -172,10 +174,10 @@ def of_variants(config: Config) -> dict[str, Config]:
 
 def _checked(tree: Mapping[str, Any], where: str = "") -> Config:
     try:
-        # By way of JSON, because there pydantic's strict mode takes a list for a tuple.
+        # Through JSON: from JSON, pydantic's strict mode accepts a list for a tuple.
         return Config.model_validate_json(json.dumps(tree))
     except TypeError as error:
-        raise ConfigError(f"{where}a value of the configuration is of no accepted type: {error}") from error
+        raise ConfigError(f"{where}a value of the configuration has a type that is not accepted: {error}") from error
     except ValidationError as error:
         raise ConfigError(where + "; ".join(dict.fromkeys(describe(item) for item in error.errors()))) from error
 

@@ -1,4 +1,4 @@
-"""Pydantic's errors as sentences that name the key's path, what was got, and what was meant."""
+"""Turn pydantic's errors into sentences: the key's path, the value found, and a suggestion."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _VARIANTS: dict[str, tuple[type[Section], ...]] = {
     "aspects.llm": (OpenAiLlm, VllmLlm),
     "teacher": (VllmTeacher, OpenAiTeacher, ImportedTeacher, NoInferenceTeacher),
 }
-"""The sections of which there are several kinds."""
+"""Sections that exist in several kinds."""
 TAG = {"data": "source", "aspects": "source", "aspects.llm": "kind", "teacher": "kind"}
-"""The key that says which kind."""
+"""The key of each such section that names its kind."""
 
 
 def describe(error: Any) -> str:
@@ -39,20 +39,20 @@ def describe(error: Any) -> str:
     if kind == "union_tag_invalid":
         return f"{key}.{TAG[key]}: got '{error['ctx']['tag']}'; accepted are {_tags(key)}"
     if not path or (path == [error["loc"][0]] and isinstance(error["input"], dict)):
-        return message  # a check of several keys: its message names them
+        return message  # from a check of several keys: the message names them
     return f"{key}: got {show(error['input'])}; {message[0].lower()}{message[1:]}"
 
 
 def _without_tags(path: list[str]) -> list[str]:
     for section in _VARIANTS:
-        own = section.split(".")
-        if path[: len(own)] == own and len(path) > len(own):
-            path = [*own, *path[len(own) + 1 :]]
+        prefix = section.split(".")
+        if path[: len(prefix)] == prefix and len(path) > len(prefix):
+            path = [*prefix, *path[len(prefix) + 1 :]]
     return path
 
 
 def show(value: Any) -> str:
-    """A value as JSON, cut where it is long."""
+    """A value as JSON, cut to 60 characters."""
     text = json.dumps(value, default=str)
     return text if len(text) <= 60 else text[:57] + "..."
 

@@ -1,8 +1,9 @@
-"""A whole configuration: strict, frozen, a docstring for each key.
+"""The whole configuration: strict, frozen, one docstring per key.
 
-`data`, `aspects`, `teacher`, `student`, `train`, `study` and `evaluate` decide numbers: they enter the fingerprints
-that say what can be reused; so does `pilot` where questions are chosen by evidence. `extract`, `cluster` and `storage`
-decide only where and how fast a run goes: never; nor does `tune`, which says how these numbers are searched for.
+`data`, `aspects`, `teacher`, `student`, `train`, `study` and `evaluate` change results: they enter the fingerprints
+that decide what can be reused. So does `pilot`, if questions are chosen by evidence. `extract`, `cluster` and `storage`
+only decide where a run executes and how fast, and `tune` only how values of other keys are searched for: they enter
+none.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from mmkd_ray.config.tune import TuneConfig
 
 
 class Config(Section):
-    """A whole run."""
+    """The configuration of a run."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     """Name of the run and of its folder."""
@@ -52,7 +53,7 @@ class Config(Section):
         if self.train.batch_size < self.cluster.most_train_workers:
             raise ValueError(
                 f"train.batch_size ({self.train.batch_size}) is less than cluster.train_workers "
-                f"({self.cluster.most_train_workers}): every worker needs at least one image a step"
+                f"({self.cluster.most_train_workers}): every worker needs at least one image per step"
             )
         if self.tune.arm in ("kd", "dkd", "makd+kd") and self.tune.arm not in self.study.arms:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""What is trained, how, and what is compared."""
+"""The student, its training, and the comparison of students."""
 
 from __future__ import annotations
 
@@ -29,22 +29,23 @@ class StudentConfig(Section):
     """The small vision model."""
 
     model: str = "resnet18"
-    """Any timm model by name."""
+    """Name of any timm model."""
     model_args: dict[str, Any] = {}
     """Passed to `timm.create_model`, e.g. `{layers: [1, 1, 1, 1]}`."""
     pretrained: bool | str = False
-    """Start from timm's weights (true: downloaded from the hub; a path: a local file of them) and not from scratch."""
+    """`true`: start from timm's weights, downloaded from the hub; a path: from a local file of them; `false`: from
+    scratch."""
     image_size: PositiveInt | None = None
-    """Height and width in pixels; what timm names for the model if unset. Mean, deviation and interpolation are
+    """Height and width in pixels; unset: timm's value for the model. Mean, standard deviation and interpolation are
     always timm's."""
 
 
 class TrainConfig(Section):
-    """The recipe, the same for all arms."""
+    """The training recipe, the same for all arms."""
 
     epochs: PositiveInt = 100
     batch_size: PositiveInt = 64
-    """Images a step over all workers together."""
+    """Images per step, all workers together."""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     lr: PositiveFloat = 0.01
     momentum: Fraction = 0.9
@@ -56,37 +57,37 @@ class TrainConfig(Section):
     step_epochs: tuple[PositiveInt, ...] = (150, 180, 210)
     """For `step`: the learning rate is divided by 10 after each of these epochs."""
     clip_grad_norm: PositiveFloat | None = None
-    """Largest norm of the gradient of all weights together."""
+    """Largest norm of the gradient of all weights together; unset: no clipping."""
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """The student that is kept is a moving average of the weights, with this decay a step (e.g. 0.99)."""
+    """Keep an exponential moving average of the weights as the student, with this decay per step (e.g. 0.99)."""
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
-    """Of the student's forward pass (automatic mixed precision); weights and losses stay float32."""
+    """Precision of the student's forward pass (automatic mixed precision); weights and losses stay float32."""
     label_smoothing: Fraction = 0
-    """Of the cross-entropy, in every arm; the arm `label_smoothing` has its own, `study.label_smoothing`."""
+    """Label smoothing of the cross-entropy in every arm; the arm `label_smoothing` uses `study.label_smoothing`."""
     alpha: NonNegativeFloat = 4
     """Weight of the aspect loss (paper, eq. 4)."""
     teacher_temperature: PositiveFloat = 1
-    """The teacher's answers are learnt as sigmoid(logit / temperature): above 1 softer, below 1 harder."""
+    """The targets are sigmoid(logit of the teacher's answer / temperature): above 1 softer, below 1 harder."""
     flip_targets: FlipTargets = "mask"
-    """What is taught about an orientation-sensitive question on a mirrored image. `mask`: nothing. `swap`: the answer
-    to its `mirror` question. `view`: what the teacher, asked about the mirrored image as well, says. `keep`: the
-    answer about the unmirrored image, which is wrong (a control)."""
+    """Target of an orientation-sensitive question on a mirrored image. `mask`: none. `swap`: the answer to its `mirror`
+    question. `view`: the teacher's answer about the mirrored image, which is asked too. `keep`: the answer about the
+    unmirrored image, which is wrong (a control)."""
     kd_weight: NonNegativeFloat = 1
-    """Weight of the class distillation of the arms `kd`, `dkd`, `makd+kd` and `zero_shot_kd`."""
+    """Weight of the class distillation loss of the arms `kd`, `dkd`, `makd+kd` and `zero_shot_kd`."""
     kd_temperature: PositiveFloat = 4
     """For `kd`, `dkd` and `makd+kd`."""
     dkd_beta: NonNegativeFloat = 8
     """For `dkd`: weight of the classes other than the true one (arXiv 2203.08679)."""
     train_fraction: Annotated[float, Field(gt=0, le=1)] = 1
-    """Share of the training images, class by class, that is trained on. A smaller share is a part of a larger one."""
+    """Share of each class's training images that is used. A smaller share is a subset of a larger one."""
     decode_size: PositiveInt | None = None
-    """Training images are decoded once, to this many pixels square; the student's image size if unset."""
+    """Training images are decoded once, to squares with sides of this many pixels; unset: the student's image size."""
     crop_scale: tuple[PositiveFloat, PositiveFloat] = (0.5, 1.0)
-    """Range of the random crop's area as a share of the image's."""
+    """Range of the random crop's area, as a share of the image's area."""
     flip: Fraction = 0.5
     """Probability of a horizontal flip; see `flip_targets`."""
     brightness: Fraction = 0.2
-    """Brightness is multiplied by a factor in 1 +- this."""
+    """Brightness is multiplied by a random factor in 1 +- this."""
 
     @model_validator(mode="after")
     def _crop_is_a_range(self) -> Self:
@@ -105,15 +106,15 @@ class StudyConfig(Section):
     """`ce` is the baseline that the others are compared with."""
     seeds: tuple[int, ...] = (0, 1, 2)
     variants: dict[str, dict[str, Any]] = {}
-    """Name: {key.path: value} of `student.`, `train.`, `aspects.`, `study.arms` or `study.seeds`, e.g.
-    `{resnet34: {student.model: resnet34}}`. Every arm and seed is trained in each; the first is the one that the
-    report opens with. None: the configuration as it is."""
+    """{NAME: {key.path: value}}: values that replace those of `student.`, `train.`, `aspects.`, `study.arms` or
+    `study.seeds`, e.g. `{resnet34: {student.model: resnet34}}`. Every arm and seed is trained in each variant; the
+    report shows the first one first. Empty: the configuration is used unchanged."""
     label_smoothing: Fraction = 0.1
-    """Of the arm `label_smoothing`."""
+    """Label smoothing of the arm `label_smoothing`."""
     class_question: str = "Is this a photo of a {class_name}?"
-    """What the arm `zero_shot_kd` asks the teacher of every class."""
+    """The question that the arm `zero_shot_kd` asks the teacher about every class."""
     kd_teacher: StudentConfig | None = None
-    """The larger student that the arms `kd`, `dkd` and `makd+kd` learn from; it is trained first, as `ce` is."""
+    """The larger student that the arms `kd`, `dkd` and `makd+kd` learn from; it is trained first, like the arm `ce`."""
 
     @model_validator(mode="after")
     def _is_a_comparison(self) -> Self:
@@ -133,7 +134,7 @@ class StudyConfig(Section):
 
 
 class EvaluateConfig(Section):
-    """How results are summed up."""
+    """How results are summarised."""
 
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
-    """Level of the paired intervals."""
+    """Confidence level of the paired intervals."""

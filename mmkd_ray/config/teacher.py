@@ -1,4 +1,4 @@
-"""Who answers the questions, and how they are asked."""
+"""The teacher that answers the questions, and how it is asked."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from mmkd_ray.config.base import Section
 
 
 class Asking(Section):
-    """How any teacher is asked. All of it decides the answers."""
+    """How a teacher is asked. Every key here can change the answers."""
 
     prompt: str = "{question} The answer must always be either Yes or No (do not provide any other response)."
-    """The user's text; `{question}` is replaced. The chat template around it is the checkpoint's own."""
+    """Text of the user's message; `{question}` is replaced. The checkpoint's chat template is put around it."""
     yes_token: str = "Yes"  # noqa: S105 (a token of text)
     no_token: str = "No"  # noqa: S105
-    """The two answers, each one token of the teacher's tokenizer."""
+    """The two answers; each must be one token of the teacher's tokenizer."""
     tokens: Literal["canonical", "all_variants"] = "canonical"
-    """`canonical`: the two tokens alone, as in the paper. `all_variants`: every single token that spells an answer
-    ("Yes", " Yes", "yes", "YES"), their probabilities added."""
+    """`canonical`: only these two tokens, as in the paper. `all_variants`: every single token that spells an answer
+    ("Yes", " Yes", "yes", "YES"); their probabilities are added."""
 
     @model_validator(mode="after")
     def _has_question(self) -> Self:
@@ -37,17 +37,18 @@ class VllmTeacher(Asking):
     model: str = "fieldguide"
     """`fieldguide` (shipped with the package), a folder with a Hugging Face checkpoint, or a model id on the hub."""
     revision: str | None = None
-    """Commit of a model on the hub; set it, so that a rerun asks the same model."""
+    """Commit of a model on the hub; set it so that a rerun asks the same model."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     max_model_len: PositiveInt | None = None
-    """Longest prompt in tokens, image included; the checkpoint's own limit if unset. An image whose prompt is longer
-    is quarantined."""
+    """Longest prompt in tokens, image included; unset: the checkpoint's limit. An image whose prompt is longer is
+    quarantined."""
     processor_args: dict[str, Any] = {}
-    """Passed to the checkpoint's image processor (e.g. `{max_patches: 1}`: one tile an image for InternVL)."""
+    """Passed to the checkpoint's image processor (e.g. `{max_patches: 1}`: one tile per image for InternVL)."""
     engine_args: dict[str, Any] = {}
-    """Passed to `vllm.LLM` where it decides answers, e.g. `{quantization: fp8}`; see `extract.engine_args`."""
+    """Passed to `vllm.LLM`; for options that can change answers, e.g. `{quantization: fp8}`. For options that change
+    only the speed see `extract.engine_args`."""
     trust_remote_code: bool = False
-    """Whether Python code that comes with a checkpoint may run."""
+    """Whether Python code from the checkpoint may be executed."""
 
 
 class OpenAiTeacher(Asking):
@@ -57,17 +58,17 @@ class OpenAiTeacher(Asking):
     model: str
     """The model's name at the endpoint."""
     revision: str | None = None
-    """Whatever tells versions of the model apart; write another one when the endpoint serves another."""
+    """Any text that names the model's version; change it when the endpoint serves another version."""
     base_url: str = "https://api.openai.com/v1"
     api_key_env: str = "OPENAI_API_KEY"
-    """Environment variable of the actors that holds the key; the key itself is written nowhere."""
+    """Environment variable of the actors that holds the key; the key itself is never stored or logged."""
     concurrency: PositiveInt = 32
-    """Requests of one actor under way at a time."""
+    """Requests of one actor that are in flight at the same time."""
     requests_per_minute: PositiveInt | None = None
-    """Limit of all actors together."""
+    """Limit for all actors together."""
     timeout_s: PositiveFloat = 120
     max_retries: NonNegativeInt = 8
-    """Times that a request is sent again after a 408, 409, 429, 5xx or a lost connection, with growing pauses."""
+    """Retries of a request after status 408, 409, 429, 5xx or a lost connection, with growing pauses."""
 
 
 class ImportedTeacher(Section):
@@ -75,11 +76,11 @@ class ImportedTeacher(Section):
 
     kind: Literal["imported"]
     name: str
-    """Which teacher gave them, in words."""
+    """Name of the teacher that gave them; any text."""
 
 
 class NoInferenceTeacher(Asking):
-    """Answers at once and at random: to measure the pipeline's own ceiling and to test faults, never to learn from."""
+    """Answers instantly and at random: to measure the pipeline's maximum speed and to test failures, not to train."""
 
     kind: Literal["no_inference"]
 

@@ -1,4 +1,4 @@
-"""What a search varies, how it searches, and what a trial is worth."""
+"""The hyperparameter search: its space, its method, and when trials are stopped early."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ _ACCEPTED = ("student.", "train.", "aspects.count")
 
 
 class Domain(Section):
-    """The values of one key that are tried: exactly one of the four."""
+    """The values of one key that are tried: exactly one of the four kinds."""
 
     choice: tuple[Any, ...] | None = None
     """These values."""
     uniform: tuple[float, float] | None = None
-    """[low, high], each number as likely as another."""
+    """[low, high], drawn uniformly."""
     log_uniform: tuple[float, float] | None = None
-    """[low, high], both above 0, each order of magnitude as likely as another."""
+    """[low, high], both above 0, drawn uniformly in the logarithm."""
     integer: tuple[int, int] | None = None
-    """[low, high], each whole number, both ends included."""
+    """[low, high], whole numbers, both ends included."""
 
     @property
     def kind(self) -> str:
-        """Which of the four it is."""
+        """Name of the kind that is set."""
         return next(kind for kind in KINDS if getattr(self, kind) is not None)
 
     @property
@@ -45,7 +45,7 @@ class Domain(Section):
             )
         if self.choice is not None:
             if not self.choice or len({repr(value) for value in self.choice}) != len(self.choice):
-                raise ValueError("choice must have values, and none of them twice")
+                raise ValueError("choice must have at least one value and no duplicates")
         elif not self.values[0] < self.values[1]:
             raise ValueError(f"{self.kind} must be [low, high] with low < high")
         if self.log_uniform is not None and self.log_uniform[0] <= 0:
@@ -58,39 +58,39 @@ class Domain(Section):
 
 
 class TuneConfig(Section):
-    """A search over keys of the recipe, by validation accuracy. It decides no number of a study."""
+    """A search over keys of the recipe, by validation accuracy. It does not change the results of a study."""
 
     arm: ArmName = "makd"
     """The arm that is trained in every trial."""
     seeds: tuple[int, ...] = (0,)
-    """A trial trains a student with each; it is worth the mean of their best validation accuracies."""
+    """Each trial trains one student per seed; its result is the mean of their best validation accuracies."""
     search: Literal["optuna", "grid"] = "optuna"
     """`optuna`: its TPE sampler proposes each trial from the results so far. `grid`: every combination of choices."""
     trials: PositiveInt = 12
     """Number of trials, for `optuna`."""
     space: dict[str, Domain] = {"train.alpha": Domain(log_uniform=(0.1, 40.0))}
-    """Key: its values, e.g. `{train.alpha: {log_uniform: [0.1, 40]}, aspects.count: {choice: [10, 20, 40]}}`; keys are
-    `student.KEY`, `train.KEY` and `aspects.count` (Q: the first so many questions; their answers must be stored)."""
+    """{key: values}, e.g. `{train.alpha: {log_uniform: [0.1, 40]}, aspects.count: {choice: [10, 20, 40]}}`. Keys are
+    `student.KEY`, `train.KEY` and `aspects.count` (Q; the answers to these questions must be stored)."""
     asha: bool = True
-    """Stop trials early that are behind the others (asynchronous successive halving, arXiv 1810.05934)."""
+    """Stop the worse trials early (asynchronous successive halving, arXiv 1810.05934)."""
     grace_epochs: PositiveInt | None = None
-    """Epochs after which a trial may be stopped at first. If unset, those that two rounds of `reduction_factor` leave
-    of `train.epochs`, but at least twice `train.warmup_epochs`."""
+    """Epochs that every trial is trained for before it may be stopped. Unset: `train.epochs` / `reduction_factor`
+    squared, but at least twice `train.warmup_epochs`."""
     reduction_factor: Annotated[float, Field(gt=1)] = 3
-    """At `grace_epochs`, and again each time that a trial has trained this many times as long, only the best
-    1 / reduction_factor of the trials go on."""
+    """At `grace_epochs`, and again whenever a trial's epochs have grown by this factor, only the best
+    1 / reduction_factor of the trials continue."""
     concurrency: PositiveInt | None = None
-    """Trials at a time, each in one process of `cluster.cpus_per_train_worker` cores and
-    `cluster.gpus_per_train_worker` GPUs; as many as the cluster holds if unset."""
+    """Trials run at the same time, each in one process with `cluster.cpus_per_train_worker` cores and
+    `cluster.gpus_per_train_worker` GPUs; unset: as many as fit on the cluster."""
     search_seed: int = 0
-    """Of the proposals, and of the order in which a grid's values are tried."""
+    """Seed of the proposals, and of the order in which a grid's values are tried."""
     trackers: tuple[Literal["mlflow", "wandb"], ...] = ()
     """Where results are sent, besides TensorBoard's files; a tracker's own environment variables say where it is."""
 
     @model_validator(mode="after")
     def _is_a_search(self) -> Self:
         if not self.seeds or len(set(self.seeds)) != len(self.seeds):
-            raise ValueError(f"tune.seeds must not be empty nor repeat a value, got {list(self.seeds)}")
+            raise ValueError(f"tune.seeds must not be empty or repeat a value, got {list(self.seeds)}")
         if not self.space:
             raise ValueError(
                 "tune.space is empty: name the keys to search, e.g. {train.alpha: {log_uniform: [0.1, 40]}}"

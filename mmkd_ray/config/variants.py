@@ -11,7 +11,7 @@ _ACCEPTED = ("student.", "train.", "aspects.", "study.arms", "study.seeds")
 
 
 def check_variants(variants: Mapping[str, Mapping[str, Any]]) -> None:
-    """Check that the variants of a study replace only what is one student's own matter.
+    """Check that the variants of a study replace only keys of students, not of the images or answers that they share.
 
     Raises:
         ConfigError: one replaces another key.
@@ -26,7 +26,7 @@ def check_variants(variants: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def replaced(tree: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A plain tree of sections with the values at some `section.key` replaced; nothing is checked."""
+    """A copy of a plain tree of sections with some `section.key` replaced; nothing is checked."""
     sections = {section: dict(keys) if isinstance(keys, dict) else keys for section, keys in tree.items()}
     for path, value in changes.items():
         section, _, key = path.partition(".")

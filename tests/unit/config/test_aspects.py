@@ -103,11 +103,11 @@ def test_all_candidates_may_be_selected():
     assert validate(tree(candidates=10, count=10)).aspects.count == 10
 
 
-def test_a_key_in_the_configuration_is_not_repeated():
+def test_an_error_does_not_show_a_key_written_into_the_configuration():
     assert "sk-1" not in mistake(llm=OPENAI | {"api_key": "sk-1"})
 
 
-def test_a_paraphrase_has_the_question_in_it():
+def test_a_paraphrase_contains_the_question():
     assert validate({**tree(), "pilot": {"paraphrase": "So: {question}"}}).pilot.paraphrase == "So: {question}"
     with pytest.raises(ConfigError, match=r"paraphrase must contain \{question\}"):
         validate({**tree(), "pilot": {"paraphrase": "So what?"}})

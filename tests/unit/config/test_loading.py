@@ -84,7 +84,7 @@ def test_broken_yaml_names_line_and_column(tmp_path, text):
         load(write(tmp_path, text))
 
 
-def test_a_list_is_no_configuration(tmp_path):
+def test_a_list_is_not_a_configuration(tmp_path):
     with pytest.raises(ConfigError, match="expected a mapping of sections"):
         load(write(tmp_path, "- 1"))
 
@@ -107,7 +107,7 @@ def test_engines_that_share_a_gpu_may_not_take_more_of_it_than_their_share():
         validate({**MINIMAL, "extract": {**shared, "gpu_memory_utilization": 0.8}})
 
 
-def test_a_file_is_laid_over_those_that_it_includes(tmp_path):
+def test_a_file_replaces_values_of_the_files_it_includes(tmp_path):
     (tmp_path / "base").mkdir()
     (tmp_path / "base" / "data.yaml").write_text(
         "data: {source: fieldguide, train_per_class: 3, val_per_class: 2}\naspects: {source: fieldguide}\n"
@@ -123,7 +123,7 @@ def test_a_file_is_laid_over_those_that_it_includes(tmp_path):
     assert config.teacher.processor_args == {"min_patches": 2}, "one model's arguments are not mixed with another's"
 
 
-def test_a_further_file_is_laid_over_the_first_in_the_order_of_the_command_line(tmp_path):
+def test_each_further_file_on_the_command_line_replaces_values_of_those_before_it(tmp_path):
     (tmp_path / "main.yaml").write_text("name: t\ndata: {source: fieldguide}\naspects: {source: fieldguide}\n")
     (tmp_path / "fast.yaml").write_text("train: {epochs: 3, lr: 0.5}\n")
     config = load(tmp_path / "main.yaml", ["train.lr=0.1", str(tmp_path / "fast.yaml"), "train.epochs=4"])
@@ -133,14 +133,14 @@ def test_a_further_file_is_laid_over_the_first_in_the_order_of_the_command_line(
 def test_a_file_that_includes_itself_is_an_error(tmp_path):
     (tmp_path / "a.yaml").write_text("include: [b.yaml]\n")
     (tmp_path / "b.yaml").write_text("include: [a.yaml]\n")
-    with pytest.raises(ConfigError, match="includes itself, by way of"):
+    with pytest.raises(ConfigError, match="includes itself, through"):
         load(tmp_path / "a.yaml")
 
 
 @pytest.mark.parametrize(
     "name", sorted(path.name for path in Path(__file__).parents[3].joinpath("configs/teachers").glob("*.yaml"))
 )
-def test_shipped_teachers_are_valid_over_own_images(repository, name):
+def test_shipped_teachers_are_valid_with_other_images(repository, name):
     config = load(repository / "configs/own_images.yaml", [str(repository / "configs/teachers" / name)])
     assert not config.teacher.trust_remote_code
     assert config.teacher.revision
@@ -155,7 +155,7 @@ def test_shipped_teachers_are_valid_over_own_images(repository, name):
         ("teacher: {dtype: float32}", True),
     ],
 )
-def test_another_kind_of_section_replaces_the_keys_below(tmp_path, over, kept):
+def test_a_section_of_another_kind_replaces_the_whole_section(tmp_path, over, kept):
     base, above = tmp_path / "base.yaml", tmp_path / "above.yaml"
     base.write_text(
         "name: t\ndata: {source: fieldguide}\naspects: {source: fieldguide}\nteacher: {model: x, max_model_len: 77}\n"
@@ -166,7 +166,7 @@ def test_another_kind_of_section_replaces_the_keys_below(tmp_path, over, kept):
 
 
 @pytest.mark.parametrize("name", ["openai", "vllm"])
-def test_shipped_llms_are_valid_over_other_runs(repository, name):
+def test_shipped_llms_are_valid_in_other_runs(repository, name):
     for run in ("own_images", "quickstart"):
         config = load(repository / f"configs/{run}.yaml", [str(repository / f"configs/aspects/{name}.yaml")])
         assert (config.aspects.source, config.aspects.llm.kind, config.aspects.count) == ("llm", name, 50)

@@ -36,7 +36,7 @@ def test_there_is_a_file_for_each_data_set_and_one_for_the_recipe(repository):
     assert found == {*DATA, "recipe"}
 
 
-def test_the_data_set_is_the_files_own(config):
+def test_each_file_uses_its_data_set(config):
     assert config.data.source == DATA[config.name]
     assert getattr(config.data, "dataset", config.name) == config.name
     assert config.data.path == f"data/{config.name}"
@@ -52,7 +52,7 @@ def test_the_recipe_is_the_papers(config):
     assert (config.study.arms, config.study.seeds) == (("ce", "makd"), (0, 1, 2))
 
 
-def test_the_four_students_are_there_from_scratch(config):
+def test_the_four_students_are_trained_from_scratch(config):
     variants = of_variants(config)
     assert {name: variant.student.model for name, variant in variants.items()} == STUDENTS
     for variant in variants.values():
@@ -60,7 +60,7 @@ def test_the_four_students_are_there_from_scratch(config):
         assert timm.is_model(variant.student.model)
 
 
-def test_the_questions_load_and_mirrors_lead_back(config):
+def test_the_questions_load_and_the_mirror_of_a_mirror_is_the_question(config):
     aspects = {aspect.question: aspect for aspect in source_aspects(config.aspects)[: config.aspects.count]}
     assert len(aspects) == 50 if config.name == "oxford_pets" else 20 <= len(aspects) <= 50
     sided = [aspect for aspect in aspects.values() if aspect.orientation_sensitive]

@@ -35,18 +35,18 @@ def test_a_space_is_written_as_it_was_read(load_with, tmp_path):
         ("tune.space={train.alpha: {}}", "one of {choice: [VALUE, ...]}, {uniform: [LOW, HIGH]}"),
         ("tune.space={train.alpha: {chioce: [1]}}", "did you mean 'tune.space.train.alpha.choice'?"),
         ("tune.space={train.alpha: {choice: [1], uniform: [0, 1]}}", "one of {choice: [VALUE, ...]}"),
-        ("tune.space={train.alpha: {choice: []}}", "choice must have values, and none of them twice"),
-        ("tune.space={train.alpha: {choice: [1, 1]}}", "choice must have values, and none of them twice"),
+        ("tune.space={train.alpha: {choice: []}}", "choice must have at least one value and no duplicates"),
+        ("tune.space={train.alpha: {choice: [1, 1]}}", "choice must have at least one value and no duplicates"),
         ("tune.space={train.alpha: {uniform: [2, 1]}}", "uniform must be [low, high] with low < high"),
         ("tune.space={train.alpha: {log_uniform: [0, 1]}}", "log_uniform must be above 0"),
         ("tune.space={train.alpha: {uniform: [-1, 1]}}", "tune.space.train.alpha: train.alpha: got -1"),
         ("tune.space={train.epochs: {uniform: [5, 9]}}", "train.epochs: got 5.0; input should be a valid integer"),
         ("tune.search=grid", "tune.space.train.alpha: got log_uniform [0.1, 40.0]; a grid is made of values"),
-        ("tune.seeds=[]", "tune.seeds must not be empty nor repeat a value"),
+        ("tune.seeds=[]", "tune.seeds must not be empty or repeat a value"),
         ("tune.arm=kd", "tune.arm: 'kd' learns from a larger student, which `mmkd train` trains"),
     ],
 )
-def test_a_space_that_cannot_be_searched_is_refused(load_with, override, message):
+def test_an_invalid_space_is_refused(load_with, override, message):
     with pytest.raises(ConfigError) as caught:
         load_with(override)
     assert message in str(caught.value)
@@ -62,7 +62,7 @@ def test_values_are_replaced_and_checked(load_with):
         with_values(config, {"train.alpha": -1}, where="here")
 
 
-def test_tune_is_no_part_of_a_students_identity(load_with, run, tmp_path):
+def test_tune_does_not_enter_a_students_identity(load_with, run, tmp_path):
     from mmkd_ray.study.students import list_students
     from tests.support.search_run import make
 

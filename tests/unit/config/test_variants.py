@@ -6,12 +6,12 @@ from mmkd_ray.errors import ConfigError
 TREE = {"name": "t", "data": {"source": "fieldguide"}, "aspects": {"source": "fieldguide"}}
 
 
-def test_without_variants_there_is_one_without_a_name():
+def test_without_variants_there_is_one_with_an_empty_name():
     config = validate(TREE)
     assert of_variants(config) == {"": config}
 
 
-def test_a_variant_replaces_keys_and_is_else_the_same():
+def test_a_variant_replaces_its_keys_and_no_others():
     config = validate({**TREE, "study": {"variants": {"a": {"train.alpha": 7, "aspects.count": 5}, "b": {}}}})
     variants = of_variants(config)
     assert list(variants) == ["a", "b"]
@@ -33,7 +33,7 @@ def test_mistakes_name_the_variant(variant, message):
         validate({**TREE, "study": {"variants": {"a": variant}}})
 
 
-def test_they_survive_yaml(tmp_path):
+def test_variants_survive_yaml(tmp_path):
     config = validate({**TREE, "study": {"variants": {"a": {"student.model_args": {"layers": [1, 1]}}}}})
     path = tmp_path / "c.yaml"
     path.write_text(to_yaml(config))
