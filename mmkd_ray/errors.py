@@ -1,12 +1,12 @@
-"""The exceptions of mmkd_ray: one tree. A message says what was got, what is accepted and what to do."""
+"""The exceptions of mmkd_ray: one tree. A message says what was found, what is accepted and what to do."""
 
 
 class MmkdError(Exception):
-    """Base of all errors that a user can mend; the command line prints its message alone and exits with status 2."""
+    """Base of all errors that a user can fix; the command line prints only the message and exits with status 2."""
 
 
 class ConfigError(MmkdError):
-    """The configuration is not one that can be run."""
+    """The configuration is invalid."""
 
 
 class DataError(MmkdError):
@@ -22,7 +22,7 @@ class TeacherError(MmkdError):
 
 
 class LedgerError(MmkdError):
-    """A teacher table is not complete: images missing, doubled or unknown."""
+    """A teacher table is inconsistent: images are missing, duplicate or unknown."""
 
 
 class StudentError(MmkdError):
@@ -30,7 +30,7 @@ class StudentError(MmkdError):
 
 
 class ClusterError(MmkdError):
-    """The Ray cluster cannot be reached or cannot hold what was asked."""
+    """The Ray cluster cannot be reached, or is too small for what was requested."""
 
 
 class ArtifactError(MmkdError):

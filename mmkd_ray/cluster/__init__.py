@@ -1,1 +1,1 @@
-"""The Ray cluster: connecting to one, what it holds, cores for engines, progress of remote work."""
+"""The Ray cluster: connecting to one, its capacity, cores for engines, progress of remote work."""

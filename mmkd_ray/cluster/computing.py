@@ -10,22 +10,22 @@ _MAPPED_FROM = 2**30
 
 
 def prepare_to_compute(threads: int) -> None:
-    """Have torch use so many threads in this process, and keep the memory that its tensors give back.
+    """Set the number of torch's threads in this process, and keep the memory that its tensors free.
 
-    torch takes one thread for each core that it saw when it was imported: two threads on one core wait for each other
-    (90 answers/s of the shipped teacher instead of 700).
+    torch starts one thread for each core that it saw when it was imported: with fewer cores, threads wait for each
+    other (90 answers/s of the shipped teacher instead of 700).
     """
-    import torch  # noqa: PLC0415 (seconds; this module is read where nothing is computed)
+    import torch  # noqa: PLC0415 (takes seconds; this module is also imported where nothing is computed)
 
     torch.set_num_threads(threads)
     _keep_freed_memory()
 
 
 def _keep_freed_memory() -> None:
-    """Tell glibc not to hand freed memory back to the system: each step would wait for its pages anew.
+    """Tell glibc not to return freed memory to the system: else every step waits for new pages.
 
-    Measured on two cores: 10 % more samples/s of a small student, 4 % of a ResNet18, and no more memory at the peak.
-    Another C library has no such option, and nothing happens.
+    Measured on two cores: 10 % more samples/s for a small student, 4 % for a ResNet18, and the same peak memory.
+    Other C libraries have no such option; then nothing is done.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

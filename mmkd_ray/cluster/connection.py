@@ -1,4 +1,4 @@
-"""Connecting to Ray: a cluster that is named, or a private one that ends with us."""
+"""Connecting to Ray: to a named cluster, or to a private one that ends with this process."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from mmkd_ray.errors import ClusterError
 
 @contextmanager
 def connect(config: ClusterConfig) -> Iterator[str]:
-    """Connect to the cluster of the configuration, of RAY_ADDRESS, or to a private one; disconnect at the end.
+    """Connect to the cluster of the configuration or of RAY_ADDRESS, or start a private one; disconnect at the end.
 
     Yields:
-        A line that says which cluster it is, what it holds, and where Ray writes its logs.
+        A line that names the cluster, its size, and the folder of Ray's logs.
 
     Raises:
-        ClusterError: the cluster does not answer, or it refuses.
+        ClusterError: the cluster does not answer, or refuses the connection.
     """
     check_reachable(config)
     address = _address(config)
@@ -39,10 +39,10 @@ def connect(config: ClusterConfig) -> Iterator[str]:
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         raise ClusterError(f"the Ray cluster at '{address}' cannot be used: {_first_line(error)}") from error
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, on_sigterm)  # ray.init sets its own, which ends the process without a word
+        signal.signal(signal.SIGTERM, on_sigterm)  # ray.init sets a handler that ends the process silently
     try:
         if in_ray_job():
-            _let_nodes_unpack()
+            _unpack_on_all_nodes()
         session = context.address_info["session_dir"]  # pyrefly: ignore[missing-attribute] (every kind has it)
         yield f"{_describe(address)}; its logs are in {session}/logs"
     finally:
@@ -56,10 +56,16 @@ def capacity() -> tuple[float, float]:
 
 
 def check_fits(what: str, *, count: int, cpus: float, gpus: float) -> None:
-    """Refuse what the cluster can never hold, where Ray would wait for ever for an autoscaler.
+    """Refuse what is too large for the cluster; Ray would wait for an autoscaler for ever.
+
+    Args:
+        what: name of the work, for the message.
+        count: number of processes.
+        cpus: of each process.
+        gpus: of each process.
 
     Raises:
-        ClusterError: `count` times `cpus` and `gpus` are more than the whole cluster has.
+        ClusterError: the processes need more than the whole cluster has.
     """
     have_cpus, have_gpus = capacity()
     if count * cpus > have_cpus or count * gpus > have_gpus:
@@ -70,32 +76,32 @@ def check_fits(what: str, *, count: int, cpus: float, gpus: float) -> None:
 
 
 def how_many(*, cpus: float, gpus: float) -> int:
-    """How many workers of this size the cluster holds, at least one."""
+    """How many workers of this size fit on the cluster; at least 1."""
     have_cpus, have_gpus = capacity()
     fits = [have_cpus // cpus if cpus else float("inf"), have_gpus // gpus if gpus else float("inf")]
     return max(1, int(min(fits)))
 
 
-def _let_nodes_unpack() -> None:
-    """Have every node unpack the job's working_dir before anything is read from it.
+def _unpack_on_all_nodes() -> None:
+    """Let every node unpack the job's working_dir before anything is read from it.
 
-    Two nodes on one machine unpack it to the same folder, and the later one deletes the folder first: a driver that was
-    just reading the shipped teacher found nothing there.
+    Two nodes on one machine unpack it into the same folder, and the later one first deletes the folder: a driver that
+    reads the shipped teacher at that moment does not find it.
     """
     nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
     if len(nodes) == 1:
         return
-    # A lambda travels by value: a function of this module would be looked up in the folder in question.
-    anything = ray.remote(num_cpus=0)(lambda: None)
-    on_each = [anything.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=True)) for node in nodes]
-    ray.get([task.remote() for task in on_each])
+    # A lambda is sent by value: a function of this module would be imported from the folder that may be missing.
+    do_nothing = ray.remote(num_cpus=0)(lambda: None)
+    tasks = [do_nothing.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=True)) for node in nodes]
+    ray.get([task.remote() for task in tasks])
 
 
 def _init_args(address: str) -> dict[str, Any]:
     if address == "local":
         return {"include_dashboard": False}
     if in_ray_job():
-        return {}  # the job's working_dir brings the code
+        return {}  # the job's working_dir contains the code
     return {"runtime_env": {"py_modules": [str(Path(mmkd_ray.__file__).parent)]}}
 
 
@@ -104,7 +110,7 @@ def _address(config: ClusterConfig) -> str:
 
 
 def check_reachable(config: ClusterConfig) -> None:
-    """Ask the named cluster for an answer: Ray itself would try for a minute and then end the process.
+    """Check that a named cluster accepts connections: Ray itself would try for a minute and then end the process.
 
     Raises:
         ClusterError: nothing listens at its address.

@@ -1,4 +1,4 @@
-"""Cores of a machine, claimed by processes that must not share them."""
+"""Claim CPU cores of a machine for a process, so that no two engines share a core."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from pathlib import Path
 from typing import IO
 
 _claims: list[IO[str]] = []
-"""Open lock files of this process: the kernel gives a lock back when its process ends, however it ends."""
+"""Open lock files of this process: the kernel releases a lock when its process ends, even if it is killed."""
 
-_PATIENCE_S = 3.0
+_MAX_WAIT_S = 3.0
 
 
 def claim_cores(count: int) -> set[int]:
     """Claim `count` cores of this machine that no other process of this user has claimed.
 
-    Waits a little where fewer are free: an engine that takes another's place comes before that one is quite gone.
-    Then falls back to all the cores this process may use: slower, and still right.
+    Waits up to 3 s if fewer are free: an engine may start before the one that it replaces has ended. Then falls back to
+    all cores that this process may use: slower, but correct.
 
     Returns:
-        Numbers of the cores, among those this process may run on.
+        Numbers of the cores.
     """
     allowed = sorted(os.sched_getaffinity(0))
-    give_up = time.monotonic() + (_PATIENCE_S if count <= len(allowed) else 0)
+    deadline = time.monotonic() + (_MAX_WAIT_S if count <= len(allowed) else 0)
     while len(claimed := _claim_free(allowed, count)) < count:
         for lock in claimed.values():
             lock.close()
-        if time.monotonic() > give_up:
+        if time.monotonic() > deadline:
             return set(allowed)
         time.sleep(0.1)
     _claims.extend(claimed.values())
@@ -37,7 +37,7 @@ def claim_cores(count: int) -> set[int]:
 
 
 def _claim_free(allowed: list[int], count: int) -> dict[int, IO[str]]:
-    """Lock up to `count` of these cores; the lock files by core."""
+    """Lock up to `count` of these cores; returns {core: open lock file}."""
     claimed: dict[int, IO[str]] = {}
     for core in allowed:
         if len(claimed) == count:

@@ -1,4 +1,4 @@
-"""The environment of our processes, set before ray, transformers or vllm are imported."""
+"""Environment variables of our processes, set before ray, transformers or vllm are imported."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ _QUIET_ENVIRONMENT = {
     "DO_NOT_TRACK": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",
-    # Ray would start every worker with `uv run`, each with an environment of its own.
+    # Ray would start every worker with `uv run`, each in a new environment.
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_TRAIN_V2_ENABLED": "1",
-    # Train's controller takes one report of a worker each time it looks: every 2 s by default, which is longer than an
-    # epoch of a small student takes.
+    # Train's controller takes one report per worker at each health check: every 2 s by default, longer than an epoch of
+    # a small student.
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.1",
-    # Tune would write every epoch of a trial to two more files, and take the trials' relative paths from /tmp.
+    # Tune would write every epoch of a trial to two more files, and resolve the trials' relative paths from /tmp.
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
 }
 
 
 def prepare_process(*, offline: bool = False) -> None:
-    """Switch off telemetry, and look-ups on the hub where nothing needs them; what the user has set stays.
+    """Switch off telemetry, and with `offline` look-ups on the hub; variables that the user has set are kept.
 
-    To be called before ray, transformers or vllm are used, in the driver and in every worker.
+    Call it before ray, transformers or vllm are imported, in the driver and in every worker.
     """
     settings = _QUIET_ENVIRONMENT | ({"HF_HUB_OFFLINE": "1"} if offline else {})
     for key, value in settings.items():

@@ -1,4 +1,4 @@
-"""What work in other processes has to say to the driver, and the driver to it: counts, failures, a request to stop."""
+"""Messages between workers and the driver: counts and failures to the driver, a request to stop to the workers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mmkd_ray.errors import MmkdError
 
 POLL_S = 0.5
 DRAIN_S = 60.0
-"""Longest wait, after a SIGTERM, for what is in flight."""
+"""Longest wait for work in flight after a SIGTERM."""
 
 ProgressCallback = Callable[[int, int, Mapping[str, int]], None]
 """Called with (done, total, other counts)."""
@@ -26,7 +26,7 @@ ProgressCallback = Callable[[int, int, Mapping[str, int]], None]
 
 @ray.remote(num_cpus=0)
 class Monitor:
-    """Counts what workers have done, anywhere in the cluster, and keeps the first failure that a user can mend."""
+    """Counts the work done by all workers of the cluster, and keeps the first failure that a user can fix."""
 
     def __init__(self, done: int) -> None:
         self._counts = Counter(done=done)
@@ -39,7 +39,7 @@ class Monitor:
         self._engines: dict[str, list[dict[str, float]]] = {}
 
     def add(self, done: int, **counts: int) -> None:
-        """Count `done` more, and others by name."""
+        """Add to `done`, and to other counts by name."""
         self._counts.update({"done": done, **counts})
 
     def counts(self) -> dict[str, int]:
@@ -52,41 +52,43 @@ class Monitor:
         self._actors[worker] = actor
 
     def end_workers(self) -> None:
-        """End all workers.
+        """Kill all workers.
 
-        Ray ends an actor when nobody holds on to it. After a failure the frames of the exception do, for as long as
-        someone has it: the next execution in the same process would wait for the actors' CPUs for ever.
+        Ray ends an actor when no reference to it is left. After a failure the frames of the exception keep references
+        for as long as the exception is kept: the next execution in the same process would wait for the actors' CPUs for
+        ever.
         """
         for actor in self._actors.values():
             ray.kill(actor)
 
     def begin(self, worker: str) -> bool:
-        """Ask whether a piece of work that must not be cut off may begin; call `end` after each True."""
-        self._in_flight[worker] += not self._stopping
-        return not self._stopping
+        """Whether a worker may begin a piece of work that must not be interrupted; call `end` after each True."""
+        if self._stopping:
+            return False
+        self._in_flight[worker] += 1
+        return True
 
     def end(self, worker: str, piece: str, done: int, **counts: int) -> None:
-        """Count a piece of work that has ended; once, however often Ray has it done again after a restart."""
+        """Count a finished piece of work; only once, even if Ray repeats it after a restart."""
         self._in_flight[worker] -= 1
         if piece not in self._ended:
             self._ended.add(piece)
             self.add(done, **counts)
 
     def measure(self, worker: str, counts: dict[str, float]) -> None:
-        """Note what a worker's engine has done so far, with the time; the first and the last note are kept."""
+        """Store what a worker's engine has done so far, with the time; the first and the latest record are kept."""
         now = {"time": time.monotonic(), **counts}
         self._engines[worker] = [*self._engines.get(worker, [])[:1], now]
 
     def engines(self) -> list[dict[str, float]]:
-        """What each engine has done between its first and its last note, `time` in seconds among it."""
+        """What each engine has done between its first and its latest record; `time` in seconds."""
         return [
-            {key: last - first.get(key, 0) for key, last in notes[-1].items()}
-            for notes in self._engines.values()
-            for first in notes[:1]
+            {key: value - records[0].get(key, 0) for key, value in records[-1].items()}
+            for records in self._engines.values()
         ]
 
     def stop(self) -> None:
-        """Let nothing new begin."""
+        """Answer False to every `begin` from now on."""
         self._stopping = True
 
     def in_flight(self) -> int:
@@ -94,7 +96,7 @@ class Monitor:
         return self._in_flight.total()
 
     def fail(self, error: MmkdError) -> None:
-        """Note a failure: Ray hands the driver only the text of what was raised while an actor was made."""
+        """Store a failure: of an exception raised while an actor is created, Ray gives the driver only the text."""
         self._failure = self._failure or error
 
     def failure(self) -> MmkdError | None:
@@ -102,30 +104,30 @@ class Monitor:
         return self._failure
 
     def crashed(self, reason: str) -> int:
-        """Count a crash, and say how often it has happened."""
+        """Count a crash; returns how often it has happened."""
         self._crashes[reason] += 1
         return self._crashes[reason]
 
 
 @contextmanager
 def monitored(total: int, progress: ProgressCallback, *, done: int = 0) -> Iterator[Any]:
-    """Give a `Monitor` for workers, and call `progress` while the block runs.
+    """Start a `Monitor` for workers, and call `progress` while the block runs.
 
-    A SIGTERM (a preempted job) first lets what is in flight end; then whoever handled it before is called. A second one
-    is not waited for.
+    After a first SIGTERM (a preempted job) work in flight is finished, then the previous handler is called. A second
+    SIGTERM goes to that handler at once.
 
     Args:
-        total: how many there are to do.
+        total: number of items to do.
         progress: see `ProgressCallback`.
-        done: how many of them an earlier run has done.
+        done: number of items that an earlier run has done.
 
     Raises:
-        MmkdError: the failure that a worker has noted, in place of Ray's error about it.
+        MmkdError: the failure that a worker has reported, in place of Ray's error about it.
     """
-    # On this node, because a monitor lost with another one would take its counts along.
+    # On this node: the counts must not be lost with another node.
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     monitor = Monitor.options(scheduling_strategy=here).remote(done)  # pyrefly: ignore[missing-attribute]
-    with _sigterm_noted() as terminated:
+    with _sigterm_event() as terminated:
         watch = _Watch(monitor, total, progress, terminated)
         progress(done, total, {})
         watch.start()
@@ -139,13 +141,13 @@ def monitored(total: int, progress: ProgressCallback, *, done: int = 0) -> Itera
             raise
         finally:
             watch.stop()
-            with suppress(ray.exceptions.RayError):  # the cluster is gone, and they with it
+            with suppress(ray.exceptions.RayError):  # raised if the cluster, and so the workers, have ended
                 ray.get(monitor.end_workers.remote(), timeout=10)
                 ray.kill(monitor)
 
 
 class _Watch(threading.Thread):
-    """Shows progress now and then, and drains the work after a SIGTERM."""
+    """Shows progress every `POLL_S` seconds; after a SIGTERM, waits for work in flight."""
 
     def __init__(self, monitor: Any, total: int, progress: ProgressCallback, terminated: threading.Event) -> None:
         super().__init__(daemon=True)
@@ -160,7 +162,7 @@ class _Watch(threading.Thread):
                     self._drain()
                     return
             except ray.exceptions.RayError:
-                return  # the cluster is gone: the stage itself says why
+                return  # the cluster has ended: the stage itself raises an error about it
 
     def show(self) -> None:
         counts = ray.get(self._monitor.counts.remote(), timeout=10)
@@ -182,20 +184,20 @@ class _Watch(threading.Thread):
 
 
 @contextmanager
-def _sigterm_noted() -> Iterator[threading.Event]:
-    """An event that the first SIGTERM sets; the second goes to the handler that was there before."""
-    noted = threading.Event()
+def _sigterm_event() -> Iterator[threading.Event]:
+    """An event that the first SIGTERM sets; the second one goes to the previous handler."""
+    received = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield noted
+        yield received
         return
-    before = signal.getsignal(signal.SIGTERM)
+    previous = signal.getsignal(signal.SIGTERM)
 
-    def note(_signum: int, _frame: Any) -> None:
-        signal.signal(signal.SIGTERM, before)
-        noted.set()
+    def handle(_signum: int, _frame: Any) -> None:
+        signal.signal(signal.SIGTERM, previous)
+        received.set()
 
-    signal.signal(signal.SIGTERM, note)
+    signal.signal(signal.SIGTERM, handle)
     try:
-        yield noted
+        yield received
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, previous)

@@ -1,4 +1,4 @@
-"""The monitor on a real cluster: counts, failures, and a SIGTERM that waits for what is in flight."""
+"""The monitor on a real cluster: counts, failures, and a SIGTERM that waits for work in flight."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ def nothing(*_):
     pass
 
 
-def test_progress_begins_with_what_an_earlier_run_has_done_and_ends_with_all():
+def test_progress_starts_at_the_count_of_an_earlier_run_and_ends_at_the_total():
     seen = []
     with monitored(10, lambda *counts: seen.append(counts), done=4) as monitor:
         monitor.add.remote(3, answers=30)
@@ -27,20 +27,20 @@ def test_progress_begins_with_what_an_earlier_run_has_done_and_ends_with_all():
     assert seen[-1] == (10, 10, {"answers": 60, "quarantined": 1})
 
 
-def test_a_piece_that_is_done_again_after_a_restart_counts_once():
+def test_a_piece_that_is_repeated_after_a_restart_counts_once():
     with monitored(10, nothing) as monitor:
         for _ in range(2):
             ray.get(monitor.end.remote("a", "batch", 3, answers=30))
         assert ray.get(monitor.counts.remote()) == {"done": 3, "answers": 30}
 
 
-def test_the_failure_that_a_worker_has_noted_is_raised_in_place_of_rays():
+def test_the_failure_that_a_worker_reported_is_raised_in_place_of_rays_error():
     with pytest.raises(TeacherError, match="no such token"), monitored(1, nothing) as monitor:  # noqa: PT012
         ray.get(monitor.fail.remote(TeacherError("no such token")))
         raise RuntimeError("actor died")
 
 
-def test_what_an_engine_did_is_counted_between_its_first_and_its_last_note():
+def test_the_work_of_an_engine_is_counted_from_its_first_to_its_latest_record():
     with monitored(1, nothing) as monitor:
         for busy in (5.0, 6.0, 9.0):
             ray.get(monitor.measure.remote("a", {"busy_s": busy}))
@@ -55,7 +55,7 @@ class Worker:
         ray.get(monitor.join.remote("w", ray.get_runtime_context().current_actor))
 
 
-def test_workers_end_with_the_block_even_if_someone_holds_on_to_them():
+def test_workers_end_with_the_block_even_if_references_to_them_are_left():
     worker = Worker.remote()
     with monitored(1, nothing) as monitor:
         ray.get(worker.join.remote(monitor))
@@ -67,7 +67,7 @@ class Stopped(BaseException):
     pass
 
 
-def test_a_sigterm_lets_what_is_in_flight_end_and_nothing_new_begin():
+def test_after_a_sigterm_work_in_flight_is_finished_and_nothing_new_begins():
     def stop(*_):
         raise Stopped
 

@@ -8,5 +8,5 @@ def test_the_cause_is_found_through_wrappers():
     assert mmkd_cause(failed) is wanted
 
 
-def test_foreign_errors_have_none():
+def test_other_errors_have_no_cause():
     assert mmkd_cause(ValueError("x")) is None

@@ -17,14 +17,14 @@ print(torch.get_num_threads(), counts[-1] - counts[-11])
 """
 
 
-def measured(how):
+def measure(how):
     output = subprocess.run([sys.executable, "-c", PAGE_FAULTS, how], capture_output=True, text=True, check=True).stdout
     return [int(number) for number in output.split()]
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone has the option")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has the option")
 def test_freed_memory_is_used_again():
-    _, by_itself = measured("by itself")
-    threads, prepared = measured("prepared")
+    _, default = measure("default")
+    threads, prepared = measure("prepared")
     assert threads == 1
-    assert prepared * 20 < by_itself
+    assert prepared * 20 < default

@@ -1,4 +1,4 @@
-"""Cores are shared out among real processes of this machine."""
+"""Claims of cores by real processes of this machine."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ from mmkd_ray.cluster.cores import claim_cores
 print(*sorted(claim_cores(int(sys.argv[1]))), flush=True)
 sys.stdin.read()
 """
-"""Claims, says what it got, and holds it until its standard input is closed."""
+"""Claims cores, prints them, and holds them until its standard input is closed."""
 
 CORES = sorted(os.sched_getaffinity(0))
 two_cores = pytest.mark.skipif(len(CORES) < 2, reason="needs two cores")
@@ -71,8 +71,8 @@ def test_a_core_is_free_again_when_its_process_is_killed(claims: Claims):
 
 
 @two_cores
-def test_a_core_is_waited_for_whose_process_is_about_to_end(claims: Claims):
-    """An engine is replaced before the old one is quite gone: on all cores, it would be slow for the rest of a run."""
+def test_a_claim_waits_for_a_core_whose_process_is_about_to_end(claims: Claims):
+    """A new engine can start before the old one has ended; on all cores it would stay slow until the end of the run."""
     held = [claims.claim(1) for _ in CORES]
     end = threading.Timer(0.7, claims.processes[0].kill)
     end.start()
@@ -86,7 +86,7 @@ def test_all_cores_are_shared_when_none_is_free(claims: Claims):
 
 
 @two_cores
-def test_a_claim_that_cannot_be_met_leaves_no_core_taken(claims: Claims):
+def test_a_claim_that_cannot_be_met_releases_all_cores(claims: Claims):
     first = claims.claim(1)
     assert claims.claim(len(CORES)) == set(CORES)
     rest = [claims.claim(1) for _ in CORES[1:]]
@@ -103,7 +103,7 @@ def test_only_cores_that_the_process_may_run_on_are_claimed(claims: Claims):
 
 
 def test_a_process_started_by_the_holder_does_not_keep_the_core(claims: Claims, tmp_path: Path):
-    """An engine that is killed leaves what it started running for a while; its core must be free at once."""
+    """Child processes of a killed engine run for a while longer; its core must be free at once."""
     child = tmp_path / "child"
     script = f"""
 import subprocess, sys
