@@ -21,20 +21,20 @@ _TO_THE_READER = re.compile(
     r"are these (?:questions|what))\b",
     re.IGNORECASE,
 )
-"""What a chatty model asks its user."""
+"""What a model may ask its user instead of asking about an image."""
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """A proposed question that is not asked."""
+    """A proposed question that is not accepted."""
 
     question: str
     reason: str
 
 
 @dataclass
-class Sieve:
-    """Takes proposed questions and keeps those that can be asked, in the order in which they came."""
+class QuestionFilter:
+    """Sorts proposed questions into accepted and rejected ones, each in the order in which they were added."""
 
     rules: QuestionRules
     class_names: Sequence[str]
@@ -42,18 +42,17 @@ class Sieve:
     rejected: list[Rejected] = field(default_factory=list)
 
     def add(self, questions: Iterable[str]) -> None:
-        """Judge some more questions."""
+        """Check more questions."""
         for question in questions:
-            reason = why_not(question, self.rules, self.class_names) or self._repeats(question)
+            reason = rejection_reason(question, self.rules, self.class_names) or self._duplicate_reason(question)
             if reason:
                 self.rejected.append(Rejected(question, reason))
             else:
                 self.accepted.append(question)
 
-    def _repeats(self, question: str) -> str | None:
-        """The question that this one repeats, word for word or nearly."""
-        own = normal(question)
-        if any(normal(other) == own for other in self.accepted):
+    def _duplicate_reason(self, question: str) -> str | None:
+        """Says if an accepted question is the same, word for word or nearly; None if there is none."""
+        if normal(question) in map(normal, self.accepted):
             return "is a duplicate"
         last = len(self.accepted)
         repeated = near_duplicates([*self.accepted, question], above=self.rules.duplicate_above, since=last)
@@ -62,33 +61,34 @@ class Sieve:
         return None
 
 
-def why_not(question: str, rules: QuestionRules, class_names: Sequence[str]) -> str | None:
-    """Why a question cannot be asked, whatever the others are; None if it can."""
-    name = None if rules.allow_class_names else _class_in(question, class_names)
-    problems = {
-        "is not a question: it does not end with '?'": not question.endswith("?"),
-        "is addressed to the reader, not about an image": _TO_THE_READER.search(question),
-        "cannot be answered by Yes or No": not _OPENING.match(question),
-        "is not a whole question": len(normal(question).split()) < 3,
-        f"is longer than {rules.max_characters} characters (aspects.rules.max_characters)": (
-            len(question) > rules.max_characters
+def rejection_reason(question: str, rules: QuestionRules, class_names: Sequence[str]) -> str | None:
+    """Why a question is not accepted, regardless of the other questions; None if it is."""
+    class_name = None if rules.allow_class_names else _class_in(question, class_names)
+    checks = (
+        (not question.endswith("?"), "is not a question: it does not end with '?'"),
+        (_TO_THE_READER.search(question), "is addressed to the reader, not about an image"),
+        (not _OPENING.match(question), "cannot be answered by Yes or No"),
+        (len(normal(question).split()) < 3, "is not a whole question"),
+        (
+            len(question) > rules.max_characters,
+            f"is longer than {rules.max_characters} characters (aspects.rules.max_characters)",
         ),
-        f"names a class: '{name}'": name is not None,
-    }
-    return next((problem for problem, found in problems.items() if found), None)
+        (class_name is not None, f"names a class: '{class_name}'"),
+    )
+    return next((reason for failed, reason in checks if failed), None)
 
 
 def _class_in(question: str, class_names: Sequence[str]) -> str | None:
     """The class that a question names, in singular or plural."""
     text = f" {normal(question)} "
     for name in class_names:
-        words = normal(spoken(name))
+        words = normal(readable_name(name))
         plurals = [words + "s", words + "es", words[:-1] + "ies" if words.endswith("y") else words]
         if words and any(f" {form} " in text for form in (words, *plurals)):
             return name
     return None
 
 
-def spoken(class_name: str) -> str:
-    """A class name as people say it: `001.Black_footed_Albatross` is Black footed Albatross."""
+def readable_name(class_name: str) -> str:
+    """A class name without number and underscores: "Black footed Albatross" for `001.Black_footed_Albatross`."""
     return re.sub(r"^\d+[._ -]+", "", class_name).replace("_", " ").strip()

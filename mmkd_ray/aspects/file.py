@@ -1,4 +1,4 @@
-"""Writing `aspects.yaml`, a file for people to read and edit: what they have written in it stays."""
+"""Write `aspects.yaml`, a file for people to read and edit; their edits are kept."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ of its question and follows it. `orientation_sensitive: true`: a horizontal flip
 
 
 def new_file(aspects: Sequence[Aspect], remark: str) -> str:
-    """The text of a new file: the questions in this order, ranked by it.
+    """The text of a new file.
 
     Args:
-        aspects: the questions.
-        remark: who selected them and how, for the comment at the top.
+        aspects: the questions in the order of their ranks.
+        remark: how they were selected, for the comment at the top.
     """
     entries = CommentedSeq([_entry(aspect, rank) for rank, aspect in enumerate(aspects, start=1)])
     entries.yaml_set_start_comment(f"{remark}\n{_HEADER}")
@@ -33,10 +33,10 @@ def new_file(aspects: Sequence[Aspect], remark: str) -> str:
 
 
 def reranked(text: str, aspects: Sequence[Aspect]) -> str:
-    """The text of a file with `rank` and `id` set to this order; everything else in it, comments too, stays.
+    """The text of a file with `rank` and `id` set to a new order; everything else in it, comments too, is kept.
 
     Args:
-        text: of a file that holds exactly these questions, in any order.
+        text: of a file with exactly these questions, in any order.
         aspects: the questions in their new order.
     """
     entries = _yaml().load(text)
@@ -52,7 +52,8 @@ def reranked(text: str, aspects: Sequence[Aspect]) -> str:
             if key in entry:
                 entry[key] = value
             else:
-                # Never last: what is written behind an entry's last key, as a title of the next ones, stays behind it.
+                # Never insert it last: a comment after an entry's last key (e.g. a heading of the next entries) must
+                # stay after the entry.
                 entry.insert(min(1, len(entry) - 1), key, value)
     return _dump(entries)
 
@@ -68,7 +69,7 @@ def _entry(aspect: Aspect, rank: int) -> CommentedMap:
         "paraphrase": aspect.paraphrase,
         "weight": None if aspect.weight == 1 else aspect.weight,
         "source": origin.source,
-        # In quotes: to some readers of YAML, not to this writer, a bare `no` or `12:30` is not text.
+        # Quoted, because some YAML parsers do not read an unquoted `no` or `12:30` as text.
         "model": origin.model and SingleQuotedScalarString(origin.model),
         "prompt": origin.prompt and SingleQuotedScalarString(origin.prompt),
     }

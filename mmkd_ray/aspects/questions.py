@@ -1,4 +1,4 @@
-"""The questions of a run: from where the configuration says, checked, in their order."""
+"""The questions of a run: loaded from the configured source, checked, and put in order."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from mmkd_ray.errors import AspectError
 FILE = "aspects.yaml"
 """The selected questions of a run, in `Run.aspects`."""
 PROPOSAL = "proposal.json"
-"""What an LLM proposed: accepted, and rejected with the reasons; its own words are in `conversation/`."""
+"""The questions that an LLM proposed: accepted ones, and rejected ones with reasons. Its replies are in
+`conversation/`."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,9 @@ class Origin:
     source: str
     """`llm`, `file` or `fieldguide`."""
     model: str | None = None
-    """Which LLM proposed it."""
+    """The LLM that proposed it."""
     prompt: str | None = None
-    """Hash of the prompts by which it did."""
+    """Hash of the prompts that the LLM was given."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +42,16 @@ class Aspect:
     orientation_sensitive: bool = False
     """Whether a horizontal flip of the image can change the answer ("facing left")."""
     mirror: str | None = None
-    """The question that it becomes in a mirror ("facing right"), as far as that is known."""
+    """The question that has this question's answer on the flipped image ("facing right"), if known."""
     weight: float = 1.0
     """Factor of its term in the aspect loss."""
     paraphrase: str | None = None
-    """The same in other words, to see whether the teacher answers alike; asked nowhere else."""
+    """The same question in other words; used only to check that the teacher gives both the same answer."""
     origin: Origin | None = None
 
     @property
     def id(self) -> str:
-        """Stable hash of the text: a column is found by it, never by its position."""
+        """Stable hash of the text: columns are found by it, never by their position."""
         return hashlib.sha256(self.question.encode()).hexdigest()[:12]
 
 
@@ -59,14 +60,15 @@ def load_aspects(config: Config, run: Run) -> tuple[Aspect, ...]:
 
     Raises:
         AspectError: an entry is not a question, a question is a duplicate, or there are fewer than `aspects.count`.
-        ArtifactError: they are to be selected by `mmkd aspects`, which has not been done.
+        ArtifactError: they must first be selected by `mmkd aspects`.
     """
     aspects = config.aspects
     if isinstance(aspects, FieldGuideAspects | FileAspects) and not is_selected(config):
-        own = source_aspects(aspects)
+        available = source_aspects(aspects)
         if aspects.select == "random":
-            own = tuple(own[place] for place in np.random.default_rng(aspects.select_seed).permutation(len(own)))
-        return _first(own, aspects.count, getattr(aspects, "path", "the field guide"))
+            order = np.random.default_rng(aspects.select_seed).permutation(len(available))
+            available = tuple(available[position] for position in order)
+        return _first(available, aspects.count, getattr(aspects, "path", "the field guide"))
     run.require(run.aspects, "aspects", settings=selection_settings(config))
     place = f"{run.aspects.uri}/{FILE}"
     entries = parse_yaml(run.aspects.read_bytes(FILE), place)
@@ -74,14 +76,15 @@ def load_aspects(config: Config, run: Run) -> tuple[Aspect, ...]:
 
 
 def is_selected(config: Config) -> bool:
-    """Whether `mmkd aspects` selects the questions, rather than that they are taken as the source has them."""
+    """Whether `mmkd aspects` must select the questions first, by an LLM or by evidence."""
     return config.aspects.select not in ("file", "random")
 
 
 def in_own_order(config: Config) -> Config:
-    """The configuration with all questions of its source, in the order that they have there.
+    """A copy of the configuration that uses all questions of the source, in the source's order.
 
-    So imported answers are read, whose values come in that order, before anything is known by which to rank them.
+    For reading imported answers: their values are in that order, and the questions can be ranked only after the answers
+    have been read.
     """
     aspects = config.aspects
     if isinstance(aspects, LlmAspects) or aspects.select == "file":
@@ -93,7 +96,7 @@ def in_own_order(config: Config) -> Config:
 
 
 def source_aspects(config: FieldGuideAspects | FileAspects) -> tuple[Aspect, ...]:
-    """All questions of a source, in its own order.
+    """All questions of a source, in the source's order.
 
     Raises:
         AspectError: an entry is not a question, or a question is a duplicate.
@@ -113,8 +116,8 @@ def source_aspects(config: FieldGuideAspects | FileAspects) -> tuple[Aspect, ...
 
 
 def selection_settings(config: Config) -> str:
-    """Fingerprint of what the configuration says about how its questions are selected."""
-    # An order by evidence holds for every Q; an LLM selects so many.
+    """Fingerprint of the settings that decide how the questions are selected."""
+    # An order by evidence is the same for every Q; an LLM selects exactly Q.
     exclude = set() if config.aspects.select == "llm" else {"count"}
     facts: dict[str, Any] = config.aspects.model_dump(mode="json", exclude=exclude | {"llm"})
     if config.aspects.source == "llm":
@@ -125,11 +128,11 @@ def selection_settings(config: Config) -> str:
 
 
 def parse_aspects(entries: Any, place: str) -> tuple[Aspect, ...]:
-    """The questions of a YAML list, in the order of their ranks; those without a rank follow in their own order.
+    """The questions of a YAML list, in the order of their ranks; those without a rank come last, in the list's order.
 
     Args:
-        entries: what the YAML holds.
-        place: where it is, for errors.
+        entries: the parsed YAML.
+        place: where it was read from, for error messages.
 
     Raises:
         AspectError: it is not a list of questions, or one is a duplicate.
@@ -164,7 +167,7 @@ def _parse(entry: Any, place: str) -> Aspect:
     if isinstance(entry, str):
         entry = {"question": entry}
     if isinstance(entry, dict):
-        # `rank:` with nothing behind it, as a person may leave it, is as good as no rank.
+        # A key without a value, such as `rank:`, counts as absent.
         entry = {key: value for key, value in entry.items() if value is not None or key not in _KEYS}
     if (
         not isinstance(entry, dict)
@@ -172,15 +175,15 @@ def _parse(entry: Any, place: str) -> Aspect:
         or any(key not in _KEYS or not isinstance(value, _KEYS[key]) for key, value in entry.items())
     ):
         raise AspectError(
-            f"{place}: expected a text, or a mapping of question (TEXT) and, as wanted, orientation_sensitive (true or "
-            f"false), mirror (TEXT), weight (NUMBER), rank (NUMBER), paraphrase (TEXT), got {entry!r}"
+            f"{place}: expected a text, or a mapping of question (TEXT) and, optionally, orientation_sensitive (true "
+            f"or false), mirror (TEXT), weight (NUMBER), rank (NUMBER), paraphrase (TEXT), got {entry!r}"
         )
     text = entry["question"].strip()
     if not text.endswith("?"):
         raise AspectError(f"{place}: '{text}' is not a question; it must end with '?' and be answered by Yes or No")
-    own = {key: entry[key] for key in ("orientation_sensitive", "mirror", "weight", "paraphrase") if key in entry}
-    # The id is always that of the text, which may have been edited.
-    aspect = Aspect(text, **own, origin=Origin(entry.get("source", "file"), entry.get("model"), entry.get("prompt")))
+    given = {key: entry[key] for key in ("orientation_sensitive", "mirror", "weight", "paraphrase") if key in entry}
+    # The `id` of the entry is ignored: the text may have been edited since it was written.
+    aspect = Aspect(text, **given, origin=Origin(entry.get("source", "file"), entry.get("model"), entry.get("prompt")))
     if aspect.weight < 0:
         raise AspectError(f"{place}: the weight of '{text}' is {aspect.weight}; it must not be negative")
     if aspect.mirror and not aspect.orientation_sensitive:

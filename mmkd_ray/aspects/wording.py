@@ -1,6 +1,6 @@
-"""How alike two questions are worded: a small measure on words, without a model.
+"""Similarity of two questions' wording, computed from their words, without a model.
 
-What it cannot know is that `bill` means `beak`: questions that say the same in other words show by their answers (see
+It does not know synonyms (`bill` and `beak`). Questions that mean the same are recognised by their answers (see
 `mmkd_ray.evidence`).
 """
 
@@ -14,22 +14,22 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise, permutations
 
-_EMPTY = re.compile(
+_STOP_WORDS = re.compile(
     "an?|the|is|are|was|were|be|been|being|am|isnt|arent|does|do|did|doesnt|dont|has|have|had|got|hasnt|havent|can|could|"
     "would|will|should|may|might|cant|you|say|see|there|it|its|this|that|these|those|any|some|of|to|and|with|in|on|at|"
     "for|as|by|here|picture|image|photo|photograph|shows?|showing|shown|contains?|depicts?|visible|appears?|seen|"
     "which|who|one"
 )
-"""Words that say nothing about what is asked."""
+"""Words that do not tell what is asked."""
 _ORDERED = {"than", "above", "below", "behind", "beneath", "under", "over", "inside", "outside", "between", "before"}
-"""Words that tell two things apart by their order."""
+"""Words for which order matters: `A above B` is not `B above A`."""
 _DECISIVE = _ORDERED | {"left", "right", "without", "not", "no", "never", "upper", "lower", "front", "back"}
-"""Words one of which makes another question, however many others the two share."""
+"""Two questions are never duplicates if only one of them has such a word."""
 _MIRRORED = {"left": "right", "right": "left"}
 
 
 def normal(text: str) -> str:
-    """The text without case, punctuation, accents' encodings and repeated spaces: equal for the same words."""
+    """The text without case, punctuation, Unicode variants and repeated spaces: equal for the same words."""
     folded = (
         unicodedata.normalize("NFKC", text).casefold().replace("'", "").replace("\N{RIGHT SINGLE QUOTATION MARK}", "")
     )
@@ -38,40 +38,40 @@ def normal(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def content_words(text: str) -> tuple[str, ...]:
-    """The stems of the words that say what is asked, in their order; all words if nothing else is left."""
+    """The stems of all words but stop words, in order; all words if there are only stop words."""
     words = normal(text).replace("_", " ").split()
-    return tuple(_stem(word) for word in words if not _EMPTY.fullmatch(word)) or tuple(words)
+    return tuple(_stem(word) for word in words if not _STOP_WORDS.fullmatch(word)) or tuple(words)
 
 
 def near_duplicates(questions: Sequence[str], *, above: float, since: int = 0) -> dict[int, int]:
-    """Questions that are another one in other words.
+    """Find questions that repeat an earlier one in nearly the same words.
 
     Args:
         questions: in the order of preference.
-        above: similarity from which on two are one, 0 to 1.
-        since: position from which on they are judged; those before it are all kept.
+        above: two questions with at least this similarity (0 to 1) are duplicates.
+        since: position of the first question that is checked; all before it are kept.
 
     Returns:
-        Position of a duplicate: position of the first question that it repeats.
+        {position of a duplicate: position of the first question that it repeats}.
     """
     words = [content_words(question) for question in questions]
     weights = _weights(words)
     kept = list(range(since))
     found: dict[int, int] = {}
-    for here in range(since, len(words)):
-        first = next((there for there in kept if similarity(words[here], words[there], weights) >= above), None)
-        if first is None:
-            kept.append(here)
+    for position in range(since, len(words)):
+        repeated = next((k for k in kept if similarity(words[position], words[k], weights) >= above), None)
+        if repeated is None:
+            kept.append(position)
         else:
-            found[here] = first
+            found[position] = repeated
     return found
 
 
 def similarity(first: Sequence[str], second: Sequence[str], weights: Mapping[str, float] | None = None) -> float:
     """Weighted Jaccard similarity of two questions' content words, 0 to 1.
 
-    0 where one word decides (`left`, `without`), and where words have changed places: `is A larger than B` is not
-    `is B larger than A`, nor is `a black head and a white belly` `a white head and a black belly`.
+    0 if only one of them has a decisive word (`left`, `without`), or if words have changed places: `is A larger than
+    B` and `is B larger than A`, or `a black head and a white belly` and `a white head and a black belly`.
     """
     if _DECISIVE & (set(first) ^ set(second)) or _change_sides(first, second) or _change_partners(first, second):
         return 0.0
@@ -85,7 +85,7 @@ def similarity(first: Sequence[str], second: Sequence[str], weights: Mapping[str
 
 
 def in_mirror(question: str) -> str | None:
-    """The question with left and right exchanged; None where it says neither."""
+    """The question with left and right exchanged; None if it contains neither."""
     swapped, count = re.subn(r"\b(?:left|right)(?=(?:most|wards?)?\b)", _swap, question, flags=re.IGNORECASE)
     return swapped if count else None
 
@@ -98,35 +98,36 @@ def _swap(match: re.Match[str]) -> str:
 
 
 def _change_sides(first: Sequence[str], second: Sequence[str]) -> bool:
-    """Whether one word has come before, and another one behind, a word like `than`."""
+    """Whether words have changed sides of a word such as `than`."""
     for word in _ORDERED.intersection(first).intersection(second):
-        (before, behind), (others_before, others_behind) = _sides(first, word), _sides(second, word)
-        if before & others_behind and behind & others_before:
+        before, after = _sides(first, word)
+        others_before, others_after = _sides(second, word)
+        if before & others_after and after & others_before:
             return True
     return False
 
 
 def _sides(words: Sequence[str], middle: str) -> tuple[set[str], set[str]]:
-    """The words that stand only before a word, and only behind it."""
-    place = list(words).index(middle)
-    before, behind = set(words[:place]), set(words[place + 1 :])
-    return before - behind, behind - before
+    """The words that occur only before `middle`, and those that occur only after it."""
+    position = list(words).index(middle)
+    before, after = set(words[:position]), set(words[position + 1 :])
+    return before - after, after - before
 
 
 def _change_partners(first: Sequence[str], second: Sequence[str]) -> bool:
-    """Whether two words have exchanged the words that follow them."""
+    """Whether two words have exchanged the words that follow them (`black head, white belly`)."""
     mine, theirs = set(pairwise(first)), set(pairwise(second))
     return any((a, y) in theirs - mine and (b, x) in theirs - mine for (a, x), (b, y) in permutations(mine - theirs, 2))
 
 
 def _weights(questions: Sequence[Sequence[str]]) -> dict[str, float]:
-    """Inverse document frequency: `bird` tells little where every question is about birds."""
+    """Inverse document frequency of each word: `bird` counts little if every question is about birds."""
     frequency = Counter(word for words in questions for word in set(words))
     return {word: math.log(1 + len(questions) / count) for word, count in frequency.items()}
 
 
 def _stem(word: str) -> str:
-    """Without the endings of plurals and verb forms; Porter's first step, roughly."""
+    """A word without plural and verb endings; roughly the first step of Porter's stemmer."""
     if word in _DECISIVE:
         return word
     for ending in ("ings", "ing", "ed", "es", "s"):

@@ -1,1 +1,1 @@
-"""An LLM proposes questions and selects among them."""
+"""An LLM proposes questions and selects some of them."""

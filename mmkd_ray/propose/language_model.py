@@ -1,4 +1,4 @@
-"""What an LLM that proposes questions gives, whatever runs it, and keeping what it said."""
+"""Load the LLM that proposes questions, ask it, and store its replies."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from mmkd_ray.propose.reply import LanguageModel, Reply
 
 
 class Conversation:
-    """Asks an LLM, and keeps every reply: a run that was interrupted, or is run again, asks nothing twice."""
+    """Asks an LLM, and stores every reply: a run that is repeated, e.g. after an interruption, asks nothing twice."""
 
     def __init__(self, llm: OpenAiLlm | VllmLlm, folder: Folder, load: Callable[[], LanguageModel]) -> None:
-        """`load` is called when, and only if, something is to be asked."""
+        """`load` is called at the first prompt that has no stored reply."""
         self._identity = identity(llm)
         self._folder = folder
         self._load = load
         self._model: LanguageModel | None = None
         self.asked = 0
-        """Requests that were sent, not taken from what is kept."""
+        """Number of requests sent; prompts with a stored reply do not count."""
 
     def ask(self, purpose: str, turn: int, prompt: str) -> Reply:
-        """The reply to a prompt: the kept one, if it was given before for the same purpose and turn.
+        """The reply to a prompt; the stored one, if the prompt was asked before for the same purpose and turn.
 
         Raises:
             AspectError: as for `LanguageModel.ask`.
@@ -40,26 +40,26 @@ class Conversation:
         return reply
 
     def close(self) -> None:
-        """Let go of the model, if it was needed."""
+        """Close the model, if it was loaded."""
         if self._model is not None:
             self._model.close()
             self._model = None
 
 
 def identity(llm: OpenAiLlm | VllmLlm) -> dict[str, Any]:
-    """What decides a reply, by key of `aspects.llm`: not where the model is, how fast it is asked, or the key."""
-    decides = {"kind", "model", "revision", "temperature", "max_tokens", "structured_output", "max_model_len"}
-    return llm.model_dump(mode="json", include=decides)
+    """The keys of `aspects.llm` that can change a reply; not the address, the speed or the API key."""
+    keys = {"kind", "model", "revision", "temperature", "max_tokens", "structured_output", "max_model_len"}
+    return llm.model_dump(mode="json", include=keys)
 
 
 def load_model(llm: OpenAiLlm | VllmLlm) -> LanguageModel:
     """The model of a configuration; one that runs on vLLM needs a connection to a Ray cluster.
 
     Raises:
-        AspectError: there is no key for an endpoint, or the model cannot be loaded.
-        ClusterError: the cluster cannot hold it.
+        AspectError: the key of an endpoint is missing, or the model cannot be loaded.
+        ClusterError: the model does not fit on the cluster.
     """
-    # Each brings imports of seconds that the other does not need.
+    # Imported here, because each takes seconds and only one is needed.
     if isinstance(llm, OpenAiLlm):
         from mmkd_ray.propose.openai_model import OpenAiModel  # noqa: PLC0415
 

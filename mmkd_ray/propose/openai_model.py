@@ -1,4 +1,4 @@
-"""An LLM behind an OpenAI-compatible endpoint, asked one request after the other."""
+"""An LLM behind an OpenAI-compatible endpoint, asked one request at a time."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from mmkd_ray.extract.engines.openai.endpoint import Endpoint, Failure, Pace
 from mmkd_ray.propose.reply import QUESTIONS_SCHEMA, Reply
 
 _REFUSED = {400, 404, 415, 422, 501}
-"""Statuses with which endpoints refuse an option that they do not know."""
+"""Status codes with which endpoints refuse an unknown option."""
 _SCHEMA_WORDS = ("response_format", "json_schema", "structured", "guided", "schema", "grammar")
 
 
 class OpenAiModel:
-    """Asks an endpoint. Retries, with growing pauses or those of `Retry-After`, are the `openai` package's.
+    """Asks an endpoint. The `openai` package retries, with growing pauses or those of `Retry-After`.
 
     Raises:
-        AspectError: there is no key though the endpoint is not on this machine.
+        AspectError: the key is missing, and the endpoint is not on this machine.
     """
 
     def __init__(self, llm: OpenAiLlm) -> None:
@@ -44,7 +44,8 @@ class OpenAiModel:
         """The reply to one user message.
 
         Raises:
-            AspectError: the endpoint refuses, or does not answer after `max_retries` retries; the key is in no message.
+            AspectError: the endpoint refuses, or does not answer after `max_retries` retries. The key is removed from
+                the message.
         """
         try:
             completion = self._client.chat.completions.create(
@@ -54,31 +55,31 @@ class OpenAiModel:
             failure: Failure = error
         else:
             return self._read(completion)
-        # Not within the handler: a failure, which may quote the key, must not hang on to what is raised.
+        # Raised outside the handler: the failure may quote the key, and must not become the new error's context.
         if self._drop_unsupported_option(failure):
             return self.ask(prompt)
         raise self._endpoint.error(failure)
 
     def close(self) -> None:
-        """End the connections."""
+        """Close the connections."""
         self._client.close()
 
     def _before_each(self, _request: Any) -> None:
-        """Runs for what the package sends again, too: endpoints count that as well."""
+        """Called before every request, retries included: endpoints count retries too."""
         time.sleep(self._pace.wait_s())
 
     def _drop_unsupported_option(self, failure: Failure) -> bool:
-        """Leave out, or rename, an option that the endpoint says it does not support; False if it is about none."""
+        """Remove or rename the option that the endpoint refuses; False if the failure is about something else."""
         if not isinstance(failure, openai.APIStatusError) or failure.status_code not in _REFUSED:
             return False
-        said = str(failure).lower()
-        if "max_completion_tokens" in said and "max_tokens" in self._options:
+        message = str(failure).lower()
+        if "max_completion_tokens" in message and "max_tokens" in self._options:
             self._options["max_completion_tokens"] = self._options.pop("max_tokens")
             return True
-        if "temperature" in said and "temperature" in self._options:
+        if "temperature" in message and "temperature" in self._options:
             del self._options["temperature"]
             return True
-        if any(word in said for word in _SCHEMA_WORDS) and "response_format" in self._options:
+        if any(word in message for word in _SCHEMA_WORDS) and "response_format" in self._options:
             del self._options["response_format"]
             return True
         return False
@@ -89,7 +90,7 @@ class OpenAiModel:
         if choice.finish_reason == "content_filter" or not (text and text.strip()):
             refusal = getattr(choice.message, "refusal", None) or f"finish_reason {choice.finish_reason}"
             raise AspectError(
-                f"model '{self._llm.model}' at {self._llm.base_url} writes nothing ({self._endpoint.said(refusal)}); "
+                f"model '{self._llm.model}' at {self._llm.base_url} returned no text ({self._endpoint.said(refusal)}); "
                 "raise aspects.llm.max_tokens, change the prompt, or choose another model"
             )
         return Reply(self._endpoint.without_key(text), choice.finish_reason == "length")

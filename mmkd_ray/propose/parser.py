@@ -1,7 +1,7 @@
-"""Questions out of what a language model really writes.
+"""Parse questions from what a language model writes.
 
-Numbering, bullets, markdown, fences, chatter, quotes, several questions in a line, and an end that was cut off are all
-survived. Whether a question can be asked is judged elsewhere (`aspects.checks`).
+Handles numbering, bullets, markdown, code fences, sentences around the questions, quotes, several questions in a line,
+and replies that were cut off. Whether a question is acceptable is checked elsewhere (`aspects.checks`).
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from collections.abc import Iterator
 from typing import Any
 
 _THINKING = re.compile(r"\A.*</think(?:ing)?>|<think(?:ing)?>.*\Z", re.DOTALL | re.IGNORECASE)
-"""Also without its beginning, which is part of some models' chat templates, or cut off."""
-_NO_WORDS = re.compile(
+"""The model's reasoning. The opening tag may be in the chat template instead; the closing one may be cut off."""
+_FENCES_AND_TAGS = re.compile(
     r"```[\w-]*|</?(?:[ou]l|li|p|br|table|t[hrd]|list|item|questions?|answer|output|response)\s*/?>", re.IGNORECASE
 )
-"""Fences and tags: what stands before and after them are different lines."""
+"""Text before and after a code fence or a tag belongs to different lines."""
 _JSON = re.compile(r'[\[{]\s*(?:[\[{]\s*)*"')
-"""Where JSON with strings in it may begin."""
+"""A possible start of JSON that contains strings."""
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)(?:"|\Z)' + r"|(?<=[\s\[{,:])'((?:[^'\\]|\\.)*)'(?=\s*[\]},:])", re.DOTALL)
-"""A string of JSON, the last one perhaps cut off, or, in single quotes, of Python."""
+"""A JSON string (the last one may be cut off), or a Python string in single quotes."""
 _KEYS = ("questions", "question", "selected", "aspects", "text")
 _CHATTER = re.compile(r"(?<=[.!:;])[*_]*\s+(?=[\"'*_(\[\N{LEFT DOUBLE QUOTATION MARK}]*[A-Z])|\|")
-"""Between what stands before a question, a statement or another cell of a table, and the question.
+"""The boundary between a question and the text before it: a statement, or another cell of a table.
 
 "Sure! Is the bird red?", "Colour. Is it red?", "**Beak:** Is it long?".
 """
@@ -33,7 +33,7 @@ _MARKER = re.compile(
         |(?:\d+|[ivx]+|[a-h])\\?[.):\]]+(?=\W|$|[A-Z])              # 1.  (2)  3:  iv)  a.
         |\d+[\W_]+(?=(?-i:[A-Z]))                                   # 1 Is it ...   2 - Is it ...
         |(?:Question|Q|Frage|Aspect)\s*\#?\d*\s*[.):-]+          # Q3:  Question 4.
-        |yes\s*(?:/|or)\s*no(?=\W)                                  # left of "(Yes/No)" after the question before
+        |yes\s*(?:/|or)\s*no(?=\W)                                  # rest of "(Yes/No)" after the previous question
     )+""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -43,13 +43,13 @@ _QUOTES = {
     "\N{RIGHT DOUBLE QUOTATION MARK}": "\N{LEFT DOUBLE QUOTATION MARK}",
     "\N{RIGHT SINGLE QUOTATION MARK}": "\N{LEFT SINGLE QUOTATION MARK}",
 }
-"""Quotation marks: the opening one of each closing one."""
+"""{closing quotation mark: its opening one}."""
 
 
 def parse_questions(reply: str) -> list[str]:
-    """The questions in a reply, in its order, each once.
+    """The questions in a reply, in order, without duplicates.
 
-    Whole JSON may also hold what is not a question: it is given back too, without a '?' at its end.
+    Strings of complete JSON that are not questions are returned too, without a '?' at the end.
 
     Args:
         reply: JSON (an object with `questions`, or an array; whole or cut off), or text.
@@ -57,19 +57,19 @@ def parse_questions(reply: str) -> list[str]:
     text = _THINKING.sub("", reply).replace("\N{FULLWIDTH QUESTION MARK}", "?")
     found = _from_json(text)
     if found is None:
-        found = [question for line in _NO_WORDS.sub("\n", text).splitlines() for question in _from_line(line)]
+        found = [question for line in _FENCES_AND_TAGS.sub("\n", text).splitlines() for question in _from_line(line)]
     return list(dict.fromkeys(found))
 
 
 def _from_json(text: str) -> list[str] | None:
-    """What the JSON in a reply holds; None if there is none, or none about questions."""
+    """The strings in the JSON of a reply; None if it has no JSON, or none with questions."""
     found: list[str] = []
     is_json, place = False, 0
     while begin := _JSON.search(text, place):
         try:
             value, place = json.JSONDecoder(strict=False).raw_decode(text, begin.start())
         except json.JSONDecodeError:
-            # Cut off, or not quite JSON: what strings there are; of the last one, the questions that have their '?'.
+            # Cut off, or not quite JSON: use all strings, but only their complete questions, which end with '?'.
             strings = [_unescaped(match[1] or match[2] or "") for match in _STRING.finditer(text, begin.start())]
             cut = [question for each in strings for question in _from_line(each)]
             return found + cut if found or cut else None
@@ -82,12 +82,12 @@ def _from_json(text: str) -> list[str] | None:
 def _unescaped(string: str) -> str:
     try:
         return json.loads(f'"{string}"', strict=False)
-    except json.JSONDecodeError:  # "the bird\'s head": no JSON, but written
+    except json.JSONDecodeError:  # "the bird\'s head" is invalid, but models write it
         return re.sub(r"\\(.)", r"\1", string)
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """The strings of a JSON value, those under the keys that are about questions if it is an object."""
+    """The strings of a JSON value; of an object, only those under `_KEYS`, if it has any of these."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
@@ -105,7 +105,7 @@ def _as_it_is(text: str) -> Iterator[str]:
 
 
 def _from_line(line: str) -> Iterator[str]:
-    """The questions in a line: everything up to a '?' is one, without what stands before its sentence."""
+    """The questions in a line: each ends with '?', and sentences before it are dropped."""
     *sentences, _ = line.split("?")
     for sentence in sentences:
         last = re.sub("[*`]", "", _MARKER.sub("", _CHATTER.split(sentence)[-1]))
@@ -115,7 +115,7 @@ def _from_line(line: str) -> Iterator[str]:
 
 
 def _without_closing_quote(text: str) -> str:
-    """Without a quotation mark at the end that closes nothing: its opening one stood before the question."""
+    """Drop a closing quotation mark at the end if the text does not contain its opening one."""
     opening = _QUOTES.get(text[-1:])
     if opening is None or re.search(rf"[\s(]{opening}", text[:-1]):
         return text

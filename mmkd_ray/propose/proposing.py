@@ -1,4 +1,4 @@
-"""The two steps of the paper (section 3.1): propose N questions, select Q of them; and which a mirror changes."""
+"""The two steps of the paper (section 3.1): propose N questions, select Q of them; then mark those that a flip changes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mmkd_ray.artifacts import fingerprint
-from mmkd_ray.aspects.checks import Rejected, Sieve, spoken
+from mmkd_ray.aspects.checks import QuestionFilter, Rejected, readable_name
 from mmkd_ray.aspects.questions import Aspect, Origin
 from mmkd_ray.aspects.wording import content_words, in_mirror, normal, similarity
 from mmkd_ray.config import LlmAspects
@@ -28,44 +28,45 @@ class DataSet:
 
 @dataclass(frozen=True)
 class Proposal:
-    """What came of asking for questions."""
+    """The questions that the LLM proposed, after the checks."""
 
     questions: tuple[str, ...]
     rejected: tuple[Rejected, ...]
 
 
 def propose(conversation: Conversation, config: LlmAspects, data: DataSet) -> Proposal:
-    """Ask for N questions, and again for those that are missing after the checks.
+    """Ask for N questions, then again for those that are missing after the checks.
 
-    A long class list is split: each part is asked for its share, and told what the others have brought.
+    A long class list is split: the LLM is asked for a share of the questions for each part, and told which questions
+    are accepted already.
 
     Raises:
         AspectError: fewer than Q questions are accepted after `max_rounds` rounds.
     """
-    sieve = Sieve(config.rules, data.class_names)
+    found = QuestionFilter(config.rules, data.class_names)
     parts = _parts(data.class_names, config.classes_per_prompt)
     turn = 0
     for _ in range(config.max_rounds):
         for number, part in enumerate(parts):
-            missing = config.candidates - len(sieve.accepted)
+            missing = config.candidates - len(found.accepted)
             if missing <= 0:
                 break
             count = -(-missing // (len(parts) - number))
             prompt = _fill(config.propose_prompt, config, data, class_names=part, count=count)
-            if sieve.accepted:
+            if found.accepted:
                 more = config.more_prompt
-                prompt += _fill(more, config, data, class_names=part, count=count, questions=sieve.accepted)
-            sieve.add(parse_questions(conversation.ask("propose", turn, prompt).text))
+                prompt += _fill(more, config, data, class_names=part, count=count, questions=found.accepted)
+            found.add(parse_questions(conversation.ask("propose", turn, prompt).text))
             turn += 1
-    if len(sieve.accepted) < config.count:
-        raise AspectError(_too_few(sieve, config, turn))
-    return Proposal(tuple(sieve.accepted[: config.candidates]), tuple(sieve.rejected))
+    if len(found.accepted) < config.count:
+        raise AspectError(_too_few(found, config, turn))
+    return Proposal(tuple(found.accepted[: config.candidates]), tuple(found.rejected))
 
 
 def select(conversation: Conversation, config: LlmAspects, data: DataSet, questions: Sequence[str]) -> tuple[str, ...]:
-    """Have Q of the questions selected, the most important first.
+    """Let the LLM select Q of the questions, the most important first.
 
-    A selected question need not be copied to the letter, but it must be one of them.
+    A question in its reply counts if it is nearly the same as one of them.
 
     Raises:
         AspectError: fewer than Q are selected after `max_rounds` rounds.
@@ -91,17 +92,17 @@ def select(conversation: Conversation, config: LlmAspects, data: DataSet, questi
 
 
 def as_aspects(conversation: Conversation, config: LlmAspects, data: DataSet, questions: Sequence[str]) -> list[Aspect]:
-    """The questions with what a horizontal flip does to them: asked of the LLM, and told by `left` and `right`."""
+    """Mark the questions whose answer a flip can change: those that the LLM names, and those with `left` or `right`."""
     names = _some(data.class_names, config.classes_per_prompt)
     prompt = _fill(
         config.orientation_prompt, config, data, class_names=names, count=len(questions), questions=questions
     )
-    said = set(_matched(parse_questions(conversation.ask("orientation", 0, prompt).text), questions, config))
+    sensitive = set(_matched(parse_questions(conversation.ask("orientation", 0, prompt).text), questions, config))
     origin = Origin("llm", config.llm.model, prompt_hash(config))
     return [
         Aspect(
             question,
-            orientation_sensitive=question in said or in_mirror(question) is not None,
+            orientation_sensitive=question in sensitive or in_mirror(question) is not None,
             mirror=in_mirror(question),
             origin=origin,
         )
@@ -110,26 +111,26 @@ def as_aspects(conversation: Conversation, config: LlmAspects, data: DataSet, qu
 
 
 def prompt_hash(config: LlmAspects) -> str:
-    """Fingerprint of the templates by which questions are proposed and selected."""
+    """Fingerprint of the prompt templates for proposing and selecting questions."""
     return fingerprint(propose=config.propose_prompt, more=config.more_prompt, select=config.select_prompt)
 
 
 def _parts(class_names: Sequence[str], size: int) -> list[Sequence[str]]:
-    """The class list in as few parts as may be, of nearly equal length."""
+    """The class list in as few parts of at most `size` as possible, of nearly equal length."""
     count = -(-len(class_names) // size)
     edges = [round(number * len(class_names) / count) for number in range(count + 1)]
     return [class_names[start:end] for start, end in itertools.pairwise(edges)]
 
 
 def _some(class_names: Sequence[str], size: int) -> list[str]:
-    """At most so many of the class names, evenly spread over the list."""
+    """At most `size` of the class names, evenly spread over the list."""
     if len(class_names) <= size:
         return list(class_names)
     return [class_names[number * len(class_names) // size] for number in range(size)]
 
 
 def _matched(replies: Sequence[str], questions: Sequence[str], config: LlmAspects) -> list[str]:
-    """The questions that a reply names, in the order of the reply, each once."""
+    """The questions that a reply names, in the order of the reply, without duplicates."""
     by_words = {normal(question): question for question in questions}
     found = []
     for reply in replies:
@@ -155,9 +156,9 @@ def _fill(
     count: int = 0,
     questions: Sequence[str] = (),
 ) -> str:
-    """The template with its places filled in, all at once: a class name may have braces of its own."""
+    """Fill in the template's placeholders in one pass, because a class name may contain braces too."""
     more = len(data.class_names) - len(class_names)
-    listed = ", ".join(spoken(name) for name in class_names) + (f" (and {more} more)" if more else "")
+    listed = ", ".join(readable_name(name) for name in class_names) + (f" (and {more} more)" if more else "")
     values = {
         "classes": f"{len(data.class_names)}",
         "images": f"{data.images}",
@@ -170,12 +171,12 @@ def _fill(
     return re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], match[0]), template)
 
 
-def _too_few(sieve: Sieve, config: LlmAspects, requests: int) -> str:
-    kinds = Counter(re.sub(": '.*'$", "", rejected.reason) for rejected in sieve.rejected)
+def _too_few(found: QuestionFilter, config: LlmAspects, requests: int) -> str:
+    kinds = Counter(re.sub(": '.*'$", "", rejected.reason) for rejected in found.rejected)
     reasons = "; ".join(f"{count} x {reason}" for reason, count in kinds.most_common(3)) or "it proposed no others"
-    example = f", e.g. '{sieve.rejected[0].question[:80]}'" if sieve.rejected else ""
+    example = f", e.g. '{found.rejected[0].question[:80]}'" if found.rejected else ""
     return (
-        f"the LLM '{config.llm.model}' proposed {len(sieve.accepted)} questions that can be asked in {requests} "
-        f"requests, {config.count} (aspects.count) are needed; rejected {len(sieve.rejected)}{example} ({reasons}). "
+        f"the LLM '{config.llm.model}' proposed {len(found.accepted)} acceptable questions in {requests} requests, "
+        f"{config.count} (aspects.count) are needed; rejected {len(found.rejected)}{example} ({reasons}). "
         "Choose another model, raise aspects.max_rounds, or write the questions yourself (aspects.source: file)"
     )

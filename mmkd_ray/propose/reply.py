@@ -1,4 +1,4 @@
-"""What an LLM that proposes questions gives, whatever runs it."""
+"""The interface of an LLM that proposes questions."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ QUESTIONS_SCHEMA: Final[dict[str, Any]] = {
     "required": ["questions"],
     "additionalProperties": False,
 }
-"""JSON schema of a reply. It has no lengths: not every server knows those."""
+"""JSON schema of a reply. It limits no lengths: not every server supports that."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What an LLM said."""
+    """A reply of an LLM."""
 
     text: str
     cut_off: bool
@@ -27,7 +27,7 @@ class LanguageModel(Protocol):
     """An LLM that can be asked."""
 
     def ask(self, prompt: str) -> Reply:
-        """The reply to one user message; questions in JSON of `QUESTIONS_SCHEMA` where that can be had.
+        """The reply to one user message; questions as JSON of `QUESTIONS_SCHEMA` where that is supported.
 
         Raises:
             AspectError: the model cannot be reached or loaded, or refuses.
@@ -35,5 +35,5 @@ class LanguageModel(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of it."""
+        """Free what it uses: connections, or an actor."""
         ...

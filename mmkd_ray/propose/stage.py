@@ -18,25 +18,25 @@ class Candidates:
     """Questions to choose from."""
 
     aspects: tuple[Aspect, ...]
-    """In the order of their source; in the LLM's own order of importance if it selected them."""
+    """In the order of their source; if the LLM selected them, in its order of importance."""
     facts: dict[str, Any]
-    """For the record: how many were `proposed`, `rejected`, and the `requests` that took."""
+    """For the record: the numbers `proposed`, `rejected` and `requests`."""
 
 
 def candidates(config: Config, run: Run) -> Candidates:
-    """The questions among which some are selected; for `aspects.select: llm`, those that it selected.
+    """The questions to select from; for `aspects.select: llm`, those that the LLM selected.
 
-    What an LLM said before, to the same prompts, is not asked again. One on vLLM needs a connection to a cluster.
+    Stored replies of the LLM are reused. An LLM on vLLM needs a connection to a cluster.
 
     Raises:
-        AspectError: the LLM cannot be reached, or does not bring enough questions that can be asked; or the source's
-            own questions cannot be used.
+        AspectError: the LLM cannot be reached, or proposes too few acceptable questions; or the questions of the source
+            are invalid.
         ArtifactError: the image table, which names the classes, is not finished.
     """
     aspects = config.aspects
     if not isinstance(aspects, LlmAspects):
-        own = source_aspects(aspects)
-        return Candidates(own, {"proposed": len(own), "rejected": 0, "requests": 0})
+        available = source_aspects(aspects)
+        return Candidates(available, {"proposed": len(available), "rejected": 0, "requests": 0})
     images = require_images(config, run)
     data = DataSet(tuple(images["class_names"]), images["images"]["train"])
     conversation = Conversation(aspects.llm, run.aspects.child("conversation"), lambda: load_model(aspects.llm))

@@ -1,4 +1,4 @@
-"""A text model that vLLM runs in an actor of the Ray cluster: for clusters without a way to the internet."""
+"""A text model that vLLM runs in an actor of the Ray cluster: for clusters without access to the internet."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from mmkd_ray.errors import AspectError, ClusterError
 from mmkd_ray.extract.engines.vllm.thread import one_line
 from mmkd_ray.propose.reply import QUESTIONS_SCHEMA, Reply
 
-_PLACED_S = 60.0
-"""What an actor is given to find its place: the cluster holds nothing else at this stage."""
+_PLACEMENT_TIMEOUT_S = 60.0
+"""Longest wait until Ray places the actor on a node: nothing else runs on the cluster at this stage."""
 
 
 class VllmModel:
-    """Loads the model in an actor of its own; `close` ends it, so that the teacher finds the GPUs free.
+    """Loads the model in an actor; `close` ends the actor, so that its GPUs are free for the teacher.
 
     Raises:
         AspectError: the model cannot be loaded.
@@ -35,7 +35,7 @@ class VllmModel:
         options = {"num_cpus": 1 if llm.gpus else llm.cpus, "num_gpus": llm.gpus}
         self._actor = _start(llm, options)
         try:
-            ray.get(self._actor.ready.remote(), timeout=_PLACED_S)
+            ray.get(self._actor.ready.remote(), timeout=_PLACEMENT_TIMEOUT_S)
             ray.get(self._actor.load.remote())
         except GetTimeoutError as error:
             self.close()
@@ -61,14 +61,14 @@ def _start(llm: VllmLlm, options: dict[str, Any]) -> Any:
 
 
 class _TextEngine:
-    """In the actor. What fails while an actor is made reaches the driver as text alone: so `load` is a call."""
+    """The actor. `load` is a separate call: of an exception raised in `__init__`, the driver gets only the text."""
 
     def __init__(self, llm: VllmLlm) -> None:
         self._llm = llm
         self._model: Any = None
 
     def ready(self) -> None:
-        """Answers once the actor has its place."""
+        """Returns once the actor is placed on a node."""
 
     def load(self) -> None:
         """Load the model."""

@@ -60,7 +60,7 @@ def over_http(server):
     model.close()
 
 
-def test_structured_output_is_json_of_the_schema_as_far_as_it_goes(over_http):
+def test_structured_output_is_json_of_the_schema_until_it_is_cut_off(over_http):
     reply = over_http.ask(PROMPT)
     assert json.loads(reply.text[:1] + "}") == {}
     assert "".join(reply.text.split()).startswith('{"questions":[')
@@ -68,7 +68,7 @@ def test_structured_output_is_json_of_the_schema_as_far_as_it_goes(over_http):
         assert set(json.loads(reply.text)) == {"questions"}
 
 
-def test_without_it_the_model_writes_as_it_likes(server):
+def test_without_structured_output_the_reply_may_have_any_form(server):
     model = load_model(served(server, structured_output=False))
     reply = model.ask(PROMPT)
     model.close()
@@ -83,17 +83,15 @@ def test_a_reply_ends_at_max_tokens(server):
     assert reply.cut_off
 
 
-def test_both_ways_give_the_same_words(over_http, on_ray):
+def test_endpoint_and_actor_give_the_same_text(over_http, on_ray):
     assert on_ray.ask(PROMPT) == over_http.ask(PROMPT)
 
 
-def test_nonsense_is_rejected_and_the_error_says_so(server, tmp_path):
+def test_nonsense_is_rejected_with_an_error(server, tmp_path):
     config = LlmAspects(source="llm", llm=served(server), candidates=5, count=3, max_rounds=2)
     folder = open_run(str(tmp_path), "t").aspects.child("conversation")
     conversation = Conversation(config.llm, folder, lambda: load_model(config.llm))
-    with pytest.raises(
-        AspectError, match=r"'writer' proposed 0 questions that can be asked in 2 requests, 3 \(aspects"
-    ):
+    with pytest.raises(AspectError, match=r"'writer' proposed 0 acceptable questions in 2 requests, 3 \(aspects"):
         propose(conversation, config, BIRDS)
     conversation.close()
     assert len(folder.names()) == 2

@@ -1,6 +1,6 @@
 import pytest
 
-from mmkd_ray.aspects.checks import Rejected, Sieve, spoken, why_not
+from mmkd_ray.aspects.checks import QuestionFilter, Rejected, readable_name, rejection_reason
 from mmkd_ray.config import QuestionRules
 from mmkd_ray.fieldguide import QUESTIONS
 
@@ -22,14 +22,14 @@ CLASSES = ["001.Black_footed_Albatross", "Puppy", "house-sparrow", "Finch", "sea
         "Is the albatross-like beak hooked?",
     ],
 )
-def test_questions_that_can_be_asked(question):
-    assert why_not(question, QuestionRules(), CLASSES) is None
+def test_acceptable_questions(question):
+    assert rejection_reason(question, QuestionRules(), CLASSES) is None
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.id)
-def test_all_of_the_field_guides_can_be_asked(question):
+def test_all_questions_of_the_field_guide_are_acceptable(question):
     for wording in (question.text, *question.paraphrases):
-        assert why_not(wording, QuestionRules(), CLASSES) is None
+        assert rejection_reason(wording, QuestionRules(), CLASSES) is None
 
 
 @pytest.mark.parametrize(
@@ -53,36 +53,36 @@ def test_all_of_the_field_guides_can_be_asked(question):
         ("Does it sing as finches do?", "names a class: 'Finch'"),
     ],
 )
-def test_why_a_question_cannot_be_asked(question, reason):
-    assert reason in (why_not(question, QuestionRules(), CLASSES) or "")
+def test_the_reason_of_a_rejection(question, reason):
+    assert reason in (rejection_reason(question, QuestionRules(), CLASSES) or "")
 
 
 def test_rules_can_be_changed():
-    assert why_not("Is this a sea lion?", QuestionRules(allow_class_names=True), CLASSES) is None
-    assert why_not("Is it red or blue?", QuestionRules(max_characters=17), CLASSES)
-    assert why_not("Is it red or blue?", QuestionRules(max_characters=18), CLASSES) is None
+    assert rejection_reason("Is this a sea lion?", QuestionRules(allow_class_names=True), CLASSES) is None
+    assert rejection_reason("Is it red or blue?", QuestionRules(max_characters=17), CLASSES)
+    assert rejection_reason("Is it red or blue?", QuestionRules(max_characters=18), CLASSES) is None
 
 
-def test_a_class_is_named_by_whole_words():
-    assert why_not("Is this a searing lionfish?", QuestionRules(), CLASSES) is None
-    assert why_not("Is it a finchlike bird?", QuestionRules(), CLASSES) is None
+def test_class_names_are_matched_as_whole_words():
+    assert rejection_reason("Is this a searing lionfish?", QuestionRules(), CLASSES) is None
+    assert rejection_reason("Is it a finchlike bird?", QuestionRules(), CLASSES) is None
 
 
-def test_what_is_rejected_is_kept_with_its_reason():
-    sieve = Sieve(QuestionRules(), CLASSES)
-    sieve.add(["Is it red?", "What is it?", "is it  RED?"])
-    sieve.add(["Can you see that it is red?", "Is it blue?"])
-    assert sieve.accepted == ["Is it red?", "Is it blue?"]
-    assert sieve.rejected == [
+def test_rejected_questions_are_kept_with_their_reasons():
+    found = QuestionFilter(QuestionRules(), CLASSES)
+    found.add(["Is it red?", "What is it?", "is it  RED?"])
+    found.add(["Can you see that it is red?", "Is it blue?"])
+    assert found.accepted == ["Is it red?", "Is it blue?"]
+    assert found.rejected == [
         Rejected("What is it?", "cannot be answered by Yes or No"),
         Rejected("is it  RED?", "is a duplicate"),
         Rejected("Can you see that it is red?", "says the same as another: 'Is it red?'"),
     ]
 
 
-def test_how_alike_two_questions_may_be_can_be_changed():
+def test_the_similarity_of_duplicates_can_be_changed():
     wordings = ["Does the bird have a long beak?", "Is this a bird with a long beak?"]
-    strict, lenient = Sieve(QuestionRules(), []), Sieve(QuestionRules(duplicate_above=0.2), [])
+    strict, lenient = QuestionFilter(QuestionRules(), []), QuestionFilter(QuestionRules(duplicate_above=0.2), [])
     strict.add([wordings[0], "Does the bird have a long tail?"])
     lenient.add([wordings[0], "Does the bird have a long tail?"])
     assert len(strict.accepted) == 2
@@ -90,8 +90,8 @@ def test_how_alike_two_questions_may_be_can_be_changed():
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "readable"),
     [("001.Black_footed_Albatross", "Black footed Albatross"), ("3_wheeler", "wheeler"), ("owl", "owl"), ("7", "7")],
 )
-def test_class_names_as_people_say_them(name, said):
-    assert spoken(name) == said
+def test_readable_class_names(name, readable):
+    assert readable_name(name) == readable

@@ -18,7 +18,7 @@ def parsed(text):
     return parse_aspects(yaml.safe_load(text), "aspects.yaml")
 
 
-def test_what_is_written_is_read_again():
+def test_a_written_file_is_read_back():
     text = new_file(ASPECTS, "Selected by a test.")
     assert parsed(text) == tuple(ASPECTS)
     assert text.startswith("# Selected by a test.\n# The questions that the teacher is asked")
@@ -26,7 +26,7 @@ def test_what_is_written_is_read_again():
     assert [entry["id"] for entry in yaml.safe_load(text)] == [aspect.id for aspect in ASPECTS]
 
 
-def test_an_entry_is_for_people_to_read():
+def test_an_entry_is_easy_to_read():
     entry = new_file(ASPECTS[:2], "x").split("\n- ")[2]
     assert entry.split("\n  ") == [
         "question: Does it face left?",
@@ -44,7 +44,7 @@ def test_an_entry_is_for_people_to_read():
 @pytest.mark.parametrize(
     "word", ["yes", "null", "1e5", "0x1f", "0o17", "017", "12:30", "1_000", "2026-01-01", "~", "true"]
 )
-def test_words_that_yaml_has_other_ideas_of(word, tmp_path):
+def test_words_that_yaml_could_read_as_other_types(word, tmp_path):
     aspects = (Aspect("Is it red?", origin=Origin("llm", word, word)),)
     path = tmp_path / "aspects.yaml"
     path.write_text(new_file(aspects, "x"))
@@ -74,7 +74,7 @@ EDITED = """\
 """
 
 
-def test_what_people_have_written_stays_when_ranks_change():
+def test_edits_are_kept_when_ranks_change():
     aspects = parsed(EDITED)
     text = reranked(EDITED, aspects[::-1])
     for words in (
@@ -104,19 +104,19 @@ def test_ranking_again_in_the_same_order_changes_nothing():
     assert reranked(new, ASPECTS) == new
 
 
-def test_questions_are_found_whatever_their_case_and_spaces():
+def test_questions_are_matched_regardless_of_case_and_spaces():
     text = reranked("- is it   red?\n- {question: 'Is it BLUE?'}\n", [Aspect("Is it blue?"), Aspect("Is it red?")])
     assert [entry["rank"] for entry in yaml.safe_load(text)] == [2, 1]
 
 
-def test_a_title_stays_above_what_it_is_the_title_of():
+def test_a_heading_stays_above_its_entries():
     text = "# Colours\n- question: Is it red?\n\n# Places\n- question: Is it at sea?\n"
     again = reranked(text, [Aspect("Is it at sea?"), Aspect("Is it red?")])
     assert again.startswith("# Colours\n- rank: 2\n")
     assert "question: Is it red?\n\n# Places\n- rank: 1\n" in again
 
 
-def test_an_edited_question_has_a_new_id_and_what_else_is_written_about_it():
+def test_an_edited_question_gets_a_new_id_and_keeps_its_other_keys():
     text = new_file(ASPECTS, "x").replace("Does it face left?", "Does it look left?")
     edited = parsed(text)[1]
     assert edited.question == "Does it look left?"
@@ -126,7 +126,7 @@ def test_an_edited_question_has_a_new_id_and_what_else_is_written_about_it():
     assert ASPECTS[1].id not in reranked(text, parsed(text))
 
 
-def test_what_is_added_by_hand_follows():
+def test_questions_added_by_hand_come_last():
     text = "- Is it mine?\n" + new_file(ASPECTS[:2], "x") + "- question: Is it also mine?\n"
     assert [aspect.question for aspect in parsed(text)] == [
         "Is it red?",

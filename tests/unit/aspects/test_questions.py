@@ -26,7 +26,7 @@ def test_texts_and_mappings(tmp_path):
     ]
 
 
-def test_an_id_is_of_the_text_alone():
+def test_an_id_depends_only_on_the_text():
     assert Aspect("Is it red?").id == Aspect("Is it red?", orientation_sensitive=True).id
     assert Aspect("Is it red?").id != Aspect("Is it blue?").id
 
@@ -67,7 +67,7 @@ def test_the_field_guide_knows_its_mirror_questions():
     assert all("left" in question or "right" in question for question in sensitive)
 
 
-def test_ranks_decide_the_order_and_what_has_none_follows(tmp_path):
+def test_questions_are_ordered_by_rank_and_those_without_come_last(tmp_path):
     text = (
         "- Is it first without a rank?\n"
         "- {question: 'Is it third?', rank: 3}\n"
@@ -85,7 +85,7 @@ def test_ranks_decide_the_order_and_what_has_none_follows(tmp_path):
     assert [aspect.question for aspect in from_text(tmp_path, text, count=1)] == ["Is it first?"]
 
 
-def test_all_that_a_file_may_say_about_a_question(tmp_path):
+def test_all_keys_of_a_question(tmp_path):
     text = (
         "- {question: ' Does it face left? ', orientation_sensitive: true, mirror: 'Does it face right?',\n"
         "   weight: 0.5, paraphrase: 'Is it facing left?', source: llm, model: m, prompt: p, id: of-another-text}\n"
@@ -117,7 +117,7 @@ def selected(run, config, text=None):
     run.aspects.finish("any", settings=selection_settings(config))
 
 
-def test_selected_questions_are_those_of_the_run(run):
+def test_selected_questions_are_used_by_the_run(run):
     config = by_llm()
     selected(run, config)
     assert [aspect.question for aspect in load_aspects(config, run)] == ["Is it red?", "Is it blue?"]
@@ -139,19 +139,19 @@ def test_questions_that_are_not_selected_yet_name_the_command(run):
     "other",
     [{"count": 3}, {"description": "Birds."}, {"llm": {"model": "raven"}}, {"rules": {"max_characters": 80}}],
 )
-def test_questions_that_were_selected_in_another_way_are_not_taken(run, other):
+def test_questions_selected_with_other_settings_are_not_used(run, other):
     selected(run, by_llm())
     with pytest.raises(ArtifactError, match=r"another configuration: run `mmkd aspects CONFIG` first"):
         load_aspects(by_llm(**other), run)
 
 
-def test_where_the_llm_is_and_how_fast_it_is_asked_does_not_matter(run):
+def test_address_and_speed_of_the_llm_do_not_matter(run):
     selected(run, by_llm())
     elsewhere = {"base_url": "http://localhost:1/v1", "timeout_s": 5.0, "requests_per_minute": 3, "api_key_env": "K"}
     assert len(load_aspects(by_llm(llm=elsewhere), run)) == 2
 
 
-def test_an_order_by_evidence_holds_for_every_count(run):
+def test_an_order_by_evidence_is_the_same_for_every_count(run):
     def by_evidence(**settings):
         tree = {"name": "t", "data": {"source": "fieldguide"}, "pilot": settings.pop("pilot", {})}
         return validate({**tree, "aspects": {"source": "fieldguide", "select": "mrmr", **settings}})
@@ -165,14 +165,14 @@ def test_an_order_by_evidence_holds_for_every_count(run):
 
 
 @pytest.mark.parametrize("broken", ["- Is it red?\n -: [", "- \x07"])
-def test_a_file_that_was_broken_by_hand_is_named(run, broken):
+def test_a_file_with_errors_is_named(run, broken):
     config = by_llm()
     selected(run, config, broken)
     with pytest.raises(ConfigError, match=r"aspects/aspects.yaml:.* not valid YAML"):
         load_aspects(config, run)
 
 
-def test_fewer_questions_than_are_to_be_asked_are_an_error(run):
+def test_too_few_questions_are_an_error(run):
     config = by_llm()
     selected(run, config, "- Is it red?\n")
     with pytest.raises(AspectError, match=r"aspects.count is 2, but .*aspects.yaml has 1 questions"):

@@ -40,7 +40,7 @@ def test_normal_texts_are_equal_for_the_same_words(text, expected):
 
 @settings(deadline=None)
 @given(st.text())
-def test_a_normal_text_stays_as_it_is(text):
+def test_a_normal_text_does_not_change(text):
     assert normal(normal(text)) == normal(text)
 
 
@@ -85,17 +85,17 @@ def test_another_question_in_the_same_words(first, second):
 
 
 @pytest.mark.parametrize(("one", "other"), [("left", "right"), ("with", "without"), ("above", "below")])
-def test_a_word_that_decides_does_so_in_a_long_question_among_many(one, other):
+def test_a_decisive_word_counts_even_in_a_long_question(one, other):
     long = f"Is the small brown bird with a curved orange beak and striped wings {one} the tall white flowers?"
     assert near_duplicates([*TEXTS, long, long.replace(f"{one} the tall", f"{other} the tall")], above=DEFAULT) == {}
 
 
-def test_no_question_of_the_field_guide_is_another_one():
+def test_no_two_questions_of_the_field_guide_are_duplicates():
     assert len(TEXTS) == 52
     assert near_duplicates(TEXTS, above=DEFAULT) == {}
 
 
-def test_the_field_guides_other_wordings_are_recognised():
+def test_paraphrases_with_the_same_words_are_recognised():
     """The first half of the paraphrases has the words of the question itself, the others have other words for them."""
     wordings = [(place, wording) for place, q in enumerate(fieldguide.QUESTIONS) for wording in q.paraphrases[:4]]
     found = [asked_before(wording) for _, wording in wordings]
@@ -103,13 +103,13 @@ def test_the_field_guides_other_wordings_are_recognised():
     assert found == [place for place, _ in wordings]
 
 
-def test_other_words_for_the_same_are_never_taken_for_another_question():
+def test_a_paraphrase_is_never_matched_to_another_question():
     for place, question in enumerate(fieldguide.QUESTIONS):
         for wording in question.paraphrases[4:]:
             assert asked_before(wording) in (place, None), wording
 
 
-def test_duplicates_point_to_the_first_and_only_to_what_is_kept():
+def test_duplicates_point_to_the_first_question_that_is_kept():
     questions = ["Is it red?", "Is it blue?", "Is this red?", "Can you see that it is red?", "Is this blue?"]
     assert near_duplicates(questions, above=DEFAULT) == {2: 0, 3: 0, 4: 1}
     assert near_duplicates(questions, above=DEFAULT, since=3) == {3: 0, 4: 1}
@@ -124,7 +124,7 @@ def test_rare_words_count_more():
 
 @settings(deadline=None)
 @given(WORDS, WORDS, st.sampled_from([None, {"bird": 0.1, "beak": 2.5, "head": 1.7}]))
-def test_similarity_is_symmetric_and_a_share(first, second, weights):
+def test_similarity_is_symmetric_and_between_0_and_1(first, second, weights):
     forth, back = similarity(first, second, weights), similarity(second, first, weights)
     assert math.isclose(forth, back)
     assert 0 <= forth <= 1
@@ -132,7 +132,7 @@ def test_similarity_is_symmetric_and_a_share(first, second, weights):
 
 @settings(deadline=None)
 @given(WORDS.filter(bool))
-def test_a_question_is_like_itself(words):
+def test_a_question_has_similarity_1_with_itself(words):
     assert similarity(words, words) == 1
 
 
@@ -155,7 +155,7 @@ def test_forms_of_a_word_have_one_stem(words, stem):
     assert {content_words(word) for word in words.split()} == {(stem,)}
 
 
-def test_a_question_of_empty_words_keeps_them():
+def test_a_question_of_stop_words_keeps_them():
     assert content_words("Is it there?") == ("is", "it", "there")
 
 
@@ -171,11 +171,11 @@ def test_a_question_of_empty_words_keeps_them():
         ("Is it red?", None),
     ],
 )
-def test_left_and_right_change_places_in_a_mirror(question, mirrored):
+def test_left_and_right_are_exchanged(question, mirrored):
     assert in_mirror(question) == mirrored
     if mirrored:
         assert in_mirror(mirrored) == question
 
 
-def test_the_field_guides_mirror_questions_are_found_by_their_words():
+def test_the_mirror_questions_of_the_field_guide_are_found():
     assert [in_mirror(question.text) for question in fieldguide.QUESTIONS] == [q.mirror for q in fieldguide.QUESTIONS]

@@ -84,7 +84,7 @@ def options(body):
     return set(body) - {"model", "messages"}
 
 
-def test_structured_output_is_asked_for(start):
+def test_structured_output_is_requested(start):
     endpoint, model = start(completion())
     reply = model.ask("Which?")
     assert reply.text == JSON
@@ -99,7 +99,7 @@ def test_structured_output_is_asked_for(start):
     assert endpoint.keys == [KEY]
 
 
-def test_and_is_not_where_it_is_switched_off(start):
+def test_structured_output_can_be_switched_off(start):
     endpoint, model = start(completion(), structured_output=False, temperature=0.5, max_tokens=77)
     model.ask("Which?")
     assert options(endpoint.asked[0]) == {"temperature", "max_tokens"}
@@ -121,7 +121,7 @@ def test_and_is_not_where_it_is_switched_off(start):
         (400, "Unsupported value: 'temperature' does not support 0 with this model.", "max_tokens response_format"),
     ],
 )
-def test_an_option_that_is_refused_is_left_out_or_renamed_once_and_for_all(start, status, message, left):
+def test_a_refused_option_is_removed_or_renamed_for_all_later_requests(start, status, message, left):
     wanted = set(left.split())
     endpoint, model = start(
         lambda body: completion() if options(body) == wanted else refuse(status, message), max_retries=0
@@ -150,7 +150,7 @@ def test_several_options_may_be_refused(start):
 
 
 @pytest.mark.parametrize("message", ["response_format is unknown", "temperature is fixed", "the prompt is too long"])
-def test_what_is_refused_without_end_is_an_error(start, message):
+def test_a_repeated_refusal_is_an_error(start, message):
     endpoint, model = start(refuse(400, message))
     with pytest.raises(AspectError, match=rf"refuses \(400\): {message}"):
         model.ask("Which?")
@@ -168,7 +168,7 @@ def test_what_is_refused_without_end_is_an_error(start, message):
         pytest.param(Reply(completion().body, cut=True), 0, id="half a response"),
     ],
 )
-def test_what_passes_is_asked_again(start, first, wait_s):
+def test_temporary_failures_are_retried(start, first, wait_s):
     endpoint, model = start(first, completion(), timeout_s=1.5)
     assert model.ask("Which?").text == JSON
     assert len(endpoint.asked) == 2
@@ -185,7 +185,7 @@ def test_what_passes_is_asked_again(start, first, wait_s):
         (Reply(completion().body, cut=True), "Connection error"),
     ],
 )
-def test_what_does_not_pass_is_an_error_that_says_what_to_do(start, reply, words):
+def test_a_permanent_failure_is_an_error_that_says_what_to_do(start, reply, words):
     endpoint, model = start(reply, max_retries=2, timeout_s=0.5 if reply.delay_s else 5.0)
     with pytest.raises(AspectError, match=rf"no answer after 2 retries: .*{words}") as raised:
         model.ask("Which?")
@@ -195,7 +195,7 @@ def test_what_does_not_pass_is_an_error_that_says_what_to_do(start, reply, words
     assert "teacher" not in str(raised.value)
 
 
-def test_nobody_there():
+def test_an_address_where_nothing_listens():
     gone = OpenAiModel(llm_at("http://127.0.0.1:9/v1", max_retries=1))
     with pytest.raises(AspectError, match=r"http://127.0.0.1:9/v1 gives no answer after 1 retries"):
         gone.ask("Which?")
@@ -214,7 +214,7 @@ def test_nobody_there():
         (402, ""),
     ],
 )
-def test_a_refusal_altogether_is_said_at_once(start, status, words):
+def test_a_refusal_of_every_request_is_an_error_at_once(start, status, words):
     endpoint, model = start(refuse(status, "no such thing"))
     with pytest.raises(AspectError, match=rf"refuses \({status}\): no such thing.*{words}") as raised:
         model.ask("Which?")
@@ -232,7 +232,7 @@ def test_a_refusal_altogether_is_said_at_once(start, status, words):
         (Reply('{"choices": [{"mess', headers={"Content-Type": "application/json"}), ""),
     ],
 )
-def test_what_is_no_chat_completion_is_said_to_be_none(start, reply, words):
+def test_a_reply_that_is_not_a_chat_completion_is_an_error(start, reply, words):
     _, model = start(reply)
     with pytest.raises(AspectError, match=rf"not answer with a chat completion.*{words}.*aspects.llm.base_url.*/v1"):
         model.ask("Which?")
@@ -249,22 +249,22 @@ def test_what_is_no_chat_completion_is_said_to_be_none(start, reply, words):
         (completion(None, message=None), "finish_reason stop"),
     ],
 )
-def test_a_model_that_writes_nothing_is_named(start, reply, words):
+def test_an_empty_reply_is_an_error_that_names_the_model(start, reply, words):
     _, model = start(reply)
     with pytest.raises(
-        AspectError, match=rf"model 'owl' at http.* writes nothing \({words}\); raise aspects.llm.max_t"
+        AspectError, match=rf"model 'owl' at http.* returned no text \({words}\); raise aspects.llm.max_t"
     ):
         model.ask("Which?")
 
 
-def test_a_reply_that_was_cut_off_is_used_as_far_as_it_goes(start):
+def test_complete_questions_of_a_cut_off_reply_are_used(start):
     _, model = start(completion(JSON[:-15], finish_reason="length"))
     reply = model.ask("Which?")
     assert reply.cut_off
     assert parse_questions(reply.text) == QUESTIONS[:1]
 
 
-def test_the_pace_is_kept_retries_included(start):
+def test_the_rate_limit_includes_retries(start):
     endpoint, model = start(refuse(500, "oops"), completion(), requests_per_minute=600)
     for prompt in "abcd":
         model.ask(prompt)
@@ -296,7 +296,7 @@ ECHO = f"Incorrect API key provided: {KEY}. Or was it {KEY[:12]}...{KEY[-4:]}?"
         Reply(f'{{"{KEY}": ', headers={"Content-Type": "application/json"}),
     ],
 )
-def test_the_key_is_in_no_error_and_in_no_log(start, caplog, reply):
+def test_errors_and_logs_do_not_contain_the_key(start, caplog, reply):
     caplog.set_level(logging.DEBUG)
     _, model = start(reply, max_retries=1)
     with pytest.raises(AspectError) as raised:
@@ -307,7 +307,7 @@ def test_the_key_is_in_no_error_and_in_no_log(start, caplog, reply):
     assert raised.value.__context__ is None
 
 
-def test_the_key_is_in_nothing_that_is_kept(start, tmp_path):
+def test_stored_files_do_not_contain_the_key(start, tmp_path):
     endpoint, _ = start(completion(f"My key is {KEY}.\n1. Is it red?\n2. Does it say {KEY} on the sign?\n"))
     run = open_run(str(tmp_path), "t")
     config = LlmAspects(source="llm", llm=llm_at(endpoint.base_url), candidates=2, count=2)
@@ -322,21 +322,21 @@ def test_the_key_is_in_nothing_that_is_kept(start, tmp_path):
     assert KEY_ENV not in files[0]
 
 
-def test_an_endpoint_elsewhere_needs_a_key(monkeypatch):
+def test_an_endpoint_on_another_machine_needs_a_key(monkeypatch):
     monkeypatch.delenv(KEY_ENV)
     with pytest.raises(AspectError, match=rf"{KEY_ENV} is not set; .*aspects.llm.api_key_env"):
         OpenAiModel(llm_at("https://llm.invalid/v1"))
 
 
 @pytest.mark.parametrize("value", ["two words", "schlüssel"])
-def test_what_is_no_key_is_not_quoted(monkeypatch, value):
+def test_an_invalid_key_is_not_quoted(monkeypatch, value):
     monkeypatch.setenv(KEY_ENV, value)
     with pytest.raises(AspectError, match=rf"{KEY_ENV} holds no key") as raised:
         OpenAiModel(llm_at("https://llm.invalid/v1"))
     assert value not in str(raised.value)
 
 
-def test_a_server_on_this_machine_needs_none(start, monkeypatch):
+def test_a_server_on_this_machine_needs_no_key(start, monkeypatch):
     monkeypatch.delenv(KEY_ENV)
     endpoint, model = start(completion())
     assert model.ask("Which?").text == JSON

@@ -264,7 +264,7 @@ WRITTEN = {
 
 
 @pytest.mark.parametrize("written", WRITTEN.values(), ids=WRITTEN)
-def test_questions_are_found_in_what_is_really_written(written):
+def test_questions_are_found_in_replies_of_many_forms(written):
     assert parse_questions(dedent(written).strip()) == [RED, LONG]
 
 
@@ -272,11 +272,11 @@ def test_questions_are_found_in_what_is_really_written(written):
     "nothing",
     ["", "   \n", "I am sorry, but I cannot help with that.", "[]", "{}", "null", "None.", "?", "1. ?\n2. **?**", '["'],
 )
-def test_where_there_are_none_none_are_found(nothing):
+def test_nothing_is_found_in_a_reply_without_questions(nothing):
     assert parse_questions(nothing) == []
 
 
-def test_none_in_json_is_none_whatever_is_said_around_it():
+def test_an_empty_list_in_json_is_empty_whatever_text_surrounds_it():
     assert parse_questions('Is there any? No: {"questions": []} Would you like an explanation?') == []
 
 
@@ -292,12 +292,12 @@ def test_none_in_json_is_none_whatever_is_said_around_it():
         "I see a bird; is it flying?",
     ],
 )
-def test_what_belongs_to_a_question_stays(question):
+def test_all_parts_of_a_question_are_kept(question):
     for written in (f"1. {question}", f"- **{question}**", f"“{question}”", json.dumps([question])):
         assert parse_questions(written) == [question]
 
 
-def test_json_gives_what_is_no_question_too_for_it_is_rejected_with_a_reason():
+def test_strings_in_json_that_are_not_questions_are_returned_too():
     reply = {"questions": ["The bird is red", RED, "...", "What is it? "]}
     assert parse_questions(json.dumps(reply)) == ["The bird is red", RED, "What is it?"]
 
@@ -348,14 +348,14 @@ STYLES = {
 @pytest.mark.parametrize("style", STYLES)
 @settings(max_examples=25, deadline=None)
 @given(questions=QUESTIONS)
-def test_what_was_written_comes_back(style, questions):
+def test_written_questions_are_parsed_back(style, questions):
     assert parse_questions(STYLES[style](questions)) == questions
 
 
 @pytest.mark.parametrize("style", STYLES)
 @settings(max_examples=25, deadline=None)
 @given(questions=QUESTIONS, data=st.data())
-def test_of_what_was_cut_off_the_beginning_comes_back(style, questions, data):
+def test_the_complete_questions_of_a_cut_off_reply_are_parsed(style, questions, data):
     whole = STYLES[style](questions)
     first = len(STYLES[style](questions[:1]).rstrip("`]}.! \n")) if style not in ("chatty", "fenced") else 0
     cut = whole[: data.draw(st.integers(min(first, len(whole)), len(whole)))]
@@ -366,7 +366,7 @@ def test_of_what_was_cut_off_the_beginning_comes_back(style, questions, data):
 
 @settings(deadline=None)
 @given(st.text(alphabet=st.sampled_from("Is it? 1.-*[]{}\"'\\:,\n|<>``Yes/Noquestions")))
-def test_no_text_is_too_much(text):
+def test_any_text_can_be_parsed(text):
     for question in parse_questions(text):
         assert question == question.strip() != ""
         assert "\n" not in question

@@ -76,7 +76,7 @@ def test_the_prompts_are_those_of_the_paper(talk):
     assert not re.search(r"\{\w+\}", first + second)
 
 
-def test_enough_at_once_is_not_asked_again(talk):
+def test_nothing_is_asked_again_if_there_are_enough_questions(talk):
     conversation, model = talk(COLOURS[:6])
     proposal = propose(conversation, config_of(), BIRDS)
     assert proposal.questions == tuple(COLOURS[:4])
@@ -84,7 +84,7 @@ def test_enough_at_once_is_not_asked_again(talk):
     assert len(model.prompts) == 1
 
 
-def test_what_is_missing_is_asked_for_again(talk):
+def test_missing_questions_are_asked_for_again(talk):
     conversation, model = talk(
         [COLOURS[0], "Is it an owl?", "What is it?"],
         [COLOURS[0], "Can you see that it is red?", COLOURS[1]],
@@ -105,19 +105,19 @@ def test_what_is_missing_is_asked_for_again(talk):
     ]
 
 
-def test_fewer_than_wanted_are_enough_if_there_are_as_many_as_are_selected(talk):
+def test_fewer_candidates_are_enough_if_q_can_be_selected(talk):
     conversation, model = talk(COLOURS[:1], COLOURS[:2], [])
     assert propose(conversation, config_of(max_rounds=3), BIRDS).questions == tuple(COLOURS[:2])
     assert len(model.prompts) == 3
 
 
-def test_too_few_are_an_error_that_says_why(talk):
+def test_too_few_questions_are_an_error_with_reasons(talk):
     long = "Is it " + "very " * 40 + "red?"
     conversation, model = talk(["Is it red?", "Is it an owl?", "Is this the albatross or the owl?", "Is it red?", long])
     with pytest.raises(AspectError) as raised:
         propose(conversation, config_of(max_rounds=2), BIRDS)
     assert str(raised.value) == (
-        "the LLM 'owl' proposed 1 questions that can be asked in 2 requests, 2 (aspects.count) are needed; rejected 7, "
+        "the LLM 'owl' proposed 1 acceptable questions in 2 requests, 2 (aspects.count) are needed; rejected 7, "
         "e.g. 'Is it an owl?' (4 x names a class; 2 x is longer than 160 characters (aspects.rules.max_characters); "
         "1 x is a duplicate). Choose another model, raise aspects.max_rounds, or write the questions yourself "
         "(aspects.source: file)"
@@ -127,14 +127,16 @@ def test_too_few_are_an_error_that_says_why(talk):
 
 def test_a_model_that_proposes_nothing_at_all(talk):
     conversation, _ = talk("I am sorry, but I cannot help with that.")
-    with pytest.raises(AspectError, match=r"0 questions .* in 4 requests, .*rejected 0 \(it proposed no others\)"):
+    with pytest.raises(
+        AspectError, match=r"0 acceptable questions in 4 requests, .*rejected 0 \(it proposed no others\)"
+    ):
         propose(conversation, config_of(), BIRDS)
 
 
 THOUSAND = DataSet(tuple(f"{n:04d}.kind_{n}_of_bird" for n in range(1050)), 5000)
 
 
-def test_a_long_class_list_is_split_and_every_class_is_told(talk):
+def test_a_long_class_list_is_split_and_contains_every_class_once(talk):
     conversation, model = talk(*[COLOURS[2 * part : 2 * part + 2] for part in range(6)])
     config = config_of(candidates=12, classes_per_prompt=200, propose_prompt="{count} of {class_list}.")
     proposal = propose(conversation, config, THOUSAND)
@@ -148,14 +150,14 @@ def test_a_long_class_list_is_split_and_every_class_is_told(talk):
     assert all(f"- {question}" in model.prompts[5] for question in COLOURS[:10])
 
 
-def test_what_one_part_does_not_bring_the_next_ones_are_asked_for(talk):
+def test_later_parts_are_asked_for_what_earlier_parts_lack(talk):
     conversation, model = talk(COLOURS[:2], [], COLOURS[2:6], COLOURS[6:])
     config = config_of(candidates=12, classes_per_prompt=350, propose_prompt="{count} of {class_list}.")
     assert propose(conversation, config, THOUSAND).questions == tuple(COLOURS)
     assert [prompt.split()[0] for prompt in model.prompts] == ["4", "5", "10", "2"]
 
 
-def test_the_selection_of_a_long_class_list_is_shown_some_of_it(talk):
+def test_the_selection_prompt_shows_part_of_a_long_class_list(talk):
     conversation, model = talk(COLOURS)
     select(conversation, config_of(classes_per_prompt=100), THOUSAND, COLOURS)
     shown = [int(n) for n in re.findall(r"kind (\d+) of bird", model.prompts[0])]
@@ -170,7 +172,7 @@ def test_the_selection_keeps_the_order_of_importance(talk):
     assert select(conversation, config_of(count=3), BIRDS, COLOURS) == ("Is it grey?", "Is it blue?", "Is it golden?")
 
 
-def test_a_selected_question_need_not_be_copied_to_the_letter_but_must_be_there(talk):
+def test_a_selected_question_is_matched_to_a_proposed_one(talk):
     questions = ["Does the bird have a long beak?", "Does the bird have a short beak?", "Is the bird flying?"]
     conversation, model = talk(
         ["Is this a bird with a short beak?", "Is the tail forked?", "Does the bird have a short beak?"],
@@ -190,7 +192,7 @@ def test_too_few_selected_are_an_error(talk):
     assert len(model.prompts) == 3
 
 
-def test_what_a_mirror_changes_is_said_by_the_llm_and_by_left_and_right(talk):
+def test_orientation_sensitive_are_those_the_llm_names_and_those_with_left_or_right(talk):
     questions = ["Is the bird facing left?", "Does it look at the clock's three?", "Is it red?"]
     conversation, model = talk(["Does it look at the three of the clock?", "Is the tail forked?"])
     config = config_of()
@@ -205,19 +207,19 @@ def test_what_a_mirror_changes_is_said_by_the_llm_and_by_left_and_right(talk):
     assert "- Is the bird facing left?\n- Does it look at the clock's three?\n- Is it red?\n" in model.prompts[0]
 
 
-def test_none_is_an_answer_about_mirrors(talk):
+def test_the_llm_may_name_no_orientation_sensitive_question(talk):
     conversation, _ = talk('None of them: {"questions": []}. Is it red? does not depend on it.')
     (aspect,) = as_aspects(conversation, config_of(), BIRDS, ["Is it red?"])
     assert not aspect.orientation_sensitive
 
 
-def test_the_hash_is_of_the_prompts():
+def test_the_hash_depends_on_the_prompts():
     assert prompt_hash(config_of()) == prompt_hash(config_of(candidates=9, description="x"))
     others = {prompt_hash(config_of(**{name: text})) for name, text in SHORT.items()}
     assert len(others - {prompt_hash(config_of())}) == 3
 
 
-def test_places_are_filled_once_and_braces_of_others_are_left_alone(talk):
+def test_placeholders_are_filled_once_and_other_braces_are_kept(talk):
     odd = DataSet(("{count} of {questions}", r"back\1slash", "brace{"), 7)
     conversation, model = talk(["Is there a {class_list} in it?"], COLOURS[:4])
     config = config_of(
@@ -231,7 +233,7 @@ def test_places_are_filled_once_and_braces_of_others_are_left_alone(talk):
     assert model.prompts[1].endswith(f"; {listed}: 3: - Is there a {{class_list}} in it?")
 
 
-def test_a_second_run_asks_nothing_and_says_the_same(folder):
+def test_a_second_run_asks_nothing_and_gives_the_same_questions(folder):
     def all_of_it(load):
         conversation, config = Conversation(LLM, folder, load), config_of()
         proposal = propose(conversation, config, BIRDS)
@@ -252,7 +254,7 @@ def test_a_second_run_asks_nothing_and_says_the_same(folder):
     assert all_of_it(load) == (first, 0)
 
 
-def test_a_run_that_broke_off_goes_on_where_it_was(talk):
+def test_an_interrupted_run_continues_where_it_stopped(talk):
     class Breaking(Replaying):
         def ask(self, prompt):
             if len(self.prompts) == 1:
@@ -268,7 +270,7 @@ def test_a_run_that_broke_off_goes_on_where_it_was(talk):
     assert "- Is it red?" in second.prompts[0]
 
 
-def test_another_prompt_or_another_model_is_asked_anew(talk):
+def test_another_prompt_or_another_model_is_asked_again(talk):
     conversation, model = talk("one", "two", "three")
     assert conversation.ask("propose", 0, "a").text == "one"
     assert conversation.ask("propose", 0, "b").text == "two"
@@ -282,7 +284,7 @@ def test_another_prompt_or_another_model_is_asked_anew(talk):
     assert len(other.prompts) == 1
 
 
-def test_what_is_kept_tells_who_was_asked_what_and_what_it_said(talk, folder):
+def test_a_stored_reply_has_the_model_and_the_prompt(talk, folder):
     conversation, _ = talk("Yes?")
     conversation.ask("select", 3, "Which?")
     (name,) = folder.names()
@@ -294,7 +296,7 @@ def test_what_is_kept_tells_who_was_asked_what_and_what_it_said(talk, folder):
     }
 
 
-def test_a_model_is_what_it_says_not_where_it_runs():
+def test_the_identity_of_a_model_excludes_its_address():
     there = VllmLlm(kind="vllm", model="m", gpus=2, cpus=3, kv_cache_gib=2.0)
     assert identity(there) == identity(VllmLlm(kind="vllm", model="m"))
     assert identity(there) != identity(VllmLlm(kind="vllm", model="m", revision="abc"))
