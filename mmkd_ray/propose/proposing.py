@@ -1,4 +1,4 @@
-"""The two steps of the paper (section 3.1): propose N questions, select Q of them; then mark those that a flip changes."""
+"""The two steps of the paper (section 3.1), propose N questions and select Q; then mark those that a flip changes."""
 
 from __future__ import annotations
 
