@@ -1,4 +1,4 @@
-"""What all tests share: no telemetry, no network, the repository's place, small runs."""
+"""Settings and fixtures of all tests: no telemetry, no network, the repository's path, an empty run."""
 
 import os
 from pathlib import Path
@@ -8,10 +8,14 @@ from mmkd_ray.cluster.environment import prepare_process
 prepare_process(offline=True)
 
 import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 from mmkd_ray.artifacts import open_run  # noqa: E402
 
 os.environ.pop("RAY_ADDRESS", None)
+# A unit test measures no speed: on a busy machine, hypothesis' default deadline of 200 ms fails at random.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 
 @pytest.fixture(scope="session")
