@@ -1,11 +1,10 @@
-"""Artifacts on storage: folders that any node can reach, fingerprints, and completion records that are written last.
+"""Artifacts on storage: folders that any node can reach, and completion records that are written last.
 
 Every path goes through `pyarrow.fs`, so a run can live on a local disk, S3 or GCS alike.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import uuid
@@ -36,12 +35,6 @@ _READERS = 16
 def is_temporary(name: str) -> bool:
     """Whether a file is one that is being written, or that a killed writer has left: no reader looks at it."""
     return name.startswith(".") and name.endswith(".part")
-
-
-def fingerprint(**identity: Any) -> str:
-    """A short stable hash of what decides an artifact's numbers: plain values only, never a path or a device."""
-    canonical = json.dumps(identity, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

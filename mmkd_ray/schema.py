@@ -51,7 +51,7 @@ TRIALS = {
 IDENTITY = b"mmkd.identity"
 """Key in the metadata of a file of answers: the fingerprint of how they were asked."""
 ASKED = b"mmkd.asked"
-"""Key: how they were asked, in JSON (`extract.identity.teacher_facts`)."""
+"""Key: how they were asked, in JSON (`answers.identity.teacher_identity`)."""
 QUESTIONS = b"mmkd.questions"
 """Key: the texts of the questions in the order of the columns, in JSON."""
 

@@ -2,38 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from mmkd_ray.answers.needs import questions_to_ask
 from mmkd_ray.answers.teacher import content_identity, is_in_reach
-from mmkd_ray.artifacts import Run, fingerprint
-from mmkd_ray.config import Config, ImportedTeacher, Teacher, VllmTeacher
+from mmkd_ray.artifacts import Run
+from mmkd_ray.config import (
+    Config,
+    ImportedTeacher,
+    NoInferenceTeacher,
+    OpenAiTeacher,
+    Teacher,
+    VllmTeacher,
+)
+from mmkd_ray.config.base import Section
 from mmkd_ray.data.table import require_images
 from mmkd_ray.errors import ArtifactError
+from mmkd_ray.identity import Identity, changes, defaults, identify, settings
 
 SPLITS = ("train", "val")
 """The teacher is asked about these: train to learn from, val to see how well the student's aspects follow."""
 
 _WEIGHTS = "weights"
-_NOT_IDENTITY = {
+_NOT_IDENTITY: dict[str, Collection[str]] = {
     "vllm": {"model", "revision", "max_model_len"},
     "openai": {"base_url", "api_key_env", "concurrency", "requests_per_minute", "timeout_s", "max_retries"},
 }
 """Where the weights come from, how fast they are asked and what is refused; not what they answer."""
+_SECTIONS: dict[str, type[Section]] = {
+    "vllm": VllmTeacher,
+    "openai": OpenAiTeacher,
+    "imported": ImportedTeacher,
+    "no_inference": NoInferenceTeacher,
+}
 
 
-def teacher_facts(teacher: Teacher) -> dict[str, Any]:
+def teacher_identity(teacher: Teacher) -> Identity:
     """All that decides a teacher's answer about an image and a question, by key of `teacher`; `weights` is a hash."""
-    facts = settings(teacher)
+    identity = _of_the_settings(teacher)
     if isinstance(teacher, VllmTeacher):
-        facts[_WEIGHTS] = content_identity(teacher)
-    return facts
+        return identity.with_facts(**{_WEIGHTS: content_identity(teacher)})
+    return identity
 
 
-def settings(teacher: Teacher) -> dict[str, Any]:
-    """`teacher_facts` without the weights, which a later stage need not have in reach."""
-    return teacher.model_dump(mode="json", exclude=_NOT_IDENTITY.get(teacher.kind, set()))
+def _of_the_settings(teacher: Teacher) -> Identity:
+    """`teacher_identity` without the weights, which a later stage need not have in reach."""
+    return identify("teacher", **settings(teacher, exclude=_NOT_IDENTITY.get(teacher.kind, ())))
 
 
 def what_is_asked(config: Config, run: Run, images: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,23 +61,24 @@ def what_is_asked(config: Config, run: Run, images: Mapping[str, Any]) -> dict[s
     """
     return {
         "images": images["digest"],
-        "teacher": teacher_facts(config.teacher),
+        "teacher": teacher_identity(config.teacher).as_dict(),
         "questions": questions_to_ask(config, run, images["class_names"]),
     }
 
 
-def teacher_key(facts: Mapping[str, Any]) -> str:
-    """Fingerprint of `teacher_facts`: answers of one key may stand in one table."""
-    return fingerprint(**facts)
+def table_identity(config: Config, asked: Mapping[str, Any]) -> Identity:
+    """What decides a teacher table: what is asked, and the limits by which the answers are accepted or refused."""
+    limits = {
+        **settings(config.extract, include={"max_bad_fraction", "min_answer_mass"}),
+        **settings(config.teacher, include={"max_model_len"}),
+    }
+    return identify("teacher table", asked=asked, limits=limits)
 
 
-def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What differs between two `teacher_facts`, one sentence for each key."""
-    return [
-        f"teacher.{key} was {before.get(key)!r} and is {now.get(key)!r}"
-        for key in {**before, **now}
-        if before.get(key) != now.get(key)
-    ]
+def teacher_changes(before: Identity, now: Identity) -> list[str]:
+    """What differs between two teachers, one sentence for each key."""
+    section = _SECTIONS[now.facts["kind"]]
+    return changes(before, now, at="teacher.", standard=defaults(section))
 
 
 def require_teacher(config: Config, run: Run) -> dict[str, Any]:
@@ -77,11 +93,7 @@ def require_teacher(config: Config, run: Run) -> dict[str, Any]:
     images, command = require_images(config, run), _command(config.teacher)
     record = run.require(run.teacher, command)
     asked, place = record["asked"], run.teacher.uri
-    now = settings(config.teacher)
-    if isinstance(config.teacher, VllmTeacher) and is_in_reach(config.teacher):
-        now = teacher_facts(config.teacher)
-    before = {key: asked["teacher"].get(key) for key in now}
-    if differences := changes(before, now):
+    if differences := _differences(config.teacher, Identity.from_dict(asked["teacher"])):
         raise ArtifactError(
             f"the answers in {place} are of another teacher: {'; '.join(differences)}; run `mmkd {command} CONFIG` "
             "for a new table (the old answers are kept and found again), or set it back"
@@ -96,6 +108,17 @@ def require_teacher(config: Config, run: Run) -> dict[str, Any]:
             f"run `mmkd {command} CONFIG`, which asks these alone"
         )
     return record
+
+
+def _differences(teacher: Teacher, before: Identity) -> list[str]:
+    """What differs between a teacher that was asked and that of a configuration, as far as it can be known here."""
+    if not isinstance(teacher, VllmTeacher) or is_in_reach(teacher):
+        now = teacher_identity(teacher)
+    else:
+        now, before = _of_the_settings(teacher), before.without(_WEIGHTS)
+    # An imported table also knows from which file it is, which no configuration says.
+    unknown = set(before.facts) - set(now.facts) - set(type(teacher).model_fields)
+    return teacher_changes(before.without(*unknown), now)
 
 
 def _command(teacher: Teacher) -> str:

@@ -16,18 +16,18 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from jaxtyping import Bool, Float32, Int64
 
 from mmkd_ray import schema
-from mmkd_ray.answers.identity import SPLITS, changes, teacher_key
+from mmkd_ray.answers.identity import SPLITS, teacher_changes
 from mmkd_ray.answers.probability import Answers
-from mmkd_ray.artifacts import Folder, Run, fingerprint
+from mmkd_ray.artifacts import Folder, Run
 from mmkd_ray.data.table import read_splits
 from mmkd_ray.errors import LedgerError
+from mmkd_ray.identity import Identity, fingerprint
 
 _ASKED = "asked.json"
 _QUARANTINE = "quarantine"
@@ -79,13 +79,13 @@ class AnswerStore:
     """The files of one teacher's answers: `part-<hash>.parquet`, rows of `schema.teacher`, some questions a file."""
 
     run: Run
-    facts: Mapping[str, Any]
-    """`teacher_facts`."""
+    teacher: Identity
+    """Whose answers, and how it was asked."""
 
     @property
     def folder(self) -> Folder:
         """Where the files are."""
-        return self.run.answers(teacher_key(self.facts))
+        return self.run.answers(self.teacher.key)
 
     @staticmethod
     def name(image_ids: Sequence[str], sha256: Sequence[str], questions: Sequence[str]) -> str:
@@ -117,8 +117,8 @@ class AnswerStore:
 
     def begin(self) -> None:
         """Say in words how the answers here were asked, and forget which images could not be: they are tried again."""
-        self.run.refer_to_answers(teacher_key(self.facts))
-        self.folder.write_json(_ASKED, dict(self.facts))
+        self.run.refer_to_answers(self.teacher.key)
+        self.folder.write_json(_ASKED, self.teacher.as_dict())
         self._quarantine.delete()
 
     def quarantined(self, wanted: Wanted) -> dict[str, str]:
@@ -153,7 +153,7 @@ class AnswerStore:
     @property
     def _quarantine(self) -> Folder:
         """The run's own: another run that asks the same teacher at the same time has its own attempts and failures."""
-        return self.run.folder.child(_QUARANTINE, teacher_key(self.facts))
+        return self.run.folder.child(_QUARANTINE, self.teacher.key)
 
     def _tables(self, columns: list[str] | None = None) -> Iterator[tuple[list[str], pa.Table]]:
         """The questions and the rows of each file, files in the order of their names.
@@ -164,8 +164,9 @@ class AnswerStore:
         names = [name for name in self.folder.names() if name.startswith("part-") and name.endswith(".parquet")]
         for name, table in self.folder.read_tables(names, columns):
             metadata = table.schema.metadata
-            if metadata[schema.IDENTITY].decode() != teacher_key(self.facts):
-                differences = changes(json.loads(metadata[schema.ASKED]), self.facts)
+            if metadata[schema.IDENTITY].decode() != self.teacher.key:
+                before = Identity.from_dict(json.loads(metadata[schema.ASKED]))
+                differences = teacher_changes(before, self.teacher)
                 raise LedgerError(
                     f"{self.folder.uri}/{name} does not belong here, answers must not be mixed: "
                     f"{'; '.join(differences)}; move the file away"
@@ -173,14 +174,14 @@ class AnswerStore:
             yield json.loads(metadata[schema.QUESTIONS]), table
 
     def _schema(self, questions: Sequence[str]) -> pa.Schema:
-        return schema.teacher(len(questions)).with_metadata(answers_metadata(self.facts, questions))
+        return schema.teacher(len(questions)).with_metadata(answers_metadata(self.teacher, questions))
 
 
-def answers_metadata(facts: Mapping[str, Any], questions: Sequence[str]) -> dict[bytes, str]:
+def answers_metadata(teacher: Identity, questions: Sequence[str]) -> dict[bytes, str]:
     """What every file of answers says about itself."""
     return {
-        schema.IDENTITY: teacher_key(facts),
-        schema.ASKED: json.dumps(dict(facts), ensure_ascii=False),
+        schema.IDENTITY: teacher.key,
+        schema.ASKED: json.dumps(teacher.as_dict(), ensure_ascii=False),
         schema.QUESTIONS: json.dumps(list(questions), ensure_ascii=False),
     }
 

@@ -129,7 +129,8 @@ def _write_rows(table: Folder, store: AnswerStore, wanted: Wanted, collected: Co
     complete = np.isfinite(collected.log_p_yes_NQ).all(axis=1) & np.isfinite(collected.log_p_no_NQ).all(axis=1)
     image_ids, sha256 = (pa.array(list(values), pa.string()) for values in (wanted.sha256, wanted.sha256.values()))
     rows = np.flatnonzero(complete)
-    arrow_schema = schema.teacher(len(wanted.questions)).with_metadata(answers_metadata(store.facts, wanted.questions))
+    metadata = answers_metadata(store.teacher, wanted.questions)
+    arrow_schema = schema.teacher(len(wanted.questions)).with_metadata(metadata)
     for number, start in enumerate(range(0, max(len(rows), 1), ROWS_A_FILE)):
         part = rows[start : start + ROWS_A_FILE]
         columns = {

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from mmkd_ray import fieldguide
-from mmkd_ray.artifacts import Run, fingerprint
+from mmkd_ray.artifacts import Run
 from mmkd_ray.aspects.wording import normal
 from mmkd_ray.config import Config, FieldGuideAspects, FileAspects, LlmAspects, load_yaml, parse_yaml
 from mmkd_ray.errors import AspectError
+from mmkd_ray.identity import identify, settings
 
 FILE = "aspects.yaml"
 """The selected questions of a run, in `Run.aspects`."""
@@ -116,15 +117,15 @@ def source_aspects(config: FieldGuideAspects | FileAspects) -> tuple[Aspect, ...
 
 
 def selection_settings(config: Config) -> str:
-    """Fingerprint of the settings that decide how the questions are selected."""
+    """Key of the settings that decide how the questions are selected."""
     # An order by evidence is the same for every Q; an LLM selects exactly Q.
-    exclude = set() if config.aspects.select == "llm" else {"count"}
-    facts: dict[str, Any] = config.aspects.model_dump(mode="json", exclude=exclude | {"llm"})
+    exclude = {"llm"} if config.aspects.select == "llm" else {"llm", "count"}
+    facts = settings(config.aspects, exclude=exclude)
     if config.aspects.source == "llm":
-        facts["llm"] = [config.aspects.llm.kind, config.aspects.llm.model]
+        facts["llm"] = settings(config.aspects.llm, include={"kind", "model"})
     if config.aspects.select != "llm":
-        facts["pilot"] = config.pilot.model_dump(mode="json")
-    return fingerprint(**facts)
+        facts["pilot"] = settings(config.pilot)
+    return identify("selection settings", **facts).key
 
 
 def parse_aspects(entries: Any, place: str) -> tuple[Aspect, ...]:

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import yaml
 
 from mmkd_ray import schema
-from mmkd_ray.answers.identity import teacher_facts, teacher_key
+from mmkd_ray.answers.identity import teacher_identity
 from mmkd_ray.answers.verify import verify
-from mmkd_ray.artifacts import Run, fingerprint, open_run
+from mmkd_ray.artifacts import Run, open_run
 from mmkd_ray.benchmark import rivals
 from mmkd_ray.benchmark.bench import Bench, in_own_process
 from mmkd_ray.benchmark.memory import peak_memory
@@ -29,6 +29,7 @@ from mmkd_ray.data.table import settings_identity
 from mmkd_ray.extract.cost import count_tokens
 from mmkd_ray.extract.speed import read_speed
 from mmkd_ray.extract.stage import ask_teacher
+from mmkd_ray.identity import fingerprint
 
 _BLOCK = 32
 """Tokens of a block of the prefix cache: only whole ones are shared."""
@@ -147,7 +148,7 @@ def write_images(run: Run, config: Config, images: list[bytes]) -> None:
 
 
 def _answers(run: Run, config: Config) -> Any:
-    return run.answers(teacher_key(teacher_facts(config.teacher)))
+    return run.answers(teacher_identity(config.teacher).key)
 
 
 def _rates(run: Run, config: Config, windows: int) -> list[float]:

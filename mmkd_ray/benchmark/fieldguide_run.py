@@ -12,10 +12,11 @@ from mmkd_ray.answers.identity import what_is_asked
 from mmkd_ray.answers.probability import Answers
 from mmkd_ray.answers.store import AnswerStore, wanted_cells
 from mmkd_ray.answers.table import write_teacher_table
-from mmkd_ray.artifacts import Run, fingerprint, open_run
+from mmkd_ray.artifacts import Run, open_run
 from mmkd_ray.config import Config, validate
 from mmkd_ray.data.sources.attributes import true_answers
 from mmkd_ray.data.table import build_image_table
+from mmkd_ray.identity import Identity, identify
 
 CLASSES = 24
 _SURE = 0.95
@@ -58,7 +59,8 @@ def write_run(config: Config) -> Run:
     run = open_run(config.storage.path, config.name)
     images = build_image_table(config, run, lambda *_: None)
     asked = what_is_asked(config, run, images)
-    wanted, store = wanted_cells(run, tuple(asked["questions"])), AnswerStore(run, asked["teacher"])
+    wanted = wanted_cells(run, tuple(asked["questions"]))
+    store = AnswerStore(run, Identity.from_dict(asked["teacher"]))
     truth = true_answers(config.data, wanted.questions, list(wanted.sha256), None)
     p_NQ = np.array(
         [[_SURE if truth[text][image] else 1 - _SURE for text in wanted.questions] for image in wanted.sha256]
@@ -67,5 +69,6 @@ def write_run(config: Config) -> Run:
     ids, hashes = list(wanted.sha256), list(wanted.sha256.values())
     store.begin()
     store.write(store.name(ids, hashes, wanted.questions), ids, hashes, wanted.questions, answers)
-    write_teacher_table(run, store, wanted, fingerprint(asked=asked), asked, images["quarantined"], config.extract)
+    identity = identify("teacher table", asked=asked).key
+    write_teacher_table(run, store, wanted, identity, asked, images["quarantined"], config.extract)
     return run

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from mmkd_ray import schema
-from mmkd_ray.artifacts import Folder, Run, fingerprint
+from mmkd_ray.artifacts import Folder, Run
 from mmkd_ray.config import Config, CubData, FieldGuideData, FolderData, MiniImageNetData, TorchvisionData
 from mmkd_ray.config.base import Section
 from mmkd_ray.data.sources.base import BadImage, ImageRow, Source
@@ -24,6 +24,7 @@ from mmkd_ray.data.sources.folder import FolderSource
 from mmkd_ray.data.sources.mini_imagenet import MiniImageNetSource
 from mmkd_ray.data.sources.torchvision_sets import TorchvisionSource
 from mmkd_ray.errors import DataError
+from mmkd_ray.identity import Identity, identify, settings
 
 QUARANTINE = "quarantine.parquet"
 UNREADABLE = "unreadable.parquet"
@@ -63,7 +64,7 @@ def build_image_table(config: Config, run: Run, progress: Callable[[int, int], N
         DataError: too many images cannot be read, or a class has none left to train on.
     """
     source = open_source(config)
-    identity = fingerprint(source=source.identity(), data=settings_identity(config))
+    identity = images_identity(config, source).key
     folder = _find(run, identity)
     if folder is None:
         folder = _build(config, run, source, identity, progress)
@@ -140,8 +141,13 @@ def require_images(config: Config, run: Run) -> dict[str, Any]:
 
 
 def settings_identity(config: Config) -> str:
-    """Fingerprint of what the configuration says about the images, without where they are and how they come there."""
-    return fingerprint(**config.data.model_dump(exclude={"path", "download"}))
+    """Key of what the configuration says about the images, without where they are and how they come there."""
+    return identify("image settings", **settings(config.data, exclude={"path", "download"})).key
+
+
+def images_identity(config: Config, source: Source) -> Identity:
+    """What decides an image table: the settings, and what the source says about its content."""
+    return identify("images", source=source.identity(), settings=settings_identity(config))
 
 
 def split_folders(run: Run, splits: Iterable[str] | None = None) -> list[Folder]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -13,10 +13,11 @@ import pyarrow.compute as pc
 
 from mmkd_ray import schema
 from mmkd_ray.answers.table import TeacherTable, read_teacher_table
-from mmkd_ray.artifacts import Run, fingerprint
+from mmkd_ray.artifacts import Run
 from mmkd_ray.aspects.questions import load_aspects
 from mmkd_ray.config import Config, of_variants
 from mmkd_ray.errors import ArtifactError
+from mmkd_ray.identity import Identity, identify, settings
 from mmkd_ray.metrics.classification import aspect_fidelity, per_class_accuracy, top_k_accuracy
 from mmkd_ray.metrics.statistics import mean_and_std, paired_difference
 from mmkd_ray.students.targets.arms import BASELINE
@@ -57,7 +58,7 @@ def evaluate_study(config: Config, run: Run) -> dict[str, Any]:
         "confidence": config.evaluate.confidence,
         "arms": variants[first],
         "variants": {name: arms for name, arms in variants.items() if name},
-        "study": _study_identity(specs, config),
+        "study": evaluation_identity(config, specs).key,
     }
     run.folder.write_json(EVALUATION, evaluation)
     run.folder.write_table(RESULTS, _result_rows(specs, measured))
@@ -70,15 +71,16 @@ def read_evaluation(config: Config, run: Run) -> dict[str, Any]:
     Raises:
         ArtifactError: it has not.
     """
-    identity = _study_identity(trained_students(config, run), config)
+    identity = evaluation_identity(config, trained_students(config, run)).key
     evaluation = run.folder.read_json(EVALUATION) if run.folder.exists(EVALUATION) else {}
     if evaluation.get("study") != identity:
         raise ArtifactError(f"{run.folder.uri}/{EVALUATION} is not of this study: run `mmkd evaluate CONFIG` first")
     return evaluation
 
 
-def _study_identity(specs: list[StudentSpec], config: Config) -> str:
-    return fingerprint(specs=[spec.identity for spec in specs], confidence=config.evaluate.confidence)
+def evaluation_identity(config: Config, specs: Sequence[StudentSpec]) -> Identity:
+    """What decides the results of a study."""
+    return identify("evaluation", students=[spec.identity for spec in specs], **settings(config.evaluate))
 
 
 def _questions(config: Config, run: Run) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64
 
-from mmkd_ray.answers.identity import teacher_facts
+from mmkd_ray.answers.identity import teacher_identity
 from mmkd_ray.answers.probability import answer_mass, p_yes
 from mmkd_ray.answers.query import mirrored
 from mmkd_ray.answers.store import Wanted
@@ -51,7 +51,7 @@ def ask_pilot(config: Config, run: Run, aspects: Sequence[Aspect], progress: Pro
     }
     texts = tuple(dict.fromkeys(text for way in ways.values() for text in way.values()))
     wanted = Wanted(dict(zip(sample["image_id"].to_pylist(), sample["sha256"].to_pylist(), strict=True)), texts)
-    collected = answer_cells(_whatever_the_mass(config), run, teacher_facts(config.teacher), wanted, progress)
+    collected = answer_cells(_whatever_the_mass(config), run, teacher_identity(config.teacher), wanted, progress)
     answered = np.isfinite(collected.log_p_yes_NQ).all(axis=1)
     if not answered.any():
         raise DataError("none of the pilot's images could be asked about; see the log for the reasons")

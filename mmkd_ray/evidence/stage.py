@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from mmkd_ray.answers.identity import require_teacher, teacher_facts
+from mmkd_ray.answers.identity import require_teacher, teacher_identity
 from mmkd_ray.answers.teacher import is_in_reach
-from mmkd_ray.artifacts import Run, fingerprint
+from mmkd_ray.artifacts import Run
 from mmkd_ray.aspects.file import new_file, reranked
 from mmkd_ray.aspects.questions import FILE, Aspect, in_own_order, is_selected, load_aspects, selection_settings
 from mmkd_ray.cluster.monitor import ProgressCallback
@@ -25,6 +24,7 @@ from mmkd_ray.evidence.pilot import ask_pilot, stored_answers
 from mmkd_ray.evidence.scores import Score, score
 from mmkd_ray.evidence.tables import AUDIT, PILOT, SCORES
 from mmkd_ray.extract.cost import question_tokens
+from mmkd_ray.identity import identify, settings
 from mmkd_ray.propose.language_model import identity as llm_identity
 from mmkd_ray.propose.stage import candidates
 
@@ -51,8 +51,8 @@ def select_aspects(config: Config, run: Run, progress: ProgressCallback) -> dict
             f"aspects.select is '{config.aspects.select}': the questions need no selection. To have them ordered by "
             "evidence set aspects.select=mrmr (or information); to have an LLM propose some set aspects.source=llm"
         )
-    settings = selection_settings(config)
-    identity = fingerprint(settings=settings, source=_source_identity(config, run))
+    chosen_by = selection_settings(config)
+    identity = identify("selection", settings=chosen_by, source=_source_facts(config, run)).key
     if run.aspects.exists(FILE) and (record := run.aspects.finished(identity)):
         return record
     _check_not_edited(run)
@@ -64,7 +64,7 @@ def select_aspects(config: Config, run: Run, progress: ProgressCallback) -> dict
         chosen = tuple(by_text[one.question] for one in scores)
     text = _file(config, chosen).encode()
     run.aspects.write_bytes(FILE, text)
-    facts = {"settings": settings, "selected": len(chosen), **found.facts, "written": _hash(text)}
+    facts = {"settings": chosen_by, "selected": len(chosen), **found.facts, "written": _hash(text)}
     run.aspects.finish(identity, **facts)
     return {"fingerprint": identity, **facts}
 
@@ -192,18 +192,18 @@ def _file(config: Config, chosen: tuple[Aspect, ...]) -> str:
     return new_file(chosen, f"Questions of '{config.name}', {who}.")
 
 
-def _source_identity(config: Config, run: Run) -> Any:
+def _source_facts(config: Config, run: Run) -> dict[str, Any]:
     """What the candidates and their scores depend on, beside the settings."""
     aspects = config.aspects
     images = require_images(config, run)
     facts: dict[str, Any] = {"classes": images["class_names"]}
     if isinstance(aspects, LlmAspects):
-        facts["llm"] = llm_identity(aspects.llm)
+        facts["llm"] = llm_identity(aspects.llm).as_dict()
     else:
-        facts["questions"] = [asdict(aspect) for aspect in candidates(config, run).aspects]
+        facts["questions"] = [settings(aspect) for aspect in candidates(config, run).aspects]
     if aspects.select != "llm":
         facts["images"] = images["digest"]
-        facts["least_mass"] = config.extract.min_answer_mass
+        facts["limits"] = settings(config.extract, include={"min_answer_mass"})
         facts["teacher"] = _teacher_identity(config, run)
     return facts
 
@@ -211,7 +211,7 @@ def _source_identity(config: Config, run: Run) -> Any:
 def _teacher_identity(config: Config, run: Run) -> Any:
     if isinstance(config.teacher, ImportedTeacher):
         return require_teacher(_of_the_table(config), run)["fingerprint"]
-    return teacher_facts(config.teacher)
+    return teacher_identity(config.teacher).as_dict()
 
 
 def _check_not_edited(run: Run) -> None:

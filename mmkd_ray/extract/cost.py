@@ -17,6 +17,7 @@ from mmkd_ray.errors import ConfigError, TeacherError
 from mmkd_ray.extract.engines.vllm.prompts import chat_prompt, prompt_tokens
 from mmkd_ray.extract.plan import make_plan
 from mmkd_ray.extract.speed import read_speed
+from mmkd_ray.identity import Identity
 
 _SAMPLE = 16
 """Images whose tokens are counted: some processors make more of larger ones."""
@@ -54,7 +55,7 @@ def describe_cost(config: Config, run: Run, *, answers_per_second: float | None 
     if isinstance(config.teacher, ImportedTeacher):
         raise ConfigError("teacher.kind is 'imported': its answers are read by `mmkd import-teacher`, none are asked")
     asked = what_is_asked(config, run, require_images(config, run))
-    store, wanted = AnswerStore(run, asked["teacher"]), wanted_cells(run, tuple(asked["questions"]))
+    store, wanted = AnswerStore(run, Identity.from_dict(asked["teacher"])), wanted_cells(run, tuple(asked["questions"]))
     plan = make_plan(wanted, store.present(wanted))
     images, questions = len(wanted.sha256), len(wanted.questions)
     lines = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -10,10 +9,10 @@ import pyarrow as pa
 import ray
 import ray.data
 
-from mmkd_ray.answers.identity import require_teacher, what_is_asked
+from mmkd_ray.answers.identity import require_teacher, table_identity, what_is_asked
 from mmkd_ray.answers.store import AnswerStore, Collected, Wanted, wanted_cells
 from mmkd_ray.answers.table import read_teacher_table, write_teacher_table
-from mmkd_ray.artifacts import Run, fingerprint
+from mmkd_ray.artifacts import Run
 from mmkd_ray.cluster.monitor import ProgressCallback, monitored
 from mmkd_ray.config import Config, ImportedTeacher
 from mmkd_ray.data.table import require_images
@@ -21,6 +20,7 @@ from mmkd_ray.extract.actor import AskTeacher, Assignment
 from mmkd_ray.extract.plan import Plan, files_with, make_plan, only_todo
 from mmkd_ray.extract.pool import pool
 from mmkd_ray.extract.speed import SpeedMeter
+from mmkd_ray.identity import Identity
 
 
 def ask_teacher(config: Config, run: Run, progress: ProgressCallback) -> dict[str, Any]:
@@ -44,36 +44,34 @@ def ask_teacher(config: Config, run: Run, progress: ProgressCallback) -> dict[st
         return require_teacher(config, run)
     images = require_images(config, run)
     asked = what_is_asked(config, run, images)
-    identity = fingerprint(asked=asked, limits=_limits(config))
+    identity = table_identity(config, asked).key
     if record := run.teacher.finished(identity):
         return record
     wanted = wanted_cells(run, tuple(asked["questions"]))
-    store = _answer_missing(config, run, asked["teacher"], wanted, progress)
+    store = _answer_missing(config, run, Identity.from_dict(asked["teacher"]), wanted, progress)
     return write_teacher_table(run, store, wanted, identity, asked, images["quarantined"], config.extract)
 
 
-def answer_cells(
-    config: Config, run: Run, facts: Mapping[str, Any], wanted: Wanted, progress: ProgressCallback
-) -> Collected:
+def answer_cells(config: Config, run: Run, teacher: Identity, wanted: Wanted, progress: ProgressCallback) -> Collected:
     """Have any cells answered, without making a teacher table of them; what is answered is not asked again.
 
     Args:
         config: the run's configuration.
         run: with its image table finished.
-        facts: `teacher_facts`.
+        teacher: `teacher_identity`.
         wanted: images of the splits that the teacher is asked about, and questions.
         progress: as for `ask_teacher`.
 
     Raises:
         TeacherError, ClusterError: as for `ask_teacher`.
     """
-    return _answer_missing(config, run, facts, wanted, progress).collect(wanted)
+    return _answer_missing(config, run, teacher, wanted, progress).collect(wanted)
 
 
 def _answer_missing(
-    config: Config, run: Run, facts: Mapping[str, Any], wanted: Wanted, progress: ProgressCallback
+    config: Config, run: Run, teacher: Identity, wanted: Wanted, progress: ProgressCallback
 ) -> AnswerStore:
-    store = AnswerStore(run, facts)
+    store = AnswerStore(run, teacher)
     plan = make_plan(wanted, store.present(wanted))
     store.begin()
     if plan.images:
@@ -153,12 +151,6 @@ def _images(config: Config, run: Run, plan: Plan, *, readers: int) -> ray.data.D
 
 def _keep_todo(block: pa.Table, *, todo: ray.ObjectRef) -> pa.Table:
     return only_todo(block, ray.get(todo))
-
-
-def _limits(config: Config) -> list[Any]:
-    """What decides whether a table is accepted, not what is in it: the answers are kept, and looked at again."""
-    extract = config.extract
-    return [extract.max_bad_fraction, extract.min_answer_mass, getattr(config.teacher, "max_model_len", None)]
 
 
 def _batches(config: Config, plan: Plan) -> int:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
 
-from mmkd_ray.artifacts import Folder, fingerprint
+from mmkd_ray.artifacts import Folder
 from mmkd_ray.config import OpenAiLlm, VllmLlm
+from mmkd_ray.identity import Identity, fingerprint, identify, settings
 from mmkd_ray.propose.reply import LanguageModel, Reply
 
 
@@ -29,14 +29,14 @@ class Conversation:
         Raises:
             AspectError: as for `LanguageModel.ask`.
         """
-        name = f"{purpose}-{turn:02d}-{fingerprint(llm=self._identity, prompt=prompt)}.json"
+        name = f"{purpose}-{turn:02d}-{fingerprint(llm=self._identity.key, prompt=prompt)}.json"
         if self._folder.exists(name):
             return Reply(**self._folder.read_json(name)["reply"])
         if self._model is None:
             self._model = self._load()
         reply = self._model.ask(prompt)
         self.asked += 1
-        self._folder.write_json(name, {"llm": self._identity, "prompt": prompt, "reply": asdict(reply)})
+        self._folder.write_json(name, {"llm": self._identity.as_dict(), "prompt": prompt, "reply": asdict(reply)})
         return reply
 
     def close(self) -> None:
@@ -46,10 +46,10 @@ class Conversation:
             self._model = None
 
 
-def identity(llm: OpenAiLlm | VllmLlm) -> dict[str, Any]:
+def identity(llm: OpenAiLlm | VllmLlm) -> Identity:
     """The keys of `aspects.llm` that can change a reply; not the address, the speed or the API key."""
     keys = {"kind", "model", "revision", "temperature", "max_tokens", "structured_output", "max_model_len"}
-    return llm.model_dump(mode="json", include=keys)
+    return identify("language model", **settings(llm, include=keys))
 
 
 def load_model(llm: OpenAiLlm | VllmLlm) -> LanguageModel:

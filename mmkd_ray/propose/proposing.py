@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mmkd_ray.artifacts import fingerprint
 from mmkd_ray.aspects.checks import QuestionFilter, Rejected, readable_name
 from mmkd_ray.aspects.questions import Aspect, Origin
 from mmkd_ray.aspects.wording import content_words, in_mirror, normal, similarity
 from mmkd_ray.config import LlmAspects
 from mmkd_ray.errors import AspectError
+from mmkd_ray.identity import fingerprint
 from mmkd_ray.propose.language_model import Conversation
 from mmkd_ray.propose.parser import parse_questions
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mmkd_ray.answers.identity import require_teacher
-from mmkd_ray.artifacts import Folder, Run, fingerprint
+from mmkd_ray.artifacts import Folder, Run
 from mmkd_ray.aspects.questions import Aspect, load_aspects
 from mmkd_ray.config import ArmName, Config, StudentConfig, of_variants
 from mmkd_ray.data.table import require_images
+from mmkd_ray.identity import Identity, identify, settings
 from mmkd_ray.students.targets.arms import ARMS, BASELINE
 
 STUDENT, PREDICTIONS, HISTORY = "student.safetensors", "predictions.parquet", "history.json"
@@ -72,6 +73,11 @@ def list_students(config: Config, run: Run) -> list[StudentSpec]:
     return specs
 
 
+def study_identity(specs: Sequence[StudentSpec]) -> Identity:
+    """What decides a study: its students, in their order."""
+    return identify("study", students=[spec.identity for spec in specs])
+
+
 def distinct(specs: list[StudentSpec]) -> list[StudentSpec]:
     """Each student once, in the order of its first student."""
     return list({spec.identity: spec for spec in reversed(specs)}.values())[::-1]
@@ -118,15 +124,14 @@ class _Identities:
         self._config, self._teacher, self._larger = config, teacher, larger
         self._shared = {
             "student": _student_facts(config.student),
-            "train": config.train.model_dump(exclude={*_TAUGHT, *_DISTILLED}),
+            "train": settings(config.train, exclude={*_TAUGHT, *_DISTILLED}),
             "images": images["digest"],
             # Every arm has the same Q outputs, whatever they are taught.
             "aspects": len(aspects),
         }
         self._taught = {
-            **config.train.model_dump(include={*_TAUGHT}),
-            "orientation": [(aspect.orientation_sensitive, aspect.mirror) for aspect in aspects],
-            "weights": [aspect.weight for aspect in aspects],
+            **settings(config.train, include=_TAUGHT),
+            "aspects": [settings(aspect, include={"orientation_sensitive", "mirror", "weight"}) for aspect in aspects],
         }
         # An answer does not depend on what else was asked: a table with more questions teaches the same.
         self._answers = teacher["asked"] | {"questions": [aspect.question for aspect in aspects]}
@@ -139,16 +144,16 @@ class _Identities:
             facts["answers"] = self._answers
         if ARMS[arm].classes:
             facts["classes"] = self._classes(arm)
-        return fingerprint(arm=arm, seed=seed, **self._shared, **facts)
+        return identify("student", arm=arm, seed=seed, **self._shared, **facts).key
 
     def _classes(self, arm: ArmName) -> dict[str, Any]:
-        study, distilled = self._config.study, self._config.train.model_dump(include={*_DISTILLED})
+        study, distilled = self._config.study, settings(self._config.train, include=_DISTILLED)
         match ARMS[arm].classes:
             case "smoothed":
-                return {"label_smoothing": study.label_smoothing}
+                return settings(study, include={"label_smoothing"})
             case "zero_shot":
                 answers = self._teacher["asked"] | {"questions": study.class_question}
-                return {"weight": distilled["kd_weight"], "answers": answers}
+                return {**settings(self._config.train, include={"kd_weight"}), "answers": answers}
             case _:
                 assert self._larger is not None, "given for every variant with such an arm"
                 return {**distilled, "larger_student": self._larger.identity}
@@ -156,7 +161,7 @@ class _Identities:
 
 def _student_facts(student: StudentConfig) -> dict[str, Any]:
     """The student's keys, with the content of a file of weights in place of where it lies."""
-    facts = student.model_dump()
+    facts = settings(student)
     if isinstance(student.pretrained, str) and Path(student.pretrained).is_file():
         facts["pretrained"] = hashlib.sha256(Path(student.pretrained).read_bytes()).hexdigest()
     return facts

@@ -10,11 +10,11 @@ import ray
 from ray.train.torch import TorchTrainer
 from ray.train.v2.api.config import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 
-from mmkd_ray.artifacts import Run, fingerprint
+from mmkd_ray.artifacts import Run
 from mmkd_ray.cluster.connection import check_fits, how_many
 from mmkd_ray.cluster.monitor import ProgressCallback, monitored
 from mmkd_ray.config import Config
-from mmkd_ray.study.students import StudentSpec, distinct, larger_students, list_students
+from mmkd_ray.study.students import StudentSpec, distinct, larger_students, list_students, study_identity
 from mmkd_ray.train.worker import train_students
 
 
@@ -39,7 +39,7 @@ def run_study(config: Config, run: Run, progress: ProgressCallback) -> list[Stud
     """
     specs = list_students(config, run)
     first = larger_students(specs)
-    identity = fingerprint(specs=[spec.identity for spec in specs])
+    identity = study_identity(specs).key
     students = distinct([*first, *specs])
     to_do = [spec for spec in students if not spec.folder(run).finished(spec.identity)]
     if not to_do and run.study.finished(identity):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from mmkd_ray.answers.identity import require_teacher
-from mmkd_ray.artifacts import Run, fingerprint
+from mmkd_ray.artifacts import Run
 from mmkd_ray.aspects.questions import Aspect, load_aspects
-from mmkd_ray.config import Config
-from mmkd_ray.config.messages import show
+from mmkd_ray.config import Config, StudentConfig, StudyConfig, TrainConfig, TuneConfig
 from mmkd_ray.data.table import require_images
 from mmkd_ray.errors import ArtifactError
+from mmkd_ray.identity import Identity, changes, defaults, identify, settings
 from mmkd_ray.students.targets.arms import ARMS
 from mmkd_ray.study.students import StudentSpec, larger_student
 from mmkd_ray.tune.space import asking_most
@@ -31,14 +31,14 @@ class Search:
     """Of the largest Q."""
     larger: StudentSpec | None
     """The larger student that the trials learn from: that of the configuration as it stands, the same for all."""
-    decides: dict[str, Any]
-    """What decides the outcome, by key."""
+    decides: Identity
+    """What decides the outcome, by key of the configuration."""
     resume: bool
 
     @property
     def identity(self) -> str:
-        """Fingerprint of `decides`."""
-        return fingerprint(**self.decides)
+        """Key of what decides it."""
+        return self.decides.key
 
     @property
     def finished(self) -> dict[str, Any] | None:
@@ -80,12 +80,7 @@ def _check_folder(search: Search) -> None:
         if search.resume:
             raise ArtifactError(f"{folder.uri} holds no search to resume: run `mmkd tune CONFIG` without --resume")
         return
-    now = search.decides
-    if differences := [
-        f"{key} was {show(before.get(key))} and is {show(now.get(key))}"
-        for key in {**before, **now}
-        if before.get(key) != now.get(key)
-    ]:
+    if differences := changes(Identity.from_dict(before), search.decides, standard=_standard()):
         raise ArtifactError(
             f"{folder.uri} holds another search: {'; '.join(differences)}; set it back, or move or delete that folder "
             "to search anew"
@@ -109,15 +104,23 @@ def _answers(config: Config, asked: Config, run: Run) -> dict[str, Any]:
         ) from error
 
 
-def _taught(aspect: Aspect) -> dict[str, Any]:
-    """What of a question decides a student."""
-    return {key: value for key, value in asdict(aspect).items() if key not in ("paraphrase", "origin")}
+_SECTIONS = {"student": StudentConfig, "train": TrainConfig, "tune": TuneConfig, "study": StudyConfig}
+_OF_STUDY = {"label_smoothing", "class_question", "kd_teacher"}
+_NOT_IDENTITY = {"concurrency", "trackers"}
+"""Keys of `tune` that decide how fast a search is and where its results are sent."""
 
 
-def _decides(config: Config, images: str, teacher: Any, aspects: tuple[Aspect, ...]) -> dict[str, Any]:
-    sections = config.model_dump(mode="json", include={"student": True, "train": True, "tune": True})
-    study = config.model_dump(mode="json", include={"study": {"label_smoothing", "class_question", "kd_teacher"}})
-    keys = {f"{name}.{key}": value for name, keys in {**sections, **study}.items() for key, value in keys.items()}
-    for key in ("tune.concurrency", "tune.trackers"):
-        del keys[key]
-    return {**keys, "images": images, "teacher": teacher, "questions": [_taught(aspect) for aspect in aspects]}
+def _decides(config: Config, images: str, teacher: Any, aspects: tuple[Aspect, ...]) -> Identity:
+    facts = {
+        "student": settings(config.student),
+        "train": settings(config.train),
+        "tune": settings(config.tune, exclude=_NOT_IDENTITY),
+        "study": settings(config.study, include=_OF_STUDY),
+    }
+    by_key = {f"{section}.{key}": value for section, keys in facts.items() for key, value in keys.items()}
+    questions = [settings(aspect, exclude={"paraphrase", "origin"}) for aspect in aspects]
+    return identify("search", **by_key, images=images, teacher=teacher, questions=questions)
+
+
+def _standard() -> dict[str, Any]:
+    return {key: value for name, section in _SECTIONS.items() for key, value in defaults(section, f"{name}.").items()}

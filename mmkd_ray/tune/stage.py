@@ -67,7 +67,7 @@ def _tuner(search: Search) -> Any:
         return restored_tuner(search.config, ray, shared)
     search.run.tune.delete()
     tuner = new_tuner(search.config, ray, shared)
-    search.run.tune.write_json(BEGUN, search.decides)
+    search.run.tune.write_json(BEGUN, search.decides.as_dict())
     return tuner
 
 

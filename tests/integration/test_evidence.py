@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from mmkd_ray import fieldguide
-from mmkd_ray.answers.identity import teacher_facts
+from mmkd_ray.answers.identity import teacher_identity
 from mmkd_ray.answers.store import AnswerStore, Wanted
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.aspects.questions import FILE, load_aspects, parse_aspects
@@ -121,7 +121,7 @@ def test_an_extraction_after_the_pilot_has_its_answers_already(scored):
     hashes = {row["image_id"]: row["sha256"] for row in images}
     assert len(pilot) == IMAGES
     wanted = Wanted({image_id: hashes[image_id] for image_id in pilot}, tuple(q.text for q in GOOD))
-    assert AnswerStore(run, teacher_facts(config.teacher)).present(wanted).all()
+    assert AnswerStore(run, teacher_identity(config.teacher)).present(wanted).all()
 
 
 def test_the_audit_knows_how_often_the_teacher_is_right(scored):

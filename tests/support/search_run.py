@@ -10,7 +10,7 @@ import numpy as np
 import yaml
 from PIL import Image
 
-from mmkd_ray.answers.identity import teacher_facts
+from mmkd_ray.answers.identity import teacher_identity
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config, validate
 from tests.support.tables import image_row, write_answers, write_image_table
@@ -73,5 +73,5 @@ def _write_teacher(config: Config, run: Run, rows: list[dict[str, Any]], questio
     rng = np.random.default_rng(1)
     p_yes = rng.uniform(0.02, 0.98, (len(rows), len(questions)))
     write_answers(run, rows, questions, p_yes)
-    asked = {"images": "d", "teacher": teacher_facts(config.teacher), "questions": list(questions)}
+    asked = {"images": "d", "teacher": teacher_identity(config.teacher).as_dict(), "questions": list(questions)}
     run.teacher.finish("teacher", asked=asked, ledger={"questions": len(questions)})

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from mmkd_ray.answers.identity import teacher_facts
+from mmkd_ray.answers.identity import teacher_identity
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config, validate
 from tests.support.tables import image_row, write_answers, write_image_table
@@ -63,7 +63,7 @@ def write_teacher(
     run.teacher.delete()
     write_answers(run, images, questions, p_yes_NQ, mass=mass)
     digest = (run.images.record() or {}).get("digest")
-    asked = {"images": digest, "teacher": teacher_facts(config.teacher), "questions": list(questions)}
+    asked = {"images": digest, "teacher": teacher_identity(config.teacher).as_dict(), "questions": list(questions)}
     run.teacher.finish(identity, asked=asked, ledger={"questions": len(questions)})
 
 

@@ -7,13 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mmkd_ray.artifacts import Folder, fingerprint, open_run
+from mmkd_ray.artifacts import Folder, open_run
 from mmkd_ray.errors import ArtifactError
-
-
-def test_fingerprint_depends_on_values_and_not_on_order():
-    assert fingerprint(a=1, b={"x": 2, "y": 3}) == fingerprint(b={"y": 3, "x": 2}, a=1)
-    assert fingerprint(a=1) != fingerprint(a=2)
 
 
 def test_a_folder_is_finished_only_under_its_own_identity(run):

@@ -17,11 +17,12 @@ from mmkd_ray.answers.interop.wording import count, examples
 from mmkd_ray.answers.probability import Answers
 from mmkd_ray.answers.store import AnswerStore, Wanted, wanted_cells
 from mmkd_ray.answers.table import ROWS_A_FILE, write_teacher_table
-from mmkd_ray.artifacts import Run, fingerprint
+from mmkd_ray.artifacts import Run
 from mmkd_ray.aspects.questions import in_own_order
 from mmkd_ray.config import Config, ImportedTeacher
 from mmkd_ray.data.table import read_splits, require_images
 from mmkd_ray.errors import AspectError, ConfigError, DataError, LedgerError
+from mmkd_ray.identity import Identity, fingerprint, identify
 
 EPSILON = 1e-6
 UNMATCHED = "unmatched.json"
@@ -69,11 +70,12 @@ def import_teacher(
     _check_complete(wanted, merged, matches, path)
     p_yes_NQ = np.array([merged.p_yes[image_id] for image_id in wanted.sha256])
 
-    asked["teacher"] |= _source(content, asked["questions"], epsilon)
-    identity = fingerprint(asked=asked)
+    teacher = Identity.from_dict(asked["teacher"]).with_facts(**_source(content, asked["questions"], epsilon))
+    asked["teacher"] = teacher.as_dict()
+    identity = identify("teacher table", asked=asked).key
     record = run.teacher.finished(identity)
     if record is None:
-        store = _store(run, asked["teacher"], wanted, _answers(p_yes_NQ, epsilon))
+        store = _store(run, teacher, wanted, _answers(p_yes_NQ, epsilon))
         record = write_teacher_table(run, store, wanted, identity, asked, images["quarantined"], config.extract)
     run.teacher.write_json(UNMATCHED, matches.unmatched)
     clipped = int(((p_yes_NQ < epsilon) | (p_yes_NQ > 1 - epsilon)).sum())
@@ -141,9 +143,9 @@ def _clipped_log(p: Float64[np.ndarray, "N Q"], epsilon: float) -> Float32[np.nd
     return np.log(np.clip(p, epsilon, 1 - epsilon)).astype(np.float32)
 
 
-def _store(run: Run, facts: dict[str, Any], wanted: Wanted, answers: Answers) -> AnswerStore:
+def _store(run: Run, teacher: Identity, wanted: Wanted, answers: Answers) -> AnswerStore:
     """The stored answers, made anew: what an earlier import matched to an image is not to be mixed in."""
-    store = AnswerStore(run, facts)
+    store = AnswerStore(run, teacher)
     store.folder.delete()
     store.begin()
     image_ids, sha256 = list(wanted.sha256), list(wanted.sha256.values())

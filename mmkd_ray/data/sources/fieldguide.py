@@ -9,6 +9,7 @@ from typing import Any
 from mmkd_ray import fieldguide
 from mmkd_ray.config import FieldGuideData
 from mmkd_ray.data.sources.base import ImageRow
+from mmkd_ray.identity import settings
 
 
 class FieldGuideSource:
@@ -30,12 +31,12 @@ class FieldGuideSource:
 
     def identity(self) -> dict[str, Any]:
         """The seeds and counts, and a hash of sample pictures that changes when the drawing does."""
-        config = self._config.model_dump()
+        config = self._config
         sample = fieldguide.images(
-            species_seed=config["species_seed"], seed=config["image_seed"], per_class={"train": 1, "shift": 1}
+            species_seed=config.species_seed, seed=config.image_seed, per_class={"train": 1, "shift": 1}
         )
         drawing = hashlib.sha256(b"".join(image.png for image in sample)).hexdigest()
-        return {"config": config, "drawing": drawing}
+        return {"config": settings(config), "drawing": drawing}
 
     def rows(self) -> Iterator[ImageRow]:
         """Draw every image."""

@@ -9,15 +9,16 @@ from mmkd_ray import schema
 from mmkd_ray.answers.ledger import prove
 from mmkd_ray.answers.store import answers_metadata
 from mmkd_ray.errors import LedgerError
+from mmkd_ray.identity import identify
 
 QUESTIONS = ["Is it red?", "Is it blue?"]
 
 
-def table(rows, facts=None, questions=QUESTIONS):
+def table(rows, prompt="{question}", questions=QUESTIONS):
     """Rows of (id, sha, log P(yes) of two questions)."""
     return pa.Table.from_pylist(
         [{"image_id": i, "sha256": s, "log_p_yes": v, "log_p_no": [-1.0, -1.0]} for i, s, v in rows],
-        schema=schema.teacher(2).with_metadata(answers_metadata(facts or {"prompt": "{question}"}, questions)),
+        schema=schema.teacher(2).with_metadata(answers_metadata(identify("teacher", prompt=prompt), questions)),
     )
 
 
@@ -83,7 +84,7 @@ def test_files_are_counted_together():
 def test_files_that_were_asked_in_different_ways_are_a_mixture():
     with pytest.raises(LedgerError, match="mixture: its files were asked in 2 different ways"):
         prove(
-            [table(GOOD[:1]), table(GOOD[1:], {"prompt": "Well? {question}"})],
+            [table(GOOD[:1]), table(GOOD[1:], "Well? {question}")],
             expected=EXPECTED, questions=QUESTIONS, quarantined=0,
         )  # fmt: skip
 

@@ -9,8 +9,9 @@ from mmkd_ray.answers.probability import Answers
 from mmkd_ray.answers.store import AnswerStore, Wanted
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.errors import LedgerError
+from mmkd_ray.identity import identify
 
-FACTS = {"kind": "vllm", "prompt": "{question}"}
+TEACHER = identify("teacher", kind="vllm", prompt="{question}")
 Q = ["Is it red?", "Is it blue?", "Is it big?"]
 
 
@@ -31,7 +32,7 @@ def wanted(ids, questions=Q):
 
 @pytest.fixture
 def store(run):
-    store = AnswerStore(run, FACTS)
+    store = AnswerStore(run, TEACHER)
     store.begin()
     return store
 
@@ -92,11 +93,11 @@ def test_a_batch_of_nothing_but_failures_is_not_found_done(store):
 
 
 def test_how_it_was_asked_is_said_in_words(store):
-    assert json.loads(store.folder.read_bytes("asked.json")) == FACTS
+    assert json.loads(store.folder.read_bytes("asked.json")) == TEACHER.as_dict()
 
 
 def test_a_file_that_was_asked_in_another_way_is_refused_by_what_differs(store, run):
-    other = AnswerStore(run, {**FACTS, "prompt": "Well: {question}"})
+    other = AnswerStore(run, TEACHER.with_facts(prompt="Well: {question}"))
     write(other, ["a"], Q)
     (name,) = [name for name in other.folder.names() if name.startswith("part")]
     store.folder.write_bytes(name, other.folder.read_bytes(name))
@@ -117,7 +118,7 @@ def test_half_a_file_is_no_file(store):
     )
 )
 def test_present_is_exactly_what_was_written(tmp_path_factory, batches):
-    store = AnswerStore(open_run(str(tmp_path_factory.mktemp("s")), "r"), FACTS)
+    store = AnswerStore(open_run(str(tmp_path_factory.mktemp("s")), "r"), TEACHER)
     store.begin()
     truth = set()
     for ids, questions in batches:
@@ -133,7 +134,7 @@ def test_present_is_exactly_what_was_written(tmp_path_factory, batches):
 def test_what_one_run_has_asked_is_there_for_all_and_each_knows_that_it_needs_it(store, run, tmp_path):
     write(store, ["a", "b"], Q[:2])
     write(store, ["c"], Q[:2], failed=[0])
-    other = AnswerStore(open_run(str(tmp_path / "runs"), "chosen"), FACTS)
+    other = AnswerStore(open_run(str(tmp_path / "runs"), "chosen"), TEACHER)
     assert other.present(wanted(["a", "b", "c"])).tolist() == [[True, True, False]] * 2 + [[False] * 3]
     other.begin()
     assert store.quarantined(wanted(["a", "b", "c"])) == {"c": "too long"}, "another run's beginning is not its own"

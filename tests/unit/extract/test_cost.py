@@ -2,7 +2,7 @@ import pytest
 import yaml
 
 from mmkd_ray import fieldguide
-from mmkd_ray.answers.identity import what_is_asked
+from mmkd_ray.answers.identity import teacher_identity
 from mmkd_ray.answers.probability import Answers
 from mmkd_ray.answers.store import AnswerStore, wanted_cells
 from mmkd_ray.config import VllmTeacher, validate
@@ -29,8 +29,8 @@ def planned(run, tmp_path):
             "extract": {"actors": 2},
         }
     )  # fmt: skip
-    images = build_image_table(config, run, lambda *_: None)
-    store = AnswerStore(run, what_is_asked(config, run, images)["teacher"])
+    build_image_table(config, run, lambda *_: None)
+    store = AnswerStore(run, teacher_identity(config.teacher))
     store.begin()
     wanted = wanted_cells(run, tuple(QUESTIONS))
     ids = list(wanted.sha256)[:24]

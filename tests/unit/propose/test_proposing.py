@@ -290,7 +290,7 @@ def test_a_stored_reply_has_the_model_and_the_prompt(talk, folder):
     (name,) = folder.names()
     assert name.startswith("select-03-")
     assert folder.read_json(name) == {
-        "llm": identity(LLM),
+        "llm": identity(LLM).as_dict(),
         "prompt": "Which?",
         "reply": {"text": "Yes?", "cut_off": False},
     }
@@ -300,4 +300,4 @@ def test_the_identity_of_a_model_excludes_its_address():
     there = VllmLlm(kind="vllm", model="m", gpus=2, cpus=3, kv_cache_gib=2.0)
     assert identity(there) == identity(VllmLlm(kind="vllm", model="m"))
     assert identity(there) != identity(VllmLlm(kind="vllm", model="m", revision="abc"))
-    assert "api_key_env" not in identity(LLM)
+    assert "api_key_env" not in identity(LLM).facts

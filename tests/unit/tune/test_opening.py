@@ -14,7 +14,7 @@ def changed(config, section, **keys):
 
 
 def begin(search):
-    search.run.tune.write_json(BEGUN, search.decides)
+    search.run.tune.write_json(BEGUN, search.decides.as_dict())
 
 
 def test_the_answers_of_the_largest_q_must_be_there(tmp_path, run):

@@ -12,6 +12,7 @@ from mmkd_ray.answers.table import read_teacher_table
 from mmkd_ray.data.table import build_image_table
 from mmkd_ray.errors import ArtifactError, AspectError, ConfigError, DataError, LedgerError
 from mmkd_ray.extract.stage import ask_teacher
+from mmkd_ray.identity import Identity
 from mmkd_ray.study.students import list_students
 from mmkd_ray.train.study_data import StudyData
 from tests.support.imported_answers import FLOWERS, QUESTIONS, config_for, needs_flowers, write_file, write_images
@@ -235,7 +236,7 @@ def test_the_same_file_is_the_same_table_and_any_change_is_another(tmp_path, imp
 
 def test_only_this_files_answers_are_in_the_table(imports, config, run):
     asked = imports(GOOD)["asked"]
-    store, wanted = AnswerStore(run, asked["teacher"]), wanted_cells(run, QUESTIONS)
+    store, wanted = AnswerStore(run, Identity.from_dict(asked["teacher"])), wanted_cells(run, QUESTIONS)
     stale_NQ = np.full((3, 2), -1, np.float32)
     store.write("part-0.parquet", [*wanted.sha256], [*wanted.sha256.values()], QUESTIONS, Answers(stale_NQ, stale_NQ))
     run.teacher.delete()

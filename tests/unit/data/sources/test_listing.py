@@ -162,7 +162,7 @@ def public(tmp_path):
 AS_NOBODY = """
 import json, os, sys
 from pathlib import Path
-from mmkd_ray.artifacts import fingerprint
+from mmkd_ray.identity import fingerprint
 from mmkd_ray.config import FolderData
 from mmkd_ray.data.decode import decode_rgb
 from mmkd_ray.data.sources.folder import FolderSource
