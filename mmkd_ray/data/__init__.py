@@ -1,1 +1,1 @@
-"""Image sources, the one image table they become, and what turns its rows into batches for a student."""
+"""Image sources, the image table made from them, and the training batches made from the table."""

@@ -1,4 +1,4 @@
-"""Pixels of any kind to 8-bit RGB on white paper."""
+"""Convert pixels of any kind to 8-bit RGB on a white background."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ _WHITE_IS_ZERO = 0
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """The colours of a decoded image: what is transparent shows white paper.
+    """Convert a decoded image to RGB; transparent pixels become white.
 
-    Grey of more than 8 bits is shown over the whole range of its kind: 16 bits from 0 to 65535, fewer as the file says,
-    floats in [0, 1] from 0 to 1. Where the kind names no white (floats outside of [0, 1], signed and 32-bit integers),
-    the least value is black and the greatest white, as viewers of such files show them.
+    Grey of more than 8 bits is scaled by the range of its kind: 16 bits by 0 to 65535, fewer bits as the file says,
+    floats in [0, 1] by 0 to 1. If the kind defines no white (floats outside of [0, 1], signed and 32-bit integers), the
+    smallest value becomes black and the largest white, as in viewers of such files.
     """
     if image.mode.startswith("I") or image.mode == "F":
         return _wide_grey(image).convert("RGB")
     if image.has_transparency_data:
-        # Pillow knows no way from premultiplied grey to RGBA.
+        # Pillow cannot convert premultiplied grey to RGBA directly.
         coloured = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), coloured).convert("RGB")
     return image.convert("RGB")
 
 
 def rescale_transparent_colour(image: Image.Image, bits: int) -> None:
-    """Bring the transparent colour of a PNG of so many bits a sample to the scale of its pixels.
+    """Scale the transparent colour of a PNG with `bits` per sample in the same way as its pixels.
 
-    Pillow scales 2, 4 and 16 bits to 8 for the pixels, and leaves the colour that is to be transparent as it was. Of
-    16-bit colours it keeps the upper half: what differs from the transparent one in the lower alone is taken for it.
+    Pillow scales pixels of 2, 4 and 16 bits to 8 bits, but not the transparent colour. Of 16 bits it keeps the upper 8:
+    a colour that differs from the transparent one only in the lower 8 bits becomes transparent too.
     """
-    colour, most = image.info.get("transparency"), 2**bits - 1
+    colour, largest = image.info.get("transparency"), 2**bits - 1
     if isinstance(colour, tuple):
-        image.info["transparency"] = tuple((value & most) >> max(bits - 8, 0) for value in colour)
+        image.info["transparency"] = tuple((value & largest) >> max(bits - 8, 0) for value in colour)
     elif isinstance(colour, int) and image.mode == "L":
-        image.info["transparency"] = (colour & most) * 255 // most
+        image.info["transparency"] = (colour & largest) * 255 // largest
 
 
 def _wide_grey(image: Image.Image) -> Image.Image:
-    """PIL's own conversion clips at 255 and shows a white page."""
+    """Scale grey of more than 8 bits; PIL's conversion would clip at 255 and give a white image."""
     values_HW = np.asarray(image, dtype=np.float64)
     black, white = _black_and_white(image, values_HW)
     values_HW = np.nan_to_num(values_HW, nan=black, posinf=white, neginf=black)
@@ -56,10 +56,10 @@ def _black_and_white(image: Image.Image, values_HW: Float64[np.ndarray, "H W"]) 
     if image.mode.startswith("I;16"):
         return 0.0, 2.0 ** min(_tags(image).get(_BITS_PER_SAMPLE, (16,))) - 1
     if image.format == "PPM" and image.mode == "I":
-        return 0.0, 65535.0  # Pillow has scaled them to it
+        return 0.0, 65535.0  # Pillow has scaled the values to this range
     finite = values_HW[np.isfinite(values_HW)]
-    least, most = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    return (0.0, 1.0) if image.mode == "F" and least >= 0 and most <= 1 else (least, most)
+    smallest, largest = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    return (0.0, 1.0) if image.mode == "F" and smallest >= 0 and largest <= 1 else (smallest, largest)
 
 
 def _transparent(image: Image.Image, values_HW: Float64[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:
@@ -68,5 +68,5 @@ def _transparent(image: Image.Image, values_HW: Float64[np.ndarray, "H W"]) -> B
 
 
 def _tags(image: Image.Image) -> dict[int, tuple[int, ...]]:
-    """A TIFF's own; nothing for other formats."""
+    """The tags of a TIFF; empty for other formats."""
     return getattr(image, "tag_v2", {})

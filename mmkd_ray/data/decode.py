@@ -1,4 +1,4 @@
-"""Encoded images to RGB, as a person would see them."""
+"""Decode images to RGB, as a viewer would show them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from mmkd_ray.data.colours import rescale_transparent_colour, to_rgb
 from mmkd_ray.errors import DataError
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "ICO", "TGA", "PCX")
-"""What is looked for, whatever a file is called: for EPS, Pillow would start Ghostscript on an untrusted file."""
+"""Accepted formats, recognised by content. EPS is not one: Pillow would start Ghostscript on an untrusted file."""
 
 _PILLOW = re.compile(r"PIL\.")
 _ORIENTATION = 0x0112
-_TURNS = {
+_ROTATIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -36,38 +36,38 @@ _TILE_WIDTH, _TILE_LENGTH = 322, 323
 
 
 def decode_rgb(encoded: bytes, *, max_pixels: int | None = None) -> Image.Image:
-    """Decode one image: first frame, turned as its EXIF says, 8 bits a channel, transparency over white.
+    """Decode one image: first frame, rotated as its EXIF data say, 8 bits per channel, transparent pixels white.
 
     Args:
-        encoded: the file; its format is found by its content.
-        max_pixels: limit that the header is held against before a pixel is unpacked; none if unset, for images that
-            have passed it.
+        encoded: the file; its format is recognised by its content.
+        max_pixels: limit of the size in the header, checked before any pixel is decoded; unset: no limit, for images
+            that were checked before.
 
     Raises:
-        DataError: the bytes are not an image that can be read whole, or it has more than `max_pixels`.
+        DataError: the bytes are not a complete, readable image, or it has more than `max_pixels`.
     """
-    _restrain_pillow()
+    _configure_pillow()
     try:
         if encoded.startswith(b"\0\0\1\0"):
             _check_icon(encoded, max_pixels)
-        with Image.open(io.BytesIO(_with_open_canvas(encoded)), formats=_FORMATS) as image:
+        with Image.open(io.BytesIO(_with_transparent_canvas(encoded)), formats=_FORMATS) as image:
             _check(image, max_pixels)
-            return _seen(image, encoded)
+            return _first_frame(image, encoded)
     except DataError:
         raise
     except UnidentifiedImageError as error:
-        # Its own message holds an address in memory, another one in every run.
+        # The message of `error` contains a memory address, which differs in every run.
         reason = "of no known format" if encoded else "the file is empty"
         raise DataError(f"not a readable image: {reason}") from error
     except Exception as error:
-        # PIL raises whatever its plugins do: OSError, SyntaxError, struct.error, MemoryError, ...
+        # PIL's plugins raise many kinds of errors: OSError, SyntaxError, struct.error, MemoryError, ...
         raise DataError(f"not a readable image: {str(error) or type(error).__name__}") from error
 
 
-def _restrain_pillow() -> None:
-    """Leave the limit of pixels to `max_pixels`, and what Pillow thinks of a file's metadata unsaid.
+def _configure_pillow() -> None:
+    """Switch off Pillow's limit of pixels (`max_pixels` replaces it) and its warnings about metadata.
 
-    Every time anew: both belong to the whole process, and other libraries set them as well.
+    On every call, because both settings are global, and other libraries change them.
     """
     Image.MAX_IMAGE_PIXELS = None
     if not any(rule[3] == _PILLOW for rule in warnings.filters):
@@ -76,7 +76,7 @@ def _restrain_pillow() -> None:
 
 def _check(image: ImageFile, max_pixels: int | None) -> None:
     _check_size(*image.size, max_pixels)
-    # One pixel may lie in a tile of any size, which is unpacked whole.
+    # A tile of a TIFF can be larger than the image, and is decoded as a whole.
     tags = getattr(image, "tag_v2", {})
     _check_size(tags.get(_TILE_WIDTH, 1), tags.get(_TILE_LENGTH, 1), max_pixels)
 
@@ -87,50 +87,52 @@ def _check_size(width: int, height: int, max_pixels: int | None) -> None:
 
 
 def _check_icon(encoded: bytes, max_pixels: int | None) -> None:
-    """Pillow unpacks an icon while it opens it, whatever size its directory told."""
+    """Check the size of an icon before Pillow opens it: then Pillow decodes it, whatever size its directory says."""
     size = (0, 0)
-    with contextlib.suppress(Exception):  # what is not an icon after all is told by Image.open
+    with contextlib.suppress(Exception):  # if it is not an icon, Image.open reports it
         inner = io.BytesIO(encoded[IcoFile(io.BytesIO(encoded)).entry[0].offset :])
         size = (PngImageFile if inner.getvalue().startswith(b"\x89PNG") else DibImageFile)(inner).size
     _check_size(*size, max_pixels)
 
 
-def _with_open_canvas(encoded: bytes) -> bytes:
-    """An animated WebP, announced as transparent: else libwebp paints black what its first frame does not cover."""
+def _with_transparent_canvas(encoded: bytes) -> bytes:
+    """Mark an animated WebP as transparent: else libwebp paints black what the first frame does not cover."""
     animated, transparent = 0x02, 0x10
     if encoded[:4] == b"RIFF" and encoded[8:16] == b"WEBPVP8X" and len(encoded) > 20 and encoded[20] & animated:
         return encoded[:20] + bytes([encoded[20] | transparent]) + encoded[21:]
     return encoded
 
 
-def _seen(image: ImageFile, encoded: bytes) -> Image.Image:
-    covered, whole = image.tile[0].extents if image.format == "GIF" else None, (0, 0, *image.size)
+def _first_frame(image: ImageFile, encoded: bytes) -> Image.Image:
+    """The first frame on its whole canvas, in RGB and upright."""
+    whole = (0, 0, *image.size)
+    covered = image.tile[0].extents if image.format == "GIF" else whole
     image.load()
     if image.format == "PNG":
         rescale_transparent_colour(image, bits=encoded[24])
-    seen = to_rgb(image)
-    if covered not in (None, whole):
+    rgb = to_rgb(image)
+    if covered != whole:
         # Pillow fills the rest of a GIF's canvas with the first colour of its palette.
-        paper = Image.new("RGB", image.size, "white")
-        paper.paste(seen.crop(covered), covered)
-        seen = paper
-    # A TIFF is turned by Pillow itself.
-    turn = None if image.format == "TIFF" else _TURNS.get(_orientation(image.info.get("exif", b"")))
-    return seen if turn is None else seen.transpose(turn)
+        canvas = Image.new("RGB", image.size, "white")
+        canvas.paste(rgb.crop(covered), covered)
+        rgb = canvas
+    # Pillow itself rotates a TIFF.
+    rotation = None if image.format == "TIFF" else _ROTATIONS.get(_orientation(image.info.get("exif", b"")))
+    return rgb if rotation is None else rgb.transpose(rotation)
 
 
 def _orientation(exif: bytes) -> int:
-    """The tag of that name; 1 (upright) where it is missing or EXIF is broken, which hides no picture in a viewer.
+    """The EXIF orientation; 1 (upright) if it is missing or EXIF is broken, because viewers show such images too.
 
-    Pillow's own reader raises for broken EXIF of some formats and warns for that of others.
+    Pillow's reader raises an error for broken EXIF in some formats, and warns in others.
     """
     tiff = re.sub(rb"^(Exif\0\0)+", b"", exif)
     order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
     with contextlib.suppress(struct.error):
         (directory,) = struct.unpack_from(f"{order}I", tiff, 4)
         (count,) = struct.unpack_from(f"{order}H", tiff, directory)
-        for place in range(directory + 2, directory + 2 + 12 * count, 12):
-            tag, _type, _count, value = struct.unpack_from(f"{order}HHIH", tiff, place)
+        for offset in range(directory + 2, directory + 2 + 12 * count, 12):
+            tag, _type, _count, value = struct.unpack_from(f"{order}HHIH", tiff, offset)
             if tag == _ORIENTATION:
                 return value
     return 1

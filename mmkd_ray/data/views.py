@@ -1,4 +1,4 @@
-"""Random crop, flip and brightness of a batch of images, as one resampling on whatever device the batch is."""
+"""Random crop, flip and brightness of a batch of images, as one resampling on the batch's device."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.nn.functional import grid_sample
 
 @dataclass(frozen=True)
 class Views:
-    """How each of B images is to be seen: drawn for a whole global batch, so that no worker count changes it."""
+    """Crop, flip and brightness of each of B images, drawn for a whole global batch: independent of worker count."""
 
     scale_B2: Float[Tensor, "B 2"]
     """Width and height of the crop, as a share of the image's."""
@@ -35,7 +35,7 @@ def draw_views(
         count: B.
         crop_scale: range of the crop's area as a share of the image's.
         flip: probability of a horizontal flip.
-        brightness: the factor lies in 1 +- this.
+        brightness: the factor is drawn from 1 +- this.
         generator: the only source of randomness.
     """
     uniform = torch.rand(6, count, generator=generator)
@@ -47,7 +47,7 @@ def draw_views(
 
 
 def apply_views(images_BCHW: UInt8[Tensor, "B 3 H W"], views: Views, *, size: int) -> Float[Tensor, "B 3 S S"]:
-    """Crop, flip and light the images; values in [0, 1], S = `size` pixels, bilinear."""
+    """Crop, flip and brighten the images; values in [0, 1], S = `size` pixels, bilinear."""
     device = images_BCHW.device
     # Without rotation the grid is a product of columns and rows: a sixth of the time of torch's `affine_grid`.
     pixel_S = (2 * torch.arange(size) + 1) / size - 1

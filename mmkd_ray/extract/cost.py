@@ -1,4 +1,4 @@
-"""What an extraction will take, before it is run: images, questions, tokens, hours."""
+"""Estimate what an extraction will cost, before it runs: images, questions, tokens, hours."""
 
 from __future__ import annotations
 
@@ -20,40 +20,40 @@ from mmkd_ray.extract.speed import read_speed
 from mmkd_ray.identity import Identity
 
 _SAMPLE = 16
-"""Images whose tokens are counted: some processors make more of larger ones."""
+"""Images whose tokens are counted; several, because some processors make more tokens of larger images."""
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """Prompt tokens of one image, means over some images and all questions."""
+    """Prompt tokens per image: means over some images and all questions."""
 
     shared: float
     """T_p + T_i: everything up to the image's end, the same for all questions."""
     question: float
-    """T_q: what follows."""
+    """T_q: everything after the image."""
 
     def least(self, questions: float) -> float:
-        """Tokens to prefill for an image where everything that can be shared is: T_p + T_i + Q T_q."""
+        """Tokens to prefill for an image if its questions share everything they can: T_p + T_i + Q T_q."""
         return self.shared + questions * self.question
 
     def one_by_one(self, questions: float) -> float:
-        """Tokens where nothing is shared: Q (T_p + T_i + T_q)."""
+        """Tokens to prefill for an image if nothing is shared: Q (T_p + T_i + T_q)."""
         return questions * (self.shared + self.question)
 
 
 def describe_cost(config: Config, run: Run, *, answers_per_second: float | None = None) -> list[str]:
-    """Lines for a person.
+    """The estimate as lines of text.
 
     Args:
         config: the run's configuration.
         run: with its image table finished.
-        answers_per_second: of one engine; as measured by the last extraction of this teacher here if unset.
+        answers_per_second: of one engine; unset: as measured by the last extraction with this teacher here.
 
     Raises:
-        ConfigError: the teacher's answers are imported, so that nothing is asked.
+        ConfigError: the teacher's answers are imported, so nothing is asked.
     """
     if isinstance(config.teacher, ImportedTeacher):
-        raise ConfigError("teacher.kind is 'imported': its answers are read by `mmkd import-teacher`, none are asked")
+        raise ConfigError("teacher.kind is 'imported': its answers are read by `mmkd import-teacher`, nothing is asked")
     asked = what_is_asked(config, run, require_images(config, run))
     store, wanted = AnswerStore(run, Identity.from_dict(asked["teacher"])), wanted_cells(run, tuple(asked["questions"]))
     plan = make_plan(wanted, store.present(wanted))
@@ -73,7 +73,7 @@ def describe_cost(config: Config, run: Run, *, answers_per_second: float | None 
 
 
 def count_tokens(teacher: VllmTeacher, images: list[bytes], questions: tuple[str, ...]) -> Tokens:
-    """Count the tokens of prompts by the checkpoint's own processor.
+    """Count the tokens of prompts with the checkpoint's processor.
 
     Raises:
         TeacherError: the processor cannot be loaded.
@@ -91,7 +91,7 @@ def count_tokens(teacher: VllmTeacher, images: list[bytes], questions: tuple[str
 
 
 def question_tokens(teacher: VllmTeacher, questions: Sequence[str]) -> dict[str, int]:
-    """What each question adds to an image's prompt, the template around it included.
+    """Tokens that each question adds to an image's prompt, including the template around it.
 
     Raises:
         TeacherError: the processor cannot be loaded.

@@ -1,4 +1,4 @@
-"""How many engines the nodes of a cluster hold."""
+"""How many engines fit on the nodes of a cluster."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from mmkd_ray.config import ExtractConfig
 from mmkd_ray.errors import ClusterError
 
 _KIND = "accelerator_type:"
-"""Ray's name for what a node offers besides its `GPU`s."""
+"""Prefix of the resource by which Ray names a node's kind of GPU."""
 
 
 def engines_that_fit(extract: ExtractConfig, nodes: Sequence[Mapping[str, float]]) -> int:
-    """Engines of this size that fit on these nodes, if nothing else ran there.
+    """Engines of this size that fit on these nodes if nothing else runs there.
 
     Args:
         extract: size of an engine, and on what kind of GPU it runs.
-        nodes: what each node offers, in Ray's names.
+        nodes: {resource: amount} of each node, with Ray's names.
 
     Raises:
         ClusterError: no node has this kind of GPU.
@@ -36,7 +36,7 @@ def engines_that_fit(extract: ExtractConfig, nodes: Sequence[Mapping[str, float]
         return min(sum(map(min, by_cpu, gpus)), sum(gpus) // parts)
     if not extract.gpus_per_actor:
         return sum(by_cpu)
-    # A share is of one GPU: of two GPUs, 0.4 has room four times and not five.
+    # A fraction must be on one GPU: on two GPUs, 0.4 fits four times, not five.
     by_gpu = [gpu // parts if parts > 1 else gpu * int(1 / extract.gpus_per_actor + 1e-6) for gpu in gpus]
     return sum(map(min, by_cpu, by_gpu))
 

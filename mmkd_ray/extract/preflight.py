@@ -1,4 +1,4 @@
-"""Does the teacher answer the questions at all? Asked of a few images before the cost of all."""
+"""Check on a few images that the teacher answers the questions at all, before it is asked about all images."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def find_problem(answers: Answers, questions: Sequence[str], min_answer_mass: fl
     Args:
         answers: about a few images.
         questions: Q texts.
-        min_answer_mass: least mean over the images of P(yes) + P(no).
-        all_may_fail: whether these may be the few images of a larger run that cannot be asked.
+        min_answer_mass: smallest accepted mean over the images of P(yes) + P(no).
+        all_may_fail: True if all of these images may be bad, because an earlier run has asked about the others.
     """
     images = len(answers.log_p_yes_NQ)
     if len(answers.failed) == images:

@@ -1,4 +1,4 @@
-"""How fast the teacher answered, kept beside its answers: what a plan's hours are made from."""
+"""The measured speed of a teacher, stored beside its answers; used to estimate the hours of an extraction."""
 
 from __future__ import annotations
 
@@ -12,32 +12,35 @@ from mmkd_ray.cluster.monitor import ProgressCallback
 _SPEED = "speed.json"
 _COUNTS = ("busy_s", "requests", "prompt_tokens", "computed_tokens")
 _LEAST_S = 2.0
-"""Shorter measurements say nothing."""
+"""Shorter measurements are too inaccurate to be stored."""
 
 
 @dataclass
 class SpeedMeter:
-    """Passes progress on, and measures answers a second from the first answers on: loading is left out."""
+    """Passes progress on, and measures answers per second, from the first answers on, so without loading."""
 
     progress: ProgressCallback
     _seen: list[tuple[float, int]] = field(default_factory=list)
 
     def __call__(self, done: int, total: int, also: Mapping[str, int]) -> None:
-        """Take a look at the counts."""
+        """Record the time and the number of answers."""
         answers = also.get("answers", 0)
         if answers and (not self._seen or answers > self._seen[-1][1]):
             self._seen = [*self._seen[:1], (time.monotonic(), answers)]
         self.progress(done, total, also)
 
     def write(self, folder: Folder, engines: list[dict[str, float]], actors: int) -> None:
-        """Keep what was measured; nothing if it was over too soon.
+        """Store the measurement, unless it was too short.
 
         Args:
-            folder: where to.
+            folder: of the teacher's answers.
             engines: `Monitor.engines()`.
             actors: engines in the pool.
         """
-        (began, first), (ended, last) = (self._seen or [(0.0, 0)])[0], (self._seen or [(0.0, 0)])[-1]
+        if not self._seen:
+            return
+        began, first = self._seen[0]
+        ended, last = self._seen[-1]
         if ended - began < _LEAST_S:
             return
         total = {key: sum(engine.get(key, 0) for engine in engines) for key in ("time", *_COUNTS)}
@@ -54,9 +57,9 @@ class SpeedMeter:
 
 
 def read_speed(folder: Folder) -> dict[str, float]:
-    """What the last extraction has measured; empty if there was none.
+    """The measurement of the last extraction; empty if there is none.
 
-    `answers_per_second` of one engine, `engine_busy` (share of the time), `prompt_tokens`, and `computed_tokens`: those
-    of them that were not found in the prefix cache.
+    `answers_per_second` of one engine, `engine_busy` (share of the time), `prompt_tokens`, and `computed_tokens`: how
+    many of these were not found in the prefix cache.
     """
     return folder.read_json(_SPEED) if folder.exists(_SPEED) else {}

@@ -90,7 +90,7 @@ class OpenAiModel:
         if choice.finish_reason == "content_filter" or not (text and text.strip()):
             refusal = getattr(choice.message, "refusal", None) or f"finish_reason {choice.finish_reason}"
             raise AspectError(
-                f"model '{self._llm.model}' at {self._llm.base_url} returned no text ({self._endpoint.said(refusal)}); "
-                "raise aspects.llm.max_tokens, change the prompt, or choose another model"
+                f"model '{self._llm.model}' at {self._llm.base_url} returned no text "
+                f"({self._endpoint.quote(refusal)}); raise aspects.llm.max_tokens, change the prompt, or choose another model"
             )
-        return Reply(self._endpoint.without_key(text), choice.finish_reason == "length")
+        return Reply(self._endpoint.redact(text), choice.finish_reason == "length")

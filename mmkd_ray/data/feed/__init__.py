@@ -1,1 +1,1 @@
-"""How images reach a training step: their order, and the ways to hold them."""
+"""How images reach a training step: their order, and how they are kept in memory."""

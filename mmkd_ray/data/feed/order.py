@@ -22,7 +22,7 @@ class Batch:
 
 
 def steps_per_epoch(images: int, config: TrainConfig) -> int:
-    """Global batches an epoch: full ones only; which images are left over changes from epoch to epoch."""
+    """Global batches per epoch: full ones only; each epoch leaves out other images."""
     return max(images // config.batch_size, 1)
 
 
@@ -59,5 +59,5 @@ def epoch_batches(
 
 
 def _mix(seed: int, epoch: int) -> int:
-    """One number for a seed and an epoch; no two small pairs share one."""
+    """One number for a seed and an epoch, different for all small pairs."""
     return (seed * 1_000_003 + epoch) % 2**63

@@ -1,4 +1,4 @@
-"""One thing made while the one before is used."""
+"""Prepare the next item while the current one is used."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Made = TypeVar("Made")
 
 
 def prefetched(items: Iterable[Item], make: Callable[[Item], Made]) -> Iterator[Made]:
-    """`make` of each item, in their order, one ahead in a thread: torch lets go of the interpreter while it computes.
+    """Yield `make(item)` for each item, in order, one ahead in a thread: torch releases the GIL while it computes.
 
-    A thread and not processes, as a `DataLoader` has them: the images are in this process's memory.
+    A thread, not processes as in a `DataLoader`, because the images are in this process's memory.
     """
-    # torch's number of threads is each thread's own.
+    # torch's number of threads is a setting of each thread.
     with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(torch.get_num_threads(),)) as pool:
         ahead = None
         for item in items:

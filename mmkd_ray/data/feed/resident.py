@@ -48,13 +48,13 @@ class Pixels:
 
 
 def load_pixels(run: Run, splits: Iterable[str], *, size: int, interpolation: str = "bicubic") -> Pixels:
-    """Decode all images of some splits once: shorter side to `size` pixels, centre cut to a square.
+    """Decode all images of some splits once: shorter side to `size` pixels, then a square centre crop.
 
     Args:
         run: with its image table.
         splits: which images.
         size: S.
-        interpolation: a name of Pillow's, in small letters.
+        interpolation: Pillow's name of a resampling filter, in lower case.
 
     Raises:
         DataError: they would take more than half of this machine's memory.

@@ -1,4 +1,4 @@
-"""What is truly to be seen in the images, where a data set says so: the answers a teacher should give."""
+"""The true answers about images, for data sets with attribute labels."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from mmkd_ray.data.sources.cub import read_attributes
 from mmkd_ray.errors import ConfigError, DataError
 
 Truth = Mapping[str, Mapping[str, bool]]
-"""Question: {image id: whether Yes is right}."""
+"""{question: {image id: whether Yes is correct}}."""
 
 
 def true_answers(data: Data, questions: Sequence[str], image_ids: Sequence[str], mapping: str | None) -> Truth:
-    """The truth about some images, for the questions whose truth is known.
+    """The true answers about some images, for the questions for which they are known.
 
     Args:
         data: `data` of the configuration.
         questions: in any wording that the data set knows.
         image_ids: of the image table.
-        mapping: for CUB-200: a YAML file of {question: attribute, or a list of attributes one of which is enough}.
+        mapping: for CUB-200: a YAML file of {question: attribute, or a list of attributes of which one must be true}.
 
     Raises:
         ConfigError: this data set has no attribute labels, or the file is not of this form.
-        DataError: the labels are not where the data set has them, or the file names an attribute that is not there.
+        DataError: the labels are missing, or the file names an unknown attribute.
     """
     if mapping is not None and not isinstance(data, CubData):
         raise ConfigError(f"--mapping is for data.source 'cub'; this run's is '{data.source}'")
@@ -53,8 +53,8 @@ def _of_field_guide(data: FieldGuideData, questions: Sequence[str], image_ids: S
     known = {question: wordings[question] for question in questions if question in wordings}
     attributes = fieldguide.attributes_of(image_ids, species_seed=data.species_seed, seed=data.image_seed)
     return {
-        question: {image_id: own[identifier] for image_id, own in attributes.items()}
-        for question, identifier in known.items()
+        question: {image_id: answers[question_id] for image_id, answers in attributes.items()}
+        for question, question_id in known.items()
     }
 
 
@@ -66,7 +66,7 @@ def _of_cub(
     if unknown := sorted(named - labels.keys()):
         near = [name for name in labels if name.split("::")[0] == unknown[0].split("::")[0]]
         hint = f"; there are {', '.join(near[:5])}" if near else ", see attributes.txt"
-        raise DataError(f"the mapping file names '{unknown[0]}', which CUB-200 has no labels of{hint}")
+        raise DataError(f"the mapping file names '{unknown[0]}', for which CUB-200 has no labels{hint}")
     truth: dict[str, dict[str, bool]] = {}
     for question in questions:
         if question in mapping:

@@ -1,4 +1,4 @@
-"""What an image source gives: rows in the order of its own, and the identity of its content."""
+"""The interface of an image source: rows in a fixed order, and the identity of its content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Caltech-UCSD Birds-200-2011 in its own layout as an image source."""
+"""Caltech-UCSD Birds-200-2011, in its original layout, as an image source."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ _NOT_VISIBLE = "1"
 
 
 class CubSource(FileSource):
-    """`CUB_200_2011/` as its archive unpacks: the set's own test split; validation is cut from its training images.
+    """`CUB_200_2011/` as unpacked from its archive; validation images are taken from its training images.
 
-    A class is called by its name without number and underscores: `001.Black_footed_Albatross` is
-    "Black footed Albatross".
+    Class names are without number and underscores: "Black footed Albatross" for `001.Black_footed_Albatross`.
     """
 
     def __init__(self, config: CubData) -> None:
@@ -55,7 +54,7 @@ def _read_pairs(root: Folder, name: str, expected: str) -> dict[str, str]:
 
 
 def _pairs(folder: Folder, name: str, expected: str) -> dict[str, str]:
-    """Number and value of each line of a list, in their order."""
+    """{number: value} of the lines of a list, in order."""
     pairs: dict[str, str] = {}
     for number, line in enumerate(read_text(folder, name, expected).splitlines(), start=1):
         key, _, value = line.strip().partition(" ")
@@ -64,23 +63,23 @@ def _pairs(folder: Folder, name: str, expected: str) -> dict[str, str]:
         if not value or key in pairs:
             problem = f"number {key} is a duplicate" if value else f"got '{line.strip()}'; 'NUMBER VALUE' is accepted"
             place = f"{folder.path.rpartition('/')[2]}/{name}"
-            raise DataError(f"data.path: {place}, line {number}: {problem}; unpack CUB_200_2011.tgz anew")
+            raise DataError(f"data.path: {place}, line {number}: {problem}; unpack CUB_200_2011.tgz again")
         pairs[key] = value
     return pairs
 
 
 def _check_values(images: dict[str, str], name: str, values: dict[str, str], accepted: dict[str, str]) -> None:
-    """Every image has a value and no other has, and each is one of those accepted."""
+    """Check that exactly the listed images have a value, and that every value is accepted."""
     if differing := sorted(images.keys() ^ values.keys()):
         raise DataError(
-            f"data.path: image {differing[0]} stands in one of {_FOLDER}/images.txt and {_FOLDER}/{name} only; they "
-            "must list the same images: unpack CUB_200_2011.tgz anew"
+            f"data.path: image {differing[0]} is in only one of {_FOLDER}/images.txt and {_FOLDER}/{name}; they "
+            "must list the same images: unpack CUB_200_2011.tgz again"
         )
     for image, value in values.items():
         if value not in accepted:
             raise DataError(
                 f"data.path: {_FOLDER}/{name}: image {image} has '{value}'; accepted are {_shown(accepted)}: unpack "
-                "CUB_200_2011.tgz anew"
+                "CUB_200_2011.tgz again"
             )
 
 
@@ -93,18 +92,18 @@ def _readable(class_name: str) -> str:
 
 
 def read_attributes(path: str) -> dict[str, dict[str, bool]]:
-    """The labels of CUB-200's 312 attributes, as its annotators gave them image by image.
+    """The labels of CUB-200's 312 attributes, image by image.
 
-    What an annotator marked as not visible has no label: neither answer would be right.
+    An attribute that the annotator marked as not visible has no label: neither answer would be correct.
 
     Args:
         path: `data.path`.
 
     Returns:
-        Attribute, such as "has_crown_color::red": {image id: whether the bird has it}.
+        {attribute, such as "has_crown_color::red": {image id: whether the bird has it}}.
 
     Raises:
-        DataError: the lists are not there or not of this form.
+        DataError: a list is missing or has another format.
     """
     expected = (
         f"expected {path}/attributes.txt (or {path}/{_FOLDER}/attributes.txt) and "
@@ -112,19 +111,19 @@ def read_attributes(path: str) -> dict[str, dict[str, bool]]:
     )
     root = open_local_root(path, expected)
     images = _read_pairs(root, "images.txt", expected)
-    within = root.child(_FOLDER)
-    names = _pairs((within if within.exists("attributes.txt") else root), "attributes.txt", expected)
+    folder = root.child(_FOLDER)
+    names = _pairs((folder if folder.exists("attributes.txt") else root), "attributes.txt", expected)
     labels: dict[str, dict[str, bool]] = {name: {} for name in names.values()}
-    # Each once: there are millions of labels.
+    # Each id is made only once: there are millions of labels.
     image_ids = {number: f"{_FOLDER}/images/{name}" for number, name in images.items()}
     listed = "attributes/image_attribute_labels.txt"
     for number, line in enumerate(read_text(root, f"{_FOLDER}/{listed}", expected).splitlines(), start=1):
-        # Image, attribute, whether it is there, certainty, seconds; some lines of the original have a field too many.
+        # Image, attribute, whether it is there, certainty, seconds; some lines of the original have an extra field.
         fields = line.split()
         if len(fields) < 4 or fields[0] not in image_ids or fields[1] not in names or fields[2] not in ("0", "1"):
             raise DataError(
                 f"data.path: {_FOLDER}/{listed}, line {number}: got '{line.strip()}'; 'IMAGE ATTRIBUTE 0|1 CERTAINTY "
-                "SECONDS' is accepted; unpack CUB_200_2011.tgz anew"
+                "SECONDS' is accepted; unpack CUB_200_2011.tgz again"
             )
         if fields[3] != _NOT_VISIBLE:
             labels[names[fields[1]]][image_ids[fields[0]]] = fields[2] == "1"

@@ -1,4 +1,4 @@
-"""Images that lie in files: how they are found, read, checked and identified, whatever it was that listed them."""
+"""Sources whose images are files: how these are read, checked and identified, however they were listed."""
 
 from __future__ import annotations
 
@@ -52,13 +52,14 @@ class FileSource:
         return len(self._files)
 
     def identity(self) -> dict[str, Any]:
-        """Names, classes, sizes and times of the files: content itself is hashed when it is read."""
+        """Names, classes, sizes and times of the files; their content is hashed later, when it is read."""
         labels = self._labels()
-        found = [(file.found, file.split, labels[file.class_name]) for file in self._files]
-        return {
-            "class_names": list(self.class_names),
-            "files": [[it.path, split, label, it.size, it.modified_ns, it.problem] for it, split, label in found],
-        }
+        files = []
+        for file in self._files:
+            found = file.found
+            label = labels[file.class_name]
+            files.append([found.path, file.split, label, found.size, found.modified_ns, found.problem])
+        return {"class_names": list(self.class_names), "files": files}
 
     def rows(self) -> Iterator[ImageRow | BadImage]:
         """Read every file; one that cannot be read or decoded becomes a `BadImage`."""
@@ -90,7 +91,7 @@ def open_root(path: str, expected: str) -> Folder:
     """The folder of `data.path`, local or by URI.
 
     Raises:
-        DataError: there is none, or it is out of reach; `expected` says what should be there.
+        DataError: it does not exist, or cannot be reached; the message says what was `expected`.
     """
     folder = open_run(path, "").folder
     try:

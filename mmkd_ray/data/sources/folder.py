@@ -14,9 +14,8 @@ from mmkd_ray.errors import DataError
 class FolderSource(FileSource):
     """`CLASS/IMAGE` below `path`, or `SPLIT/CLASS/IMAGE` where `path` has a folder `train`.
 
-    Hidden files and files that lie in no class folder are not images of the data set. Every other file is either
-    read or named in the quarantine table. Names of classes that look the same are the same, however their accents are
-    encoded.
+    Hidden files and files outside of class folders are ignored. Every other file is either read or named in the
+    quarantine table. Class names that look the same are the same, even if their accents are encoded differently.
     """
 
     def __init__(self, config: FolderData) -> None:
@@ -33,7 +32,7 @@ class FolderSource(FileSource):
 
 
 def _place(found: list[Found], root: str) -> list[ImageFile]:
-    """Split and class of what lies in a class folder, or may be a class folder; all is `train` without splits."""
+    """Split and class of all files in class folders, and of what may be a class folder; without splits, all `train`."""
     has_splits = any(item.path.startswith("train/") and item.path.count("/") >= 2 for item in found)
     depth = 2 if has_splits else 1
     files = []
@@ -48,7 +47,7 @@ def _place(found: list[Found], root: str) -> list[ImageFile]:
 
 
 def _assign_splits(files: list[ImageFile], config: FolderData) -> list[ImageFile]:
-    """Cut `test` and `val` from `train` where the tree does not have them."""
+    """Take `test` and `val` from `train` if the tree does not have them."""
     present = {file.split for file in files}
     if "test" not in present:
         files = cut(files, taken="test", fraction=config.test_fraction, seed=config.split_seed)

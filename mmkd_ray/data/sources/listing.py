@@ -1,4 +1,4 @@
-"""What lies in a tree of folders: files, and what looks like one and cannot be read."""
+"""List a tree of folders: its files, and entries that cannot be read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mmkd_ray.artifacts import Folder
 from mmkd_ray.errors import DataError
 
 MAX_FILE_BYTES = 2**30
-"""A file is read into memory whole and becomes one cell of an Arrow table, which ends at 2 GiB."""
+"""A file is read into memory as a whole, and becomes one value of an Arrow table, which must be below 2 GiB."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,13 @@ class Found:
     size: int = 0
     modified_ns: int = 0
     problem: str = ""
-    """Why it cannot be read; empty as far as one can tell without reading it."""
+    """Why it cannot be read, as far as is known without reading it; else empty. Enters the identity of the source."""
     hides_files: bool = False
-    """Whether it is, or may be, a folder: how many files are missing is not known."""
+    """Whether it is, or may be, a folder, so that an unknown number of files is missing."""
 
 
 def list_tree(root: Folder) -> list[Found]:
-    """All that is not hidden, sorted by path; nothing is opened, and links to folders are followed.
+    """All entries that are not hidden, sorted by path; no file is opened, and links to folders are followed.
 
     Raises:
         DataError: the root itself cannot be listed.
@@ -45,13 +45,13 @@ def list_tree(root: Folder) -> list[Found]:
 
 
 def find_file(root: Folder, path: str) -> Found:
-    """One file of a tree on a local disk, by its path within; one that is not there has a `problem`."""
+    """One file of a tree on a local disk, by its path in the tree; a missing file has a `problem`."""
     found = _look_at(Path(root.path, path), path)
     return _checked(found or Found(path, problem="a folder and no file"))
 
 
 def reason(error: OSError) -> str:
-    """What went wrong, without the path: it stands beside it."""
+    """What went wrong, without the path, which messages name themselves."""
     return os.strerror(error.errno) if error.errno else str(error)
 
 
@@ -64,7 +64,7 @@ def _remote_tree(root: Folder) -> Iterator[Found]:
 
 
 def _local_tree(base: str) -> Iterator[Found]:
-    """The listing of pyarrow ends with an exception at a folder that it may not enter or a name that is not UTF-8."""
+    """List a local tree. pyarrow's listing would fail at a folder without permission or a name that is not UTF-8."""
     pending: list[tuple[str, frozenset[tuple[int, int]]]] = [("", frozenset())]
     while pending:
         folder, above = pending.pop()
@@ -88,7 +88,7 @@ def _local_tree(base: str) -> Iterator[Found]:
 
 
 def _look_at(entry: Path, path: str) -> Found | None:
-    """The file at a place, called `path` in the tree; None for a folder."""
+    """The file `entry`, called `path` in the tree; None if it is a folder."""
     try:
         status = entry.stat()
     except OSError as error:
@@ -98,9 +98,9 @@ def _look_at(entry: Path, path: str) -> Found | None:
     if stat.S_ISDIR(status.st_mode):
         return None
     if not stat.S_ISREG(status.st_mode):
-        # A reader of a pipe waits for a writer, for ever.
+        # Reading a pipe would wait for a writer for ever.
         return Found(path, problem="no ordinary file but a pipe, socket or device")
-    # Asked now, so that a file whose permissions have been mended counts as changed.
+    # Checked now, so that a file whose permissions have been corrected counts as changed.
     problem = "" if os.access(entry, os.R_OK) else "cannot be read: Permission denied"
     return Found(path, status.st_size, status.st_mtime_ns, problem)
 

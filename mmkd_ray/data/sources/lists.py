@@ -18,10 +18,10 @@ def open_local_root(path: str, expected: str, *, must_exist: bool = True) -> Fol
     Args:
         path: as the configuration names it.
         expected: what should be there, for the message.
-        must_exist: whether it has to be there already.
+        must_exist: whether it must already exist.
 
     Raises:
-        DataError: there is none, it is out of reach, or it is on no local disk.
+        DataError: it does not exist, cannot be reached, or is not on a local disk.
     """
     if "://" in path and not path.startswith("file://"):
         raise DataError(
@@ -34,7 +34,7 @@ def read_text(root: Folder, name: str, expected: str) -> str:
     """The text of one of a data set's lists.
 
     Raises:
-        DataError: there is none, or it is not text; `expected` says what should be there.
+        DataError: it does not exist, or is not text; the message says what was `expected`.
     """
     try:
         return root.read_bytes(name).decode("utf-8-sig")
@@ -45,15 +45,15 @@ def read_text(root: Folder, name: str, expected: str) -> str:
 
 
 def find_listed(root: Folder, listed: Iterable[tuple[str, str, str]], expected: str) -> list[ImageFile]:
-    """The files that a data set lists; one that is not there has a `problem`.
+    """The files that a data set lists; a missing file has a `problem`.
 
     Args:
-        root: the folder that paths start from.
+        root: the folder that the paths are relative to.
         listed: path, split and class of each image.
         expected: what should be there, for the message.
 
     Raises:
-        DataError: an image is listed twice, none is listed, or not one of them is there.
+        DataError: an image is listed twice, none is listed, or none of them can be read.
     """
     files = [ImageFile(find_file(root, path), split, class_name) for path, split, class_name in listed]
     check_unique((file.found.path for file in files), "image")
@@ -69,11 +69,13 @@ def find_listed(root: Folder, listed: Iterable[tuple[str, str, str]], expected: 
 
 
 def check_unique(names: Iterable[str], kind: str) -> None:
-    """An image in two splits would be tested on what was trained on; two classes of one name would be one.
+    """Refuse duplicates: an image could be in training and test, and two classes with one name would be merged.
 
     Raises:
         DataError: a name is a duplicate.
     """
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise DataError(f"data.path: the data set lists the {kind} '{twice[0]}' twice; unpack or make its lists anew")
+    duplicates = [name for name, count in Counter(names).items() if count > 1]
+    if duplicates:
+        raise DataError(
+            f"data.path: the data set lists the {kind} '{duplicates[0]}' twice; unpack it again, or correct its lists"
+        )

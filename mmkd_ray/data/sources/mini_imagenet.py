@@ -17,14 +17,13 @@ _LISTS = ("train.csv", "val.csv", "test.csv")
 
 
 class MiniImageNetSource(FileSource):
-    """All 100 classes of `train.csv`, `val.csv` and `test.csv`, 600 images each, pooled and split anew.
+    """All 100 classes of `train.csv`, `val.csv` and `test.csv`, 600 images each, merged and split again.
 
-    The lists are those of few-shot learning (Ravi and Larochelle, 2017): 64, 16 and 20 classes, none in two of them. A
-    classifier could not be tested on classes that it was never shown. So test and validation images are cut from every
-    class, stratified and by `split_seed`. The paper does not say which of a class's 600 images it tested on.
+    The lists are made for few-shot learning (Ravi and Larochelle, 2017): they have 64, 16 and 20 classes, none in
+    common. A classifier cannot be tested on classes that it was not trained on, so test and validation images are taken
+    from every class, by `split_seed`. The paper does not say which of a class's 600 images it tested on.
 
-    A class is called by the first of its names in WordNet ("house finch"), as timm has them, not by its number
-    ("n01532829").
+    A class is named by the first of its names in WordNet ("house finch"), as in timm, not by its number ("n01532829").
     """
 
     def __init__(self, config: MiniImageNetData) -> None:
@@ -47,12 +46,12 @@ def _read_list(root: Folder, name: str, expected: str) -> list[tuple[str, str]]:
         raise DataError(f"data.path: {name} has the columns {', '.join(columns) or '(none)'}; {expected}")
     images = [(row["filename"], row["label"]) for row in reader]
     if broken := [number for number, (filename, label) in enumerate(images, start=2) if not (filename and label)]:
-        raise DataError(f"data.path: {name}, line {broken[0]}: a file name and a label must stand there; {expected}")
+        raise DataError(f"data.path: {name}, line {broken[0]}: expected a file name and a label; {expected}")
     return images
 
 
 def _readable(labels: Iterable[str]) -> dict[str, str]:
-    """A name for each label, in the order of the labels; the label itself where a name is unknown or not its alone."""
+    """A name for each label, in the order of the labels; the label itself if its name is unknown or not unique."""
     from timm.data import ImageNetInfo  # noqa: PLC0415 (imports torch: seconds)
 
     info = ImageNetInfo()

@@ -11,7 +11,7 @@ from mmkd_ray.data.sources.files import ImageFile
 
 
 def stratified_cut(labels_N: Int[np.ndarray, " N"], *, fraction: float, seed: int) -> Int[np.ndarray, " M"]:
-    """Choose about `fraction` of the rows, class by class, at least one of each class and never all of one.
+    """Choose about `fraction` of the rows of each class, but at least one and never all.
 
     Args:
         labels_N: class of each row.
@@ -31,11 +31,11 @@ def stratified_cut(labels_N: Int[np.ndarray, " N"], *, fraction: float, seed: in
 
 
 def cut(files: list[ImageFile], *, taken: str, fraction: float, seed: int) -> list[ImageFile]:
-    """Move a share of the training images, class by class, into another split; what cannot be read stays.
+    """Move a share of each class's training images into another split; images that cannot be read are not moved.
 
     Args:
         files: the images of a data set, in a stable order.
-        taken: the split that the chosen ones go into.
+        taken: the split that the chosen images are moved into.
         fraction: share of each class to choose, in (0, 1); see `stratified_cut`.
         seed: the same seed chooses the same images.
 

@@ -1,4 +1,4 @@
-"""Published data sets, in the layouts and with the lists of torchvision's data set classes, as image sources."""
+"""Published data sets, with the folders and lists of torchvision's data set classes, as image sources."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from mmkd_ray.errors import DataError
 
 @dataclass(frozen=True)
 class _Set:
-    """How torchvision keeps a data set."""
+    """How torchvision stores a data set."""
 
     loader: str
     """The class in `torchvision.datasets`."""
     folder: str
-    """The set's own folder within torchvision's root."""
+    """The data set's folder in torchvision's root."""
     layout: str
-    """What lies in that folder."""
+    """The content of that folder, for messages."""
     splits: dict[str, str]
-    """Our split: torchvision's. An empty name: its class has no splits."""
+    """{our split: torchvision's split}; an empty name if torchvision's class has no splits."""
     listed: Callable[[Any], Iterable[tuple[Any, int]]]
-    """File and label of every image, in torchvision's order: it keeps both in private fields."""
+    """Gives file and label of every image, in torchvision's order; torchvision has them in private fields."""
     downloads: bool = True
-    """Whether torchvision can still fetch it."""
+    """Whether torchvision can still download it."""
 
 
 def _from_image_files(dataset: Any) -> Iterable[tuple[Any, int]]:
@@ -51,7 +51,7 @@ def _from_index(dataset: Any) -> Iterable[tuple[Any, int]]:
         yield folder / dataset.categories[label] / f"image_{number:04d}.jpg", label
 
 
-_OWN_VALIDATION = {"train": "train", "val": "val", "test": "test"}
+_WITH_VALIDATION = {"train": "train", "val": "val", "test": "test"}
 
 _SETS = {
     "stanford_cars": _Set(
@@ -70,20 +70,20 @@ _SETS = {
         _from_images,
     ),
     "dtd": _Set(
-        "DTD", "dtd", "dtd/images/CLASS/ and dtd/labels/{train,val,test}1.txt", _OWN_VALIDATION, _from_image_files
+        "DTD", "dtd", "dtd/images/CLASS/ and dtd/labels/{train,val,test}1.txt", _WITH_VALIDATION, _from_image_files
     ),
     "flowers102": _Set(
         "Flowers102",
         "flowers-102",
         "jpg/image_NUMBER.jpg, imagelabels.mat and setid.mat",
-        _OWN_VALIDATION,
+        _WITH_VALIDATION,
         _from_image_files,
     ),
     "fgvc_aircraft": _Set(
         "FGVCAircraft",
         "fgvc-aircraft-2013b",
         "data/images/, data/variants.txt and data/images_variant_{train,val,test}.txt",
-        _OWN_VALIDATION,
+        _WITH_VALIDATION,
         _from_image_files,
     ),
     "caltech101": _Set(
@@ -99,8 +99,8 @@ _SETS = {
 class TorchvisionSource(FileSource):
     """The images that torchvision lists, with its labels; it decodes none of them.
 
-    Its splits are kept: what it calls `train` or `trainval` is trained on, and where it has a `val`, that is the
-    validation split. Validation images are cut from the training images elsewhere, and test images of Caltech101, too.
+    Its splits are kept: `train` or `trainval` is for training, and `val`, where it exists, for validation. Elsewhere
+    validation images are taken from the training images; for Caltech101, which has no splits, test images too.
     """
 
     def __init__(self, config: TorchvisionData) -> None:
@@ -126,14 +126,14 @@ def _open(config: TorchvisionData, root: Folder, split: str, *, download: bool) 
     from torchvision import datasets  # noqa: PLC0415 (imports torch: seconds)
 
     known = _SETS[config.dataset]
-    # Asked before torchvision is: its Caltech101 makes the folder that it does not find.
+    # Checked before torchvision is called: its Caltech101 would create a missing folder.
     if not download and not Path(root.path, known.folder).is_dir():
         raise DataError(f"data.path: '{config.path}' has no folder {known.folder}; {_expected(config)}")
     options = {"split": split} if split else {}
     try:
         return getattr(datasets, known.loader)(root.path, download=download, **options)
     except Exception as error:
-        # torchvision raises what its readers do: RuntimeError, OSError, ValueError, KeyError, ...
+        # torchvision's readers raise many kinds of errors: RuntimeError, OSError, ValueError, KeyError, ...
         problem = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
             f"data.path: torchvision cannot read {config.dataset} from '{config.path}' ({problem}); {_expected(config)}"
@@ -141,7 +141,7 @@ def _open(config: TorchvisionData, root: Folder, split: str, *, download: bool) 
 
 
 def _class_names(datasets: dict[str, Any], config: TorchvisionData) -> tuple[str, ...]:
-    """In the order of torchvision's labels; some of its classes number the classes of each split on their own."""
+    """In the order of torchvision's labels. Must be equal in all splits, which some data sets number separately."""
     names = {split: _names(dataset) for split, dataset in datasets.items()}
     for split, found in names.items():
         if differing := sorted(set(found) ^ set(names["train"])):

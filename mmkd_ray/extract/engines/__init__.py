@@ -1,1 +1,1 @@
-"""Engines that ask a teacher: one room each."""
+"""Engines that ask a teacher, one file or folder per engine."""

@@ -1,4 +1,4 @@
-"""What an engine that asks a teacher can do, whatever runs it."""
+"""The interface of an engine that asks a teacher."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mmkd_ray.answers.probability import Answers
 class Engine(Protocol):
     """A loaded teacher.
 
-    `answer` may be called by several threads at a time: an engine still busy with one batch is given the next.
+    `answer` may be called by several threads at the same time: the next batch is sent while one is still answered.
     """
 
     def answer(self, images: Sequence[bytes], questions: Sequence[str]) -> Answers:

@@ -7,12 +7,12 @@ from mmkd_ray.extract.engines.base import Engine
 
 
 def load_engine(teacher: Teacher, extract: ExtractConfig) -> Engine:
-    """The engine of a teacher's kind, loaded.
+    """Load the engine for a teacher's kind.
 
     Raises:
         TeacherError: it cannot be loaded, or does not answer with single tokens.
     """
-    # Each brings imports of seconds that the others do not need.
+    # Imported here, because each takes seconds and only one is needed.
     if isinstance(teacher, VllmTeacher):
         from mmkd_ray.extract.engines.vllm.engine import VllmEngine  # noqa: PLC0415
 

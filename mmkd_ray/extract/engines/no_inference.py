@@ -1,4 +1,4 @@
-"""An engine that answers at once: the pipeline's own ceiling is measured with it, and faults are injected."""
+"""An engine that answers instantly and at random, to measure the pipeline's maximum speed and to test failures."""
 
 from __future__ import annotations
 

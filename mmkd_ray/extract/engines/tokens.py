@@ -1,4 +1,4 @@
-"""The tokens that are an answer, found from the teacher's tokenizer."""
+"""The tokens of the two answers, found in the teacher's tokenizer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class AnswerTokens:
 
     @property
     def all(self) -> list[int]:
-        """Both, without repeats."""
+        """The tokens of both answers, without duplicates."""
         return list(dict.fromkeys([*self.yes, *self.no]))
 
     def log_p(self, log_p_by_token: dict[int, float]) -> tuple[float, float]:
@@ -30,10 +30,10 @@ class AnswerTokens:
 
 
 def answer_tokens(tokenizer: Any, teacher: Asking) -> AnswerTokens:
-    """The tokens of the two answers, as `teacher.tokens` wants them.
+    """The tokens of the two answers, chosen by `teacher.tokens`.
 
     Raises:
-        TeacherError: an answer is not one token, so that its probability cannot be read off the first one.
+        TeacherError: an answer is not one token, so that its probability is not that of the first token.
     """
     if teacher.tokens == "canonical":
         return AnswerTokens((single_token(tokenizer, teacher.yes_token),), (single_token(tokenizer, teacher.no_token),))
@@ -56,7 +56,7 @@ def single_token(tokenizer: Any, answer: str) -> int:
 
 
 def is_variant(text: str, answer: str) -> bool:
-    """Whether a text is the answer but for case and the spaces around it: "Yes", " yes", "YES"."""
+    """Whether a text is the answer, ignoring case and surrounding spaces: "Yes", " yes", "YES"."""
     return text.strip().casefold() == answer.strip().casefold()
 
 

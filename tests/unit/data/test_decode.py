@@ -41,7 +41,7 @@ def assert_all(encoded: bytes, colour: tuple[int, int, int], *, tolerance: int =
     assert abs(seen - colour).max() <= tolerance, seen[0]
 
 
-def test_an_ordinary_image_comes_back_pixel_for_pixel():
+def test_an_ordinary_image_is_decoded_exactly():
     drawn = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
     np.testing.assert_array_equal(pixels(encode(Image.fromarray(drawn))), drawn)
 
@@ -49,7 +49,7 @@ def test_an_ordinary_image_comes_back_pixel_for_pixel():
 @pytest.mark.parametrize(
     "kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "ICO", "TGA", "PCX", "MPO", "AVIF"]
 )
-def test_formats_that_hold_pictures_are_read(kind: str):
+def test_image_formats_are_read(kind: str):
     assert_all(encode(Image.new("RGB", (16, 16), (200, 100, 50)), kind), (200, 100, 50), tolerance=8)
 
 
@@ -63,11 +63,11 @@ def test_black_and_white_is_black_and_white():
     np.testing.assert_array_equal(pixels(encode(Image.fromarray(drawn).convert("1")))[..., 0], drawn)
 
 
-def test_cmyk_jpeg_has_its_colours_and_not_their_negative():
+def test_cmyk_jpeg_is_not_inverted():
     assert_all(encode(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), "JPEG", quality=95), RED, tolerance=4)
 
 
-def test_cmyk_jpeg_without_adobes_mark_is_read_like_one_with_it():
+def test_cmyk_jpeg_without_the_adobe_marker_is_read_like_one_with_it():
     """As libjpeg's users (browsers, OpenCV) read it: all that write CMYK write it inverted."""
     encoded = encode(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), "JPEG", quality=95)
     start = encoded.index(b"Adobe") - 4
@@ -87,7 +87,7 @@ def test_ycck_jpeg_has_its_colours():
 
 
 @pytest.mark.parametrize("mode", ["LAB", "YCbCr"])
-def test_other_spaces_of_colour_are_turned_to_rgb(mode: str):
+def test_other_colour_spaces_are_converted_to_rgb(mode: str):
     assert_all(encode(Image.new("RGB", (4, 4), (200, 100, 50)).convert(mode), "TIFF"), (200, 100, 50), tolerance=2)
 
 
@@ -98,12 +98,12 @@ def test_16_bit_grey_keeps_its_brightness(written: int, seen: int):
     assert_all(encode(Image.fromarray(drawn), "TIFF"), (seen, seen, seen))
 
 
-def test_16_bits_a_channel_are_shown_as_8():
+def test_16_bits_per_channel_are_reduced_to_8():
     drawn = np.array([[[0, 30_000, 65_535], [257 * 7, 257 * 8, 257 * 9]]])
     np.testing.assert_array_equal(pixels(png(drawn, bits=16)), [[(0, 117, 255), (7, 8, 9)]])
 
 
-def test_16_bit_grey_with_alpha_shows_white_paper():
+def test_16_bit_grey_with_alpha_is_put_on_white():
     drawn = np.array([[[257 * 40, 65_535], [0, 0]]])
     np.testing.assert_array_equal(pixels(png(drawn, GREY_ALPHA, bits=16))[0], [(40, 40, 40), WHITE])
 
@@ -123,41 +123,41 @@ def tiff_row(values: list[float], kind: type) -> bytes:
     ],
     ids=["between 0 and 1", "above 1", "below 0", "no numbers", "holes"],
 )
-def test_floats_between_0_and_1_are_taken_as_they_are_and_others_stretched(values: list[float], seen: list[int]):
+def test_floats_between_0_and_1_are_kept_and_others_rescaled(values: list[float], seen: list[int]):
     np.testing.assert_array_equal(pixels(tiff_row(values, np.float32))[0, :, 0], seen)
 
 
 @pytest.mark.parametrize("values", [[0, 1000, 2000], [-500, 0, 500], [0, 2**30, 2**31 - 1]])
-def test_32_bit_integers_are_stretched(values: list[int]):
+def test_32_bit_integers_are_rescaled(values: list[int]):
     np.testing.assert_array_equal(pixels(tiff_row(values, np.int32))[0, :, 0], [0, 128, 255])
 
 
-def test_one_value_alone_is_black():
+def test_an_image_of_one_value_is_black():
     assert_all(tiff_row([5, 5], np.int32), BLACK)
 
 
-def test_16_bit_grey_of_which_zero_is_white():
+def test_16_bit_grey_with_white_as_zero():
     assert_all(set_tiff_tag(tiff_row([257 * 200], np.uint16), 262, 0), (55, 55, 55))
 
 
-def test_12_bit_grey_is_not_dark():
+def test_12_bit_grey_uses_its_whole_range():
     three_bytes = set_tiff_tag(set_tiff_tag(encode(Image.new("L", (3, 1)), "TIFF"), 256, 2), 258, 12)
     packed = bytes([0xFF, 0xF8, 0x00])  # 4095 and 2048
     np.testing.assert_array_equal(pixels(three_bytes[:-3] + packed)[0, :, 0], [255, 128])
 
 
-def test_transparency_shows_white_paper():
+def test_transparency_becomes_white():
     assert_all(encode(Image.new("RGBA", (4, 4), (10, 20, 30, 0))), WHITE)
     assert_all(encode(Image.new("RGBA", (4, 4), (*RED, 255))), RED)
     assert_all(encode(Image.new("RGBA", (4, 4), (0, 0, 0, 128))), (127, 127, 127), tolerance=1)
 
 
-def test_grey_with_transparency_shows_white_paper():
+def test_grey_with_transparency_becomes_white():
     assert_all(encode(Image.new("LA", (4, 4), (0, 0))), WHITE)
     assert_all(encode(Image.new("LA", (4, 4), (90, 255))), (90, 90, 90))
 
 
-def test_a_transparent_palette_entry_shows_white_paper():
+def test_a_transparent_palette_entry_becomes_white():
     image = Image.new("P", (4, 2), 0)
     image.putpalette([*BLACK, *RED])
     image.paste(1, (0, 0, 2, 2))
@@ -167,7 +167,7 @@ def test_a_transparent_palette_entry_shows_white_paper():
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
-def test_a_transparent_grey_shows_white_paper(bits: int):
+def test_a_transparent_grey_becomes_white(bits: int):
     most = 2**bits - 1
     transparent, black = min(most, 1), 0
     encoded = png(
@@ -177,13 +177,13 @@ def test_a_transparent_grey_shows_white_paper(bits: int):
 
 
 @pytest.mark.parametrize(("bits", "transparent"), [(8, (10, 20, 30)), (16, (20_000, 30_000, 40_000))])
-def test_a_transparent_colour_of_an_rgb_image_shows_white_paper(bits: int, transparent: tuple[int, int, int]):
+def test_a_transparent_colour_of_an_rgb_image_becomes_white(bits: int, transparent: tuple[int, int, int]):
     drawn = np.array([[transparent, BLACK]])
     encoded = png(drawn, bits=bits, chunks=[(b"tRNS", struct.pack(">HHH", *transparent))])
     np.testing.assert_array_equal(pixels(encoded)[0], [WHITE, BLACK])
 
 
-def test_premultiplied_grey_shows_white_paper():
+def test_premultiplied_grey_is_put_on_white():
     separate = encode(Image.new("LA", (4, 4), (64, 128)), "TIFF")
     assert_all(set_tiff_tag(separate, 338, 1), (191, 191, 191), tolerance=1)
 
@@ -195,16 +195,16 @@ FRAMES = [Image.new("RGB", (8, 8), colour) for colour in (RED, (0, 255, 0), (0, 
     ("kind", "options"),
     [("GIF", {}), ("GIF", {"disposal": 2}), ("WEBP", {"lossless": True}), ("PNG", {}), ("TIFF", {})],
 )
-def test_of_an_animation_the_first_frame_is_seen(kind: str, options: dict[str, Any]):
+def test_the_first_frame_of_an_animation_is_used(kind: str, options: dict[str, Any]):
     assert_all(encode(FRAMES[0], kind, save_all=True, append_images=FRAMES[1:], **options), RED)
 
 
-def test_of_an_animated_png_with_a_still_of_its_own_the_still_is_seen():
+def test_the_default_image_of_an_animated_png_is_used():
     assert_all(encode(FRAMES[0], "PNG", save_all=True, append_images=FRAMES[1:], default_image=True), RED)
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
-def test_what_the_first_frame_of_an_animation_leaves_open_shows_white_paper(kind: str):
+def test_pixels_outside_the_first_frame_of_an_animation_are_white(kind: str):
     frames = [Image.new("RGBA", (4, 4), (0, 0, 0, 0)), Image.new("RGBA", (4, 4), (0, 255, 0, 255))]
     frames[0].putpixel((1, 2), (*RED, 255))
     options = {"lossless": True} if kind == "WEBP" else {"disposal": 1}
@@ -223,7 +223,7 @@ def test_what_the_first_frame_of_an_animation_leaves_open_shows_white_paper(kind
     ],
     ids=["GIF", "WebP", "WebP with transparency"],
 )
-def test_a_first_frame_that_covers_a_part_lies_on_white_paper(encoded: bytes):
+def test_a_partial_first_frame_is_put_on_white(encoded: bytes):
     expected = np.full((4, 6, 3), 255)
     expected[:2, 2:4] = RED
     np.testing.assert_array_equal(pixels(encoded), expected)
@@ -241,7 +241,7 @@ def test_a_first_frame_that_covers_a_part_lies_on_white_paper(encoded: bytes):
         ("AVIF", {"quality": 100, "subsampling": "4:4:4"}),
     ],
 )
-def test_a_photograph_is_turned_as_its_exif_says(kind: str, options: dict[str, Any], orientation: int):
+def test_a_photograph_is_rotated_by_its_exif_orientation(kind: str, options: dict[str, Any], orientation: int):
     corners = np.array([[RED, WHITE, BLACK], [(0, 255, 0), (0, 0, 255), (200, 100, 50)]], dtype=np.uint8)
     drawn = corners.repeat(16, axis=0).repeat(16, axis=1)
     options |= {"tiffinfo": {0x0112: orientation}} if kind == "TIFF" else {"exif": oriented(orientation)}
@@ -268,13 +268,13 @@ BROKEN_EXIF = {
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "MPO"])
 @pytest.mark.parametrize("exif", BROKEN_EXIF.values(), ids=BROKEN_EXIF)
-def test_broken_exif_hides_no_picture(kind: str, exif: bytes):
+def test_an_image_with_broken_exif_is_read(kind: str, exif: bytes):
     drawn = Image.new("RGB", (16, 24), (200, 100, 50))
     assert_all(encode(drawn, kind, exif=exif), (200, 100, 50), tolerance=8)
     assert decode_rgb(encode(drawn, kind, exif=exif)).size == (16, 24)
 
 
-def test_an_exif_that_breaks_off_after_the_orientation_still_turns():
+def test_the_orientation_is_read_from_exif_that_is_cut_off_after_it():
     drawn = np.random.default_rng(0).integers(0, 256, (2, 3, 3), dtype=np.uint8)
     entries_promised = bytearray(oriented(6))
     entries_promised[14:16] = struct.pack("<H", 9)
@@ -282,14 +282,14 @@ def test_an_exif_that_breaks_off_after_the_orientation_still_turns():
     np.testing.assert_array_equal(seen, TURNED[6](drawn))
 
 
-def test_a_tiff_whose_exif_lies_beyond_its_end_is_read():
+def test_a_tiff_with_exif_beyond_its_end_is_read():
     pointing = set_tiff_tag(encode(Image.new("L", (4, 4), 9), "TIFF"), 284, 0).replace(
         struct.pack("<HHII", 284, 3, 1, 0), struct.pack("<HHII", 34665, 4, 1, 9_999_999)
     )
     assert_all(pointing, (9, 9, 9))
 
 
-def test_nothing_is_said_about_a_strangers_metadata():
+def test_pillows_warnings_about_metadata_are_off():
     """Pillow would warn on stderr, once a file, in every actor."""
     encoded = encode(Image.new("RGB", (8, 8)), "JPEG", exif=BROKEN_EXIF["endless"])
     code = "import sys; from mmkd_ray.data.decode import decode_rgb; decode_rgb(sys.stdin.buffer.read())"
@@ -312,7 +312,7 @@ def test_interlaced_and_progressive_images_are_whole():
     assert_all(encoded, (200, 100, 50), tolerance=4)
 
 
-def test_an_empty_file_is_refused_by_that_name():
+def test_an_empty_file_is_refused():
     with pytest.raises(DataError, match="the file is empty"):
         decode_rgb(b"")
 
@@ -335,7 +335,7 @@ def test_an_empty_file_is_refused_by_that_name():
         ("ICO", {}),
     ],
 )
-def test_a_truncated_file_is_refused_and_not_half_shown(kind: str, options: dict[str, Any]):
+def test_a_truncated_file_is_refused(kind: str, options: dict[str, Any]):
     drawn = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     whole = encode(Image.fromarray(drawn), kind, **options)
     for part in (0.3, 0.6, 0.9):
@@ -344,13 +344,13 @@ def test_a_truncated_file_is_refused_and_not_half_shown(kind: str, options: dict
 
 
 @pytest.mark.parametrize("content", [b"not an image", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", bytes(1000)])
-def test_what_is_no_image_is_refused(content: bytes):
+def test_a_file_that_is_not_an_image_is_refused(content: bytes):
     with pytest.raises(DataError, match="not a readable image") as raised:
         decode_rgb(content)
     assert "0x" not in str(raised.value), "a memory address says nothing to a reader"
 
 
-def test_a_document_that_would_start_another_program_is_refused():
+def test_eps_which_would_start_ghostscript_is_refused():
     with pytest.raises(DataError, match="of no known format"):
         decode_rgb(encode(Image.new("RGB", (16, 16), RED), "EPS"))
 
@@ -387,14 +387,14 @@ def icon_of_bitmap(width: int, height: int) -> bytes:
     ],
     ids=["PNG", "PNG that Pillow refuses", "icon of a PNG", "icon of a bitmap", "TIFF", "GIF"],
 )
-def test_a_bomb_is_refused_by_its_header_before_it_is_unpacked(encoded: bytes):
+def test_a_decompression_bomb_is_refused_by_its_header(encoded: bytes):
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(DataError, match=r"\d+ x \d+ pixels are more than the limit of 50000000"):
         decode_rgb(encoded, max_pixels=50_000_000)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 50_000
 
 
-def test_a_huge_tile_of_a_small_tiff_is_not_unpacked():
+def test_a_huge_tile_of_a_small_tiff_is_not_decoded():
     encoded = tiled_tiff(size=16, tile=4096, value=7)
     assert_all(encoded, (7, 7, 7))
     with pytest.raises(DataError, match="4096 x 4096 pixels are more than the limit of 1000000"):
@@ -402,7 +402,7 @@ def test_a_huge_tile_of_a_small_tiff_is_not_unpacked():
 
 
 @pytest.mark.parametrize("pillows_limit", [10, 60])
-def test_the_limit_is_ours_and_not_pillows(monkeypatch: pytest.MonkeyPatch, pillows_limit: int):
+def test_our_limit_of_pixels_replaces_pillows(monkeypatch: pytest.MonkeyPatch, pillows_limit: int):
     """Pillow warns above its limit and refuses above twice as much."""
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", pillows_limit)
     assert decode_rgb(encode(Image.new("L", (10, 10))), max_pixels=100).size == (10, 10)

@@ -175,7 +175,7 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS)
 @settings(deadline=None, max_examples=60)
 @given(data=st.data())
-def test_a_picture_is_seen_as_it_was_drawn(form: str, data: st.DataObject):
+def test_a_file_is_decoded_to_the_image_it_was_made_from(form: str, data: st.DataObject):
     files, tolerance = FORMS[form]
     encoded, expected = data.draw(files)
     seen = decode_rgb(encoded, max_pixels=MAX_PIXELS)

@@ -9,7 +9,7 @@ def image():
     return torch.randint(0, 256, (1, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
-def test_the_whole_image_is_itself():
+def test_a_view_of_the_whole_image_is_the_image():
     views = Views(flipped_B=torch.tensor([False]), **WHOLE)
     assert torch.allclose(apply_views(image(), views, size=8), image() / 255, atol=1e-5)
 
@@ -19,7 +19,7 @@ def test_a_flip_mirrors_left_and_right():
     assert torch.allclose(apply_views(image(), views, size=8), image().flip(3) / 255, atol=1e-5)
 
 
-def test_a_crop_shows_its_quarter_and_brightness_scales():
+def test_a_crop_shows_its_part_and_brightness_scales():
     views = Views(
         scale_B2=torch.full((1, 2), 0.5),
         centre_B2=torch.tensor([[-0.5, 0.5]]),  # left, bottom
@@ -40,7 +40,7 @@ def test_drawn_views_stay_in_the_image_and_in_their_ranges():
     assert views.brightness_B.max() <= 1.3
 
 
-def test_part_of_a_batch_is_the_same_as_in_the_whole():
+def test_part_of_a_batch_has_the_same_views_as_the_whole():
     images = torch.randint(0, 256, (6, 3, 8, 8), dtype=torch.uint8)
     views = draw_views(6, crop_scale=(0.5, 1), flip=0.5, brightness=0.2, generator=torch.Generator().manual_seed(1))
     whole = apply_views(images, views, size=8)

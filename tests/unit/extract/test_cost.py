@@ -41,7 +41,7 @@ def planned(run, tmp_path):
     return config, run, store
 
 
-def test_the_plan_counts_what_is_there_and_what_is_to_ask(planned):
+def test_the_estimate_counts_stored_and_missing_answers(planned):
     config, run, _ = planned
     lines = describe_cost(config, run, answers_per_second=100)
     assert "images    72 (train and val), 72 of them with something to ask" in lines
@@ -49,7 +49,7 @@ def test_the_plan_counts_what_is_there_and_what_is_to_ask(planned):
     assert lines[-1].startswith("time      0.000 core-hours; 0.000 h on 2 engines at 100 answers/s each (as given)")
 
 
-def test_without_a_rate_it_says_how_to_get_one_and_a_measured_one_is_used(planned):
+def test_without_a_rate_the_estimate_says_how_to_get_one_and_a_measured_one_is_used(planned):
     config, run, store = planned
     assert "unknown: give --answers-per-second" in describe_cost(config, run)[-1]
     store.folder.write_json("speed.json", {"answers_per_second": 0.01})
@@ -62,11 +62,11 @@ def test_without_a_rate_it_says_how_to_get_one_and_a_measured_one_is_used(planne
 def test_imported_answers_have_no_cost(planned):
     config, run, _ = planned
     imported = validate({**config.model_dump(mode="json"), "teacher": {"kind": "imported", "name": "x"}})
-    with pytest.raises(ConfigError, match="none are asked"):
+    with pytest.raises(ConfigError, match="nothing is asked"):
         describe_cost(imported, run)
 
 
-def test_tokens_are_those_of_the_checkpoints_processor():
+def test_tokens_are_counted_with_the_checkpoints_processor():
     """The role, 16 image tokens between two others, the question, the role that answers."""
     png = next(iter(fieldguide.images(species_seed=0, seed=0, per_class={"train": 1}))).png
     tokens = count_tokens(VllmTeacher(prompt="{question}"), [png], (QUESTIONS[1],))
@@ -74,7 +74,7 @@ def test_tokens_are_those_of_the_checkpoints_processor():
     assert 3 <= tokens.question <= 8
 
 
-def test_tokens_of_each_question_are_those_after_the_image():
+def test_the_tokens_of_a_question_are_all_tokens_after_the_image():
     teacher = VllmTeacher(prompt="{question}")
     png = next(iter(fieldguide.images(species_seed=0, seed=0, per_class={"train": 1}))).png
     tokens = question_tokens(teacher, [*QUESTIONS, "Is the bird flying or swimming?"])
@@ -86,7 +86,7 @@ def test_tokens_of_each_question_are_those_after_the_image():
     assert all(around[question] > tokens[question] for question in QUESTIONS)
 
 
-def test_what_sharing_saves():
+def test_tokens_saved_by_sharing():
     tokens = Tokens(shared=256, question=25)
     assert tokens.least(50) == 256 + 50 * 25
     assert tokens.one_by_one(50) / tokens.least(50) == pytest.approx(9.3, abs=0.05)

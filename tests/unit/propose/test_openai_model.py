@@ -331,7 +331,7 @@ def test_an_endpoint_on_another_machine_needs_a_key(monkeypatch):
 @pytest.mark.parametrize("value", ["two words", "schlüssel"])
 def test_an_invalid_key_is_not_quoted(monkeypatch, value):
     monkeypatch.setenv(KEY_ENV, value)
-    with pytest.raises(AspectError, match=rf"{KEY_ENV} holds no key") as raised:
+    with pytest.raises(AspectError, match=rf"{KEY_ENV} does not hold a key") as raised:
         OpenAiModel(llm_at("https://llm.invalid/v1"))
     assert value not in str(raised.value)
 

@@ -1,4 +1,4 @@
-"""The teacher behind an OpenAI-compatible endpoint: one request a cell, many under way at a time."""
+"""The teacher behind an OpenAI-compatible endpoint: one request per cell, many in flight at the same time."""
 
 from __future__ import annotations
 
@@ -21,29 +21,28 @@ from mmkd_ray.extract.engines.openai.images import data_uri
 
 T = TypeVar("T")
 
-_LISTED = 20
-"""First tokens whose probabilities are asked for: the most that commercial endpoints, and vLLM unless told otherwise,
-list."""
+_TOP_LOGPROBS = 20
+"""First tokens whose probabilities are requested: the maximum of commercial endpoints, and vLLM's default maximum."""
 _ONE_TOKEN = {"max_tokens": 1}
 _ONE_TOKEN_RENAMED = {"max_completion_tokens": 1}
-"""What OpenAI's newer models want instead. Servers that do not know the newer name ignore it, and would write at
-length: it is used only where the endpoint asks for it."""
+"""The name that OpenAI's newer models require. Servers that do not know it ignore it, and would write long replies:
+it is used only if the endpoint requires it."""
 _CHECK_RETRIES = 2
 _CHECK_TIMEOUT_S = 20.0
-"""For the first look at an endpoint: someone who has mistyped its address waits for it."""
+"""For the first check of an endpoint; short, because a user with a mistyped address has to wait for it."""
 _CLOSE_TIMEOUT_S = 5.0
 _RETRY_COUNT = "x-stainless-retry-count"
-"""Header by which the `openai` package numbers the times it sends a request."""
+"""Header in which the `openai` package counts the retries of a request."""
 
 
 class OpenAiEngine:
-    """Asks an endpoint; `close`, or the end of the last reference, ends its connections.
+    """Asks an endpoint. Its connections are closed by `close`, or when no reference to the engine is left.
 
-    One thread with an event loop sends everything: so requests under way and their pace are counted in one place,
-    whichever thread asks, and all that wait, for an answer or to try again, can be called off at once.
+    One thread with an event loop sends all requests. So the limits of concurrency and rate are kept in one place,
+    whichever thread asks, and all pending requests and retries can be cancelled at once.
 
     Raises:
-        TeacherError: there is no key, nothing answers at the endpoint, or it does not accept the key.
+        TeacherError: the key is missing, nothing answers at the address, or the key is not accepted.
     """
 
     def __init__(self, teacher: OpenAiTeacher, extract: ExtractConfig) -> None:
@@ -51,11 +50,11 @@ class OpenAiEngine:
         self._endpoint = Endpoint.of(teacher)
         self._one_token = _ONE_TOKEN
         self._counts = dict.fromkeys(("requests", "retries", "prompt_tokens", "computed_tokens"), 0.0)
-        self._under_way = asyncio.Semaphore(teacher.concurrency)
+        self._in_flight = asyncio.Semaphore(teacher.concurrency)
         pace = Pace((teacher.requests_per_minute or 0) / (extract.actors or 1))
         self._client = _client(teacher, self._endpoint, pace, self._counts)
         self._loop = asyncio.new_event_loop()
-        # A daemon: what still waits for an answer must not keep a process that ends.
+        # A daemon: pending requests must not keep a process from ending.
         thread = threading.Thread(target=_serve, args=(self._loop,), name="openai-engine", daemon=True)
         thread.start()
         self._finalizer = weakref.finalize(self, _shut_down, self._loop, thread, self._client)
@@ -71,12 +70,12 @@ class OpenAiEngine:
         An image that cannot be read, or that the endpoint refuses to be asked about, is in `failed`.
 
         Raises:
-            TeacherError: the endpoint refuses altogether, answers without log-probabilities, or does not answer after
+            TeacherError: the endpoint refuses all requests, answers without log-probabilities, or does not answer after
                 `max_retries` retries.
         """
         failed: dict[int, str] = {}
         pictures: dict[int, str] = {}
-        # In the caller's thread: requests of other threads go on meanwhile.
+        # In the caller's thread: requests of other threads continue meanwhile.
         for row, encoded in enumerate(images):
             try:
                 pictures[row] = data_uri(encoded)
@@ -88,15 +87,15 @@ class OpenAiEngine:
         return Answers(log_p_NQA[..., 0], log_p_NQA[..., 1], failed)
 
     def counts(self) -> dict[str, float]:
-        """What has been sent, and what the endpoint says of it.
+        """Counts of requests and tokens.
 
-        `requests` sent and, among them, `retries`; `prompt_tokens`, images included, and those of them that were not
-        taken from a cache, `computed_tokens`: all of them for an endpoint that does not say.
+        `requests` sent, and how many of them were `retries`; `prompt_tokens`, images included, and how many of them
+        were not taken from a cache (`computed_tokens`; all of them, if the endpoint does not tell).
         """
         return dict(self._counts)
 
     def close(self) -> None:
-        """End the connections; what is under way is called off."""
+        """Close the connections and cancel pending requests."""
         self._finalizer()
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -112,8 +111,8 @@ class OpenAiEngine:
     ) -> None:
         """Fill in `log_p_NQA` and `failed`.
 
-        Image by image: requests get their turn in the order in which they are made, and a server that caches prefixes
-        still has the image when the next question about it comes.
+        Image by image: requests are sent in the order in which they are created, so that a server that caches prefixes
+        still has the image when the next question about it arrives.
         """
         error = None
         try:
@@ -127,8 +126,8 @@ class OpenAiEngine:
             raise error
 
     async def _ask(self, picture: str, question: str, log_p_A: np.ndarray, row: int, failed: dict[int, str]) -> None:
-        """Fill in one cell, or note in `failed` why its image cannot be asked."""
-        async with self._under_way:
+        """Fill in one cell, or record in `failed` why its image cannot be asked about."""
+        async with self._in_flight:
             if row in failed:
                 return
             reply = await self._complete(picture, self._teacher.prompt.replace("{question}", question))
@@ -139,7 +138,7 @@ class OpenAiEngine:
 
     async def _complete(self, picture: str, prompt: str) -> ChatCompletion | str:
         """The endpoint's reply, or why it refuses to answer about this image."""
-        # The image first: all questions about it begin alike, and a server can share what it has computed.
+        # The image first: then all questions about it have a common prefix, which a server can cache.
         content = [{"type": "image_url", "image_url": {"url": picture}}, {"type": "text", "text": prompt}]
         messages: list[Any] = [{"role": "user", "content": content}]
         one_token = self._one_token
@@ -149,14 +148,14 @@ class OpenAiEngine:
                 messages=messages,
                 temperature=0,
                 logprobs=True,
-                top_logprobs=_LISTED,
+                top_logprobs=_TOP_LOGPROBS,
                 extra_body=one_token,
             )
         except (openai.OpenAIError, ValueError) as error:
             failure: Failure = error
         else:
             return self._checked(reply)
-        # Not within the handler: a failure, which may quote the key, must not hang on to what is raised.
+        # Raised outside the handler: the failure may quote the key, and must not become the new error's context.
         if one_token is _ONE_TOKEN and "max_completion_tokens" in str(failure):
             self._one_token = _ONE_TOKEN_RENAMED
             return await self._complete(picture, prompt)
@@ -187,7 +186,7 @@ class OpenAiEngine:
 
 def _client(teacher: OpenAiTeacher, endpoint: Endpoint, pace: Pace, counts: dict[str, float]) -> openai.AsyncOpenAI:
     async def before_each(request: Any) -> None:
-        """Runs for what the package sends again, too: endpoints count that as well."""
+        """Called before every request, retries included: endpoints count retries too."""
         await asyncio.sleep(pace.wait_s())
         if request.method == "POST":
             counts["requests"] += 1
@@ -203,18 +202,18 @@ def _client(teacher: OpenAiTeacher, endpoint: Endpoint, pace: Pace, counts: dict
 
 
 async def _check(client: openai.AsyncOpenAI, endpoint: Endpoint, teacher: OpenAiTeacher) -> None:
-    """Ask for the list of models, to see that something answers.
+    """Request the list of models, to check that the endpoint answers.
 
-    What the list says does not matter: some endpoints have none, or leave out what they serve.
+    The list itself is ignored: some endpoints have none, or an incomplete one.
     """
-    hasty = client.with_options(
+    quick_client = client.with_options(
         max_retries=min(teacher.max_retries, _CHECK_RETRIES), timeout=min(teacher.timeout_s, _CHECK_TIMEOUT_S)
     )
     failure: openai.APIError
     try:
-        await hasty.models.with_raw_response.list()
+        await quick_client.models.with_raw_response.list()
     except openai.APIStatusError as error:
-        # Others, 403 included, can be about the list alone: a key may be good for nothing but answers.
+        # Other codes, even 403, can concern only the list: a key may be allowed to ask, but not to list models.
         if error.status_code != 401:
             return
         failure = error
@@ -226,7 +225,7 @@ async def _check(client: openai.AsyncOpenAI, endpoint: Endpoint, teacher: OpenAi
 
 
 def _listed(reply: ChatCompletion) -> list[tuple[str, float]]:
-    """The likeliest first tokens with their log-probabilities; empty if the reply has none, in whatever way."""
+    """The likeliest first tokens with their log-probabilities; empty if the reply has none."""
     logprobs = reply.choices[0].logprobs
     if logprobs is None or not logprobs.content:
         return []
@@ -242,7 +241,7 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _shut_down(loop: asyncio.AbstractEventLoop, thread: threading.Thread, client: openai.AsyncOpenAI) -> None:
-    async def call_off() -> None:
+    async def cancel_all() -> None:
         try:
             others = asyncio.all_tasks() - {asyncio.current_task()}
             for task in others:
@@ -252,7 +251,7 @@ def _shut_down(loop: asyncio.AbstractEventLoop, thread: threading.Thread, client
         finally:
             loop.stop()
 
-    asyncio.run_coroutine_threadsafe(call_off(), loop)
-    # The garbage collector, which may be what calls this, runs in any thread.
+    asyncio.run_coroutine_threadsafe(cancel_all(), loop)
+    # The garbage collector can call this function, and runs in any thread.
     if threading.current_thread() is not thread:
         thread.join(_CLOSE_TIMEOUT_S)

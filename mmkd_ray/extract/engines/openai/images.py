@@ -1,4 +1,4 @@
-"""Images as an endpoint is sent them."""
+"""Encode images for requests to an endpoint."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from PIL import ExifTags, Image
 from mmkd_ray.data.decode import decode_rgb
 
 _PNG_BIT_DEPTH = 24
-"""Where a PNG says it: after signature, length and name of the first chunk, width and height."""
+"""Offset of the bit depth in a PNG: after signature, length and name of the first chunk, width and height."""
 
 
 def data_uri(encoded: bytes) -> str:
     """The `data:` URI of an image, such that any decoder shows what a person would see.
 
-    The bytes go as they are where nothing about them is left to a decoder, and else as a PNG of their pixels.
+    The bytes are sent unchanged if all decoders show them alike, else as a PNG of the decoded pixels.
 
     Raises:
-        DataError: the image cannot be read: said here, as by every engine, before anyone is asked about it.
+        DataError: the image cannot be read; every engine raises this before the teacher is asked.
     """
     image = decode_rgb(encoded)
     plain = _plain_format(encoded)
@@ -31,7 +31,7 @@ def data_uri(encoded: bytes) -> str:
 
 
 def _plain_format(encoded: bytes) -> str | None:
-    """PNG or JPEG, for one frame of RGB or grey with 8 bits a channel, opaque and upright; None for all else."""
+    """PNG or JPEG, if the image is one frame of RGB or grey with 8 bits per channel, opaque and upright; else None."""
     with Image.open(io.BytesIO(encoded)) as image:
         plain = (
             image.format in ("PNG", "JPEG")

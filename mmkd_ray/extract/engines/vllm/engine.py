@@ -1,4 +1,4 @@
-"""The teacher, and the LLM that proposes questions, in vLLM. The one file of this project that imports vllm."""
+"""The teacher, and the LLM that proposes questions, in vLLM. The only file of this project that imports vllm."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from mmkd_ray.extract.engines.vllm.thread import Batch, EngineThread, Request, o
 
 
 class VllmEngine:
-    """Loads the teacher when it is made; one of these a process at a time."""
+    """Loads the teacher in its constructor; only one per process at a time."""
 
     def __init__(self, teacher: VllmTeacher, extract: ExtractConfig) -> None:
         model = resolve(teacher)
         self._in_process = not extract.gpus_per_actor
         if self._in_process:
             bind_to_cores(extract.cpus_per_actor)
-        # vllm takes 15 s to import and reads its environment while it does: here, not at the top.
+        # Imported here, not at the top: the import takes 15 s, and reads the environment that was just set.
         try:
             from transformers import AutoProcessor  # noqa: PLC0415
             from vllm import LLM, SamplingParams  # noqa: PLC0415
@@ -71,7 +71,7 @@ class VllmEngine:
         for row, encoded in enumerate(images):
             try:
                 data = self._image_data(encoded)
-                # vLLM's cache of prepared images wants requests to come in the order in which they were prepared.
+                # vLLM's cache of prepared images requires requests in the order in which they were prepared.
                 with self._rendering:
                     for column, prompt in enumerate(self._render(data, prompts_Q)):
                         self._thread.submit(Request(batch, row, column, prompt))
@@ -80,39 +80,40 @@ class VllmEngine:
         return batch.wait()
 
     def counts(self) -> dict[str, float]:
-        """See `engine_thread.Counts`."""
+        """See `thread.Counts`."""
         return asdict(self._thread.counts)
 
     def close(self) -> None:
-        """Let go of the engine, so that another one may be made in this process."""
+        """Release the engine, so that another one can be created in this process."""
         self._thread.close()
 
     def _check_attention(self, teacher: VllmTeacher) -> None:
-        """Refuse what vLLM would run wrongly.
+        """Refuse teachers that vLLM would run wrongly.
 
-        Its attention on a CPU lacks bidirectional attention over image tokens, as Gemma 3 and PaliGemma need.
-        Measured on a small Gemma 3 against the forward pass of transformers: P(yes) off by 0.03 with 4 tokens an image
-        and by 0.1 with 16, without a word of warning.
+        On a CPU it lacks bidirectional attention over image tokens, which Gemma 3 and PaliGemma need. Measured on a
+        small Gemma 3 against the forward pass of transformers: P(yes) is off by 0.03 with 4 tokens per image and by 0.1
+        with 16, without any warning.
         """
         if self._in_process and self._thread.renderer.model_config.is_mm_prefix_lm:
             self.close()
             raise TeacherError(
-                f"the teacher '{teacher.model}' would answer wrongly on a CPU: an image's tokens see each other in it, "
-                "which vLLM supports on GPUs alone; set extract.gpus_per_actor, or choose another teacher"
+                f"the teacher '{teacher.model}' would answer wrongly on a CPU: it needs bidirectional attention over "
+                "image tokens, which vLLM supports only on GPUs; set extract.gpus_per_actor, or choose another teacher"
             )
 
     def _image_data(self, encoded: bytes) -> dict[str, Any]:
         return {
             "multi_modal_data": {"image": decode_rgb(encoded)},
-            # Otherwise vLLM hashes the pixels again for every question to find that it has seen the image.
+            # Without it, vLLM would hash the pixels for every question to recognise the image.
             "multi_modal_uuids": {"image": hashlib.sha256(encoded).hexdigest()},
         }
 
     def _render(self, data: dict[str, Any], prompts_Q: list[list[int]]) -> Iterator[Any]:
-        """The processor's outcome for each question.
+        """The processor's output for each question.
 
-        In this process the image's own part of the first is shared by all others. An engine in another process must
-        have the cache of prepared images between the two asked every time, or its two ends would drift apart.
+        For an engine in this process, the processor runs once per image, and all other questions reuse the image's part
+        of the output. For an engine in another process it must run for every question: the cache of prepared images
+        between the two processes has two ends, which would otherwise differ.
         """
         first: dict[str, Any] = {}
         for tokens in prompts_Q:
@@ -138,10 +139,10 @@ def _read_answer(tokens: AnswerTokens, output: Any) -> tuple[float, float]:
 
 
 def bind_to_cores(count: int) -> None:
-    """Make vLLM and everything else in this process use the cores claimed.
+    """Claim cores, and bind vLLM and everything else in this process to them.
 
-    `VLLM_CPU_OMP_THREADS_BIND` alone binds OpenMP's threads only: two engines on one machine then fight for cores
-    (160-190 answers/s each instead of 567).
+    `VLLM_CPU_OMP_THREADS_BIND` alone would bind only OpenMP's threads: then two engines on one machine compete for
+    cores (160-190 answers/s each instead of 567).
     """
     cores = claim_cores(count)
     os.sched_setaffinity(0, cores)
@@ -149,18 +150,18 @@ def bind_to_cores(count: int) -> None:
     os.environ["VLLM_CPU_OMP_THREADS_BIND"] = ",".join(map(str, sorted(cores)))
     # vLLM compiles one small function, whatever the model: 20 s for the first answer, 3 s with a warm cache, no gain.
     os.environ["TORCH_COMPILE_DISABLE"] = "1"
-    # It would overrule `kv_cache_memory_bytes`, and vLLM reads whole GiB only from it.
+    # It would override `kv_cache_memory_bytes`, and can only be whole GiB.
     os.environ.pop("VLLM_CPU_KVCACHE_SPACE", None)
     # Without extra processes a small model loads in 3 s instead of 37.
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
-    # vLLM repeats a warning for every prompt; someone who looks for a fault sets the level.
+    # vLLM repeats a warning for every prompt; set the variable to see its messages.
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-    # Where torch was imported earlier, it did not see OMP_NUM_THREADS.
+    # If torch was imported before, it has not read OMP_NUM_THREADS.
     prepare_to_compute(len(cores))
 
 
 def engine_args(teacher: VllmTeacher, extract: ExtractConfig) -> dict[str, Any]:
-    """Arguments of `vllm.LLM` but for the model itself."""
+    """Arguments of `vllm.LLM`, except the model."""
     args: dict[str, Any] = {
         "revision": teacher.revision,
         "tokenizer_revision": teacher.revision,
@@ -171,7 +172,7 @@ def engine_args(teacher: VllmTeacher, extract: ExtractConfig) -> dict[str, Any]:
         "limit_mm_per_prompt": {"image": 1, "video": 0},
         "load_format": "safetensors",
         "enable_prefix_caching": True,
-        # All questions of an image are asked in a row: vLLM's 4 GiB of prepared images would only be lost to others.
+        # All questions about an image are asked in a row: vLLM's default, 4 GiB of prepared images, would waste memory.
         "mm_processor_cache_gb": 1,
         "tensor_parallel_size": extract.tensor_parallel_size,
         "seed": 0,
@@ -190,8 +191,8 @@ def _device_args(extract: ExtractConfig) -> dict[str, Any]:
         # Compiling for a CPU takes longer than it saves on a run of minutes.
         "enforce_eager": True,
         "kv_cache_memory_bytes": round(extract.kv_cache_gib * 2**30),
-        # Only whole blocks are shared between the questions of an image: the smallest that vLLM has on a CPU. With its
-        # default of 128 tokens most images would be prefilled again for every question.
+        # The smallest block that vLLM supports on a CPU: only whole blocks are shared between the questions of an
+        # image. With the default of 128 tokens most images would be prefilled again for every question.
         "block_size": 32,
     }
 

@@ -1,4 +1,4 @@
-"""From a question to what the teacher reads: the checkpoint's own chat template, image first, question last."""
+"""Build the prompt for a question: the checkpoint's chat template, image first, question last."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mmkd_ray.errors import TeacherError
 def chat_prompt(processor: Any, template: str, question: str) -> str:
     """The prompt for one question about one image.
 
-    The image stands first, so that everything before the question is the same for all questions of an image and its
+    The image comes first, so that everything before the question is the same for all questions about an image and its
     prefill can be shared.
 
     Args:
@@ -31,28 +31,28 @@ def chat_prompt(processor: Any, template: str, question: str) -> str:
 
 
 def prompt_tokens(processor: Any, template: str, question: str) -> list[int]:
-    """The tokens of `chat_prompt`, one placeholder for the image in them.
+    """The tokens of `chat_prompt`, with one placeholder for the image.
 
-    A chat template that writes the beginning-of-sequence token itself is not given a second one: the rule of
+    If the chat template writes the beginning-of-sequence token, it is not added again. This is the rule of
     transformers' `ProcessorMixin.apply_chat_template`, which vLLM's `generate` does not follow for a text.
     """
     tokenizer = processor.tokenizer
     text = chat_prompt(processor, template, question)
-    begins = tokenizer.bos_token is not None and text.startswith(tokenizer.bos_token)
-    return tokenizer.encode(text, add_special_tokens=not begins)
+    has_bos = tokenizer.bos_token is not None and text.startswith(tokenizer.bos_token)
+    return tokenizer.encode(text, add_special_tokens=not has_bos)
 
 
 def with_other_question(expanded: list[int], image_end: int, first: list[int], other: list[int]) -> list[int] | None:
-    """What the processor would make of another question about the same image, without running it again.
+    """The processor's output for another question about the same image, without running the processor again.
 
     Args:
-        expanded: what it made of `first`: the placeholder replaced by the image's tokens.
-        image_end: where those end in `expanded`.
-        first: `prompt_tokens` of the question it was run for.
-        other: `prompt_tokens` of the other one.
+        expanded: its output for `first`, in which the image's tokens have replaced the placeholder.
+        image_end: position in `expanded` after the image's tokens.
+        first: `prompt_tokens` of the question that the processor was run for.
+        other: `prompt_tokens` of the other question.
 
     Returns:
-        The tokens, or None where the prompts differ before the image's end, so that nothing can be concluded.
+        The tokens; None if the prompts differ before the image's end, so that they cannot be derived.
     """
     common = next(
         (i for i, (a, b) in enumerate(zip(first, other, strict=False)) if a != b), min(len(first), len(other))

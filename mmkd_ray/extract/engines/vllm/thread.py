@@ -1,4 +1,4 @@
-"""vLLM's engine kept busy: requests go in as they are ready, whichever batch they are of, and answers come out."""
+"""Keep vLLM's engine busy: requests of all batches are added as soon as they are ready, and answers collected."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mmkd_ray.answers.probability import Answers
 
 
 class Batch:
-    """The cells of one call: filled in by the engine's thread while the caller's prepares the next image."""
+    """The cells of one call, filled in by the engine's thread while the caller's thread prepares the next image."""
 
     def __init__(self, images: int, questions: int) -> None:
         self._log_p_NQA = np.full((images, questions, 2), np.nan, dtype=np.float32)
@@ -31,17 +31,17 @@ class Batch:
         self._count(1)
 
     def fail_cell(self, row: int, reason: str) -> None:
-        """Note that one cell of an image cannot be asked: its image fails with the first reason."""
+        """Record that one cell of an image cannot be asked; the image fails with the first such reason."""
         self._failed.setdefault(row, reason)
         self._count(1)
 
     def fail_image(self, row: int, reason: str) -> None:
-        """Note that nothing can be asked about an image."""
+        """Record that no question can be asked about an image."""
         self._failed[row] = reason
         self._count(self._questions)
 
     def abandon(self, error: BaseException) -> None:
-        """The engine is dead: `wait` raises."""
+        """Let `wait` raise `error`: the engine has died."""
         with self._changed:
             self._error = error
             self._changed.notify_all()
@@ -63,7 +63,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Request:
-    """One cell on its way into the engine."""
+    """One cell to be asked."""
 
     batch: Batch
     row: int
@@ -77,7 +77,7 @@ class Counts:
     """What the engine has done."""
 
     busy_s: float = 0.0
-    """Time in the engine's own step, admission of requests included."""
+    """Time spent in the engine: adding requests, and its steps."""
     requests: int = 0
     prompt_tokens: int = 0
     computed_tokens: int = 0
@@ -86,18 +86,18 @@ class Counts:
 
 @dataclass
 class EngineThread:
-    """Owns the engine: nobody else may call it.
+    """Owns the engine: no other thread may call it.
 
-    `LLM.generate` would wait for the last answer of a batch before it looks at the first image of the next.
+    `LLM.generate` would wait for the last answer of a batch before it starts with the first image of the next.
     """
 
     make: Callable[[], Any]
-    """Makes vLLM's `LLMEngine`, in the thread that it will run in: OpenMP keeps settings thread by thread."""
+    """Creates vLLM's `LLMEngine`, in the thread that it will run in: OpenMP's settings belong to a thread."""
     params: Any
     read: Callable[[Any], tuple[float, float]]
     """(log P(yes), log P(no)) of a finished request's output."""
     refusals: tuple[type[Exception], ...]
-    """What the engine raises for a request that it does not take."""
+    """Exceptions that the engine raises for a request that it refuses."""
     counts: Counts = field(default_factory=Counts)
 
     def __post_init__(self) -> None:
@@ -115,17 +115,17 @@ class EngineThread:
 
     @property
     def renderer(self) -> Any:
-        """What makes requests of prompts; for any one thread at a time."""
+        """Turns prompts into requests; only one thread at a time may use it."""
         return self._engine.renderer
 
     def submit(self, request: Request) -> None:
-        """Hand in one cell; its batch hears of the answer."""
+        """Submit one cell; its batch receives the answer."""
         self._inbox.put(request)
         if self._dead is not None:
             request.batch.abandon(self._dead)
 
     def close(self) -> None:
-        """End the thread and let go of the engine; everything submitted is answered first."""
+        """Wait until everything submitted is answered, then end the thread and release the engine."""
         self._inbox.put(None)
         self._thread.join()
         self._engine = None
@@ -150,13 +150,13 @@ class EngineThread:
                     waiting.batch.abandon(error)
 
     def _admit(self) -> bool:
-        """Take what has come in; wait where there is nothing to do. False once it is closed and done."""
+        """Add submitted requests to the engine; wait if it has none. False once it is closed and all is answered."""
         while not self._inbox.empty() or not self._open:
             request = self._inbox.get()
             if request is None:
                 if not self._open:
                     return False
-                self._inbox.put(None)  # looked at again when all is answered
+                self._inbox.put(None)  # read again when all requests are answered
                 return True
             self._add(request)
         return True
@@ -184,10 +184,10 @@ class EngineThread:
 
 
 _REASON_LENGTH = 500
-"""Characters of vLLM's own words that an error keeps."""
+"""Characters of vLLM's message that an error quotes."""
 
 
 def one_line(error: BaseException) -> str:
-    """One line of an error: pydantic's, which vLLM raises, say only on their second line what is wrong."""
+    """An error in one line, from all of its lines: pydantic's, which vLLM raises, name the problem on the second."""
     lines = [line.strip() for line in str(error).splitlines() if "For further information" not in line]
     return " ".join(filter(None, lines))[:_REASON_LENGTH] or type(error).__name__

@@ -10,7 +10,7 @@ def rows(**arguments):
     return [batch.rows_B for batch in epoch_batches(27, CONFIG, **arguments)]
 
 
-def test_an_epoch_is_full_batches_without_repeats():
+def test_an_epoch_has_full_batches_without_duplicates():
     epoch = rows(seed=0, epoch=0)
     assert [len(batch) for batch in epoch] == [8, 8, 8] == [8] * steps_per_epoch(27, CONFIG)
     assert len(set(torch.cat(epoch).tolist())) == 24
@@ -25,7 +25,7 @@ def test_epochs_and_seeds_differ_and_repeat():
     assert first(seed=0, epoch=0) != first(seed=1, epoch=0)
 
 
-def test_workers_share_the_batches_of_one():
+def test_several_workers_train_on_the_batches_of_one_worker():
     alone = list(epoch_batches(27, CONFIG, seed=3, epoch=1))
     shares = [list(epoch_batches(27, CONFIG, seed=3, epoch=1, rank=rank, workers=2)) for rank in range(2)]
     for whole, left, right in zip(alone, *shares, strict=True):

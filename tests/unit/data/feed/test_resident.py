@@ -36,13 +36,13 @@ def test_the_centre_square_is_kept(filled):
     assert middle[0].tolist() == [255, 0, 0, 0, 0, 0]
 
 
-def test_rows_belong_together(filled):
+def test_rows_of_all_fields_belong_to_the_same_image(filled):
     pixels = load_pixels(filled, ["train", "test"], size=4)
     assert set(pixels.splits) == {"train", "test"}
     assert [name[0] == "b" for name in pixels.image_ids] == pixels.labels_N.bool().tolist()
 
 
-def test_more_than_the_memory_holds_is_refused(filled, monkeypatch):
+def test_images_that_do_not_fit_into_memory_are_refused(filled, monkeypatch):
     monkeypatch.setattr(pixels_module.os, "sysconf", lambda _name: 1)
     with pytest.raises(DataError, match=r"GiB decoded, more than half .* smaller student.image_size"):
         load_pixels(filled, ["train"], size=64)

@@ -24,7 +24,7 @@ def drawn():
     return {image.image_id: image for image in fieldguide.images(species_seed=3, seed=5, per_class=per_class)}
 
 
-def test_the_field_guide_knows_the_answers_of_every_wording(drawn):
+def test_the_field_guide_has_true_answers_for_every_wording(drawn):
     wordings = {
         text: question.id
         for question in fieldguide.QUESTIONS
@@ -36,7 +36,7 @@ def test_the_field_guide_knows_the_answers_of_every_wording(drawn):
         assert truth[text] == {image_id: image.attributes[identifier] for image_id, image in drawn.items()}
 
 
-def test_the_field_guides_truth_is_of_its_seeds(drawn):
+def test_the_field_guides_true_answers_depend_on_its_seeds(drawn):
     texts = [question.text for question in fieldguide.QUESTIONS]
     truth = true_answers(GUIDE, texts, list(drawn), None)
     other_images = FieldGuideData(source="fieldguide", species_seed=3, image_seed=6)
@@ -106,16 +106,16 @@ def test_one_of_several_attributes_is_enough_where_all_are_visible(tmp_path, bir
 
 
 def test_an_unknown_attribute_suggests_those_of_its_group(tmp_path, birds):
-    with pytest.raises(DataError, match=f"'has_crown_color::rde', which .* no labels of; there are {RED}, {BLUE}$"):
+    with pytest.raises(DataError, match=f"'has_crown_color::rde', for which .* no labels; there are {RED}, {BLUE}$"):
         cub_truth(tmp_path, [QUESTION], birds, {QUESTION: "has_crown_color::rde"})
-    with pytest.raises(DataError, match=r"names 'crown', which .* no labels of, see attributes\.txt"):
+    with pytest.raises(DataError, match=r"names 'crown', for which .* no labels, see attributes\.txt"):
         cub_truth(tmp_path, [QUESTION], birds, {QUESTION: "crown"})
 
 
 @pytest.mark.parametrize(
     "mapping", ["- a", "just text", "7: x", f"{QUESTION}: 3", f"{QUESTION}: [[x]]", f"{QUESTION}:"]
 )
-def test_a_mapping_of_another_form_is_one_line(tmp_path, birds, mapping):
+def test_an_invalid_mapping_is_a_one_line_error(tmp_path, birds, mapping):
     with pytest.raises(ConfigError, match=r"mapping\.yaml: expected \{question: attribute\} or .*, got "):
         cub_truth(tmp_path, [QUESTION], birds, mapping)
 
@@ -126,7 +126,7 @@ def test_a_question_mapped_to_no_attribute_is_refused(tmp_path, birds):
         cub_truth(tmp_path, [QUESTION], birds, {QUESTION: []})
 
 
-def test_a_mapping_that_is_missing_is_named(tmp_path, birds):
+def test_a_missing_mapping_file_is_named(tmp_path, birds):
     data = CubData(source="cub", path=str(tmp_path))
     with pytest.raises(ConfigError, match=r"nowhere\.yaml: no such file"):
         true_answers(data, [QUESTION], birds, str(tmp_path / "nowhere.yaml"))
@@ -147,6 +147,6 @@ def test_missing_labels_say_what_is_expected(tmp_path):
         read_attributes(str(tmp_path))
 
 
-def test_other_data_sets_have_no_truth():
+def test_other_data_sets_have_no_true_answers():
     with pytest.raises(ConfigError, match=r"'folder' has no attribute labels .* accepted are 'fieldguide', and 'cub'"):
         true_answers(FolderData(source="folder", path="/data"), [QUESTION], ["a"], None)

@@ -25,7 +25,7 @@ def listed(tmp_path):
     return published.cub(tmp_path)
 
 
-def test_splits_and_labels_are_those_of_the_lists(tmp_path, listed):
+def test_splits_and_labels_are_read_from_the_lists(tmp_path, listed):
     source = open_cub(tmp_path)
     rows = published.read(source)
     assert source.class_names == ("Black footed Albatross", "Laysan Albatross")
@@ -38,7 +38,7 @@ def test_splits_and_labels_are_those_of_the_lists(tmp_path, listed):
         assert row.image == (tmp_path / row.image_id).read_bytes()
 
 
-def test_validation_is_cut_from_the_training_images_of_each_class(tmp_path, listed):
+def test_validation_images_are_taken_from_the_training_images_of_each_class(tmp_path, listed):
     val = published.ids(open_cub(tmp_path, val_fraction=0.4), "val")
     assert (
         sorted(listed[path] for path in val)
@@ -48,7 +48,7 @@ def test_validation_is_cut_from_the_training_images_of_each_class(tmp_path, list
     assert val != published.ids(open_cub(tmp_path, val_fraction=0.4, split_seed=1), "val")
 
 
-def test_it_becomes_an_image_table(tmp_path, listed, run):
+def test_the_image_table_is_made(tmp_path, listed, run):
     record = build_image_table(config_of(tmp_path), run, lambda *_: None)
     assert record["images"] == {"train": 8, "val": 2, "test": 6}
     assert isinstance(open_source(config_of(tmp_path)), CubSource)
@@ -66,7 +66,7 @@ def test_missing_and_broken_images_are_named(tmp_path, listed):
     assert bad[third] == "a folder and no file"
 
 
-def test_identity_is_of_content_and_settings_and_not_of_the_place(tmp_path, listed):
+def test_the_identity_depends_on_content_and_settings_and_not_on_the_folder(tmp_path, listed):
     identity = open_cub(tmp_path).identity()
     assert str(tmp_path) not in str(identity)
     config = config_of(tmp_path)
@@ -84,7 +84,7 @@ def change(root, name, old, new):
 
 
 @pytest.mark.parametrize("name", ["images.txt", "image_class_labels.txt", "train_test_split.txt", "classes.txt"])
-def test_a_list_that_is_missing_is_one_line_with_the_layout(tmp_path, listed, name):
+def test_a_missing_list_is_a_one_line_error_with_the_expected_layout(tmp_path, listed, name):
     (tmp_path / "CUB_200_2011" / name).unlink()
     with pytest.raises(
         DataError, match=rf"{name}' cannot be read: No such file or directory; expected .*/CUB_200_2011/ with"
@@ -100,10 +100,10 @@ def test_a_list_that_is_missing_is_one_line_with_the_layout(tmp_path, listed, na
             "image_class_labels.txt",
             "3 1",
             "",
-            "image 3 stands in one of .*images.txt and .*image_class_labels.txt only",
+            "image 3 is in only one of .*images.txt and .*image_class_labels.txt",
         ),
         ("train_test_split.txt", "1 1", "1 yes", "image 1 has 'yes'; accepted are 0, 1"),
-        ("train_test_split.txt", "16 1", "17 1", "image 16 stands in one of"),
+        ("train_test_split.txt", "16 1", "17 1", "image 16 is in only one of"),
         ("image_class_labels.txt", "3 1", "2 1", "line 3: number 2 is a duplicate"),
         ("image_class_labels.txt", "3 1", "3", "line 3: got '3'; 'NUMBER VALUE' is accepted"),
         (
@@ -114,7 +114,7 @@ def test_a_list_that_is_missing_is_one_line_with_the_layout(tmp_path, listed, na
         ),
     ],
 )
-def test_lists_that_do_not_agree_are_one_line(tmp_path, listed, name, old, new, message):
+def test_inconsistent_lists_are_a_one_line_error(tmp_path, listed, name, old, new, message):
     change(tmp_path, name, old, new)
     with pytest.raises(DataError, match=message):
         open_cub(tmp_path)
@@ -127,7 +127,7 @@ def test_an_image_listed_twice_is_refused(tmp_path, listed):
         open_cub(tmp_path)
 
 
-def test_another_folder_is_one_line(tmp_path, listed):
+def test_a_wrong_folder_is_a_one_line_error(tmp_path, listed):
     with pytest.raises(DataError, match=r"is not a folder; expected .*unpack CUB_200_2011.tgz in"):
         open_cub(tmp_path / "nowhere")
     with pytest.raises(DataError, match=r"images.txt' cannot be read"):

@@ -31,7 +31,7 @@ def by_split(source):
     return splits
 
 
-def test_a_plain_tree_is_cut_into_three_disjoint_stratified_splits(tmp_path):
+def test_a_plain_tree_is_split_into_three_disjoint_stratified_splits(tmp_path):
     source = tree(tmp_path, {f"{name}/{i}.png": picture(i) for name in ("a", "b") for i in range(20)})
     splits = by_split(source)
     assert {split: len(ids) for split, ids in splits.items()} == {"train": 28, "val": 4, "test": 8}
@@ -39,7 +39,7 @@ def test_a_plain_tree_is_cut_into_three_disjoint_stratified_splits(tmp_path):
     assert by_split(source) == splits
 
 
-def test_splits_that_are_there_are_used_and_others_are_shift_sets(tmp_path):
+def test_existing_splits_are_used_and_others_are_shift_sets(tmp_path):
     places = [f"{split}/{name}" for split in ("train", "test", "sketch") for name in "ab"]
     files = {f"{place}/{i}.png": picture(i) for place in places for i in range(8)}
     splits = by_split(tree(tmp_path, files))
@@ -80,7 +80,7 @@ def test_identity_changes_with_a_file(tmp_path):
         ({"train/a/1.png": b"x", "train/b/1.png": b"x", "test/c/1.png": b"x"}, "no training images of c"),
     ],
 )
-def test_unusable_trees_are_one_clear_line(tmp_path, files, message):
+def test_unusable_trees_are_a_one_line_error(tmp_path, files, message):
     with pytest.raises(DataError, match=message):
         tree(tmp_path, files)
 

@@ -51,7 +51,7 @@ def bad_of(source: FolderSource) -> dict[str, str]:
     return {row.path: row.reason for row in rows if isinstance(row, BadImage)}
 
 
-def test_what_is_no_ordinary_file_is_named_and_not_waited_for(root):
+def test_pipes_and_devices_are_named_and_not_read(root):
     os.mkfifo(root / "a" / "pipe.png")
     with socket.socket(socket.AF_UNIX) as server:
         here = Path.cwd()
@@ -83,13 +83,13 @@ def test_links_are_followed_if_they_lead_somewhere(root, tmp_path):
     assert {"a/folder/x.png", "a/file.png"} < read
 
 
-def test_a_class_behind_a_broken_link_is_not_lost_in_silence(root):
+def test_a_class_behind_a_broken_link_is_an_error(root):
     (root / "c").symlink_to("unmounted")
     with pytest.raises(DataError, match=r"no training images of c \(c: a link that leads nowhere\)"):
         source_of(root)
 
 
-def test_what_vanishes_after_it_was_listed_is_named(root):
+def test_a_file_that_is_deleted_after_the_listing_is_named(root):
     source = source_of(root)
     (root / "a" / "0.png").unlink()
     (root / "b" / "1.png").unlink()
@@ -111,7 +111,7 @@ def test_names_of_any_kind_are_kept(root):
         assert read[f"a/{name}"] == picture(100 + number)
 
 
-def test_a_class_is_the_same_however_its_accents_are_encoded(tmp_path):
+def test_a_class_name_may_have_its_accents_encoded_in_two_ways(tmp_path):
     for split, form in (("train", "NFC"), ("test", "NFD")):
         for name in ("Grünling", "Star"):
             folder = tmp_path / split / unicodedata.normalize(form, name)
@@ -123,7 +123,7 @@ def test_a_class_is_the_same_however_its_accents_are_encoded(tmp_path):
     assert len({row.image_id for row in source.rows()}) == 12
 
 
-def test_a_name_that_is_not_utf8_is_named_as_well_as_it_can_be(root):
+def test_a_name_that_is_not_utf8_is_shown_with_escapes(root):
     (root / "a" / os.fsdecode(b"caf\xe9.png")).write_bytes(picture())
     source = source_of(root)
     assert bad_of(source) == {"a/caf\\xe9.png": "its name is not valid UTF-8"}
@@ -199,7 +199,7 @@ def seen_by_nobody(root: Path, *locked_after_listing: Path):
     return json.loads(done.stdout)
 
 
-def test_what_may_not_be_read_is_named(public):
+def test_files_without_permission_are_named(public):
     (public / "a" / "0.png").chmod(0)
     for name, mode in (("closed", 0o000), ("names only", 0o444)):
         (public / "a" / name).mkdir()
@@ -228,17 +228,17 @@ def test_what_may_not_be_read_is_named(public):
         ("", "cannot be listed: Permission denied"),
     ],
 )
-def test_a_class_is_not_lost_in_silence(public, closed, message):
+def test_an_unreadable_class_folder_is_an_error(public, closed, message):
     (public / closed).chmod(0o311 if not closed else 0)
     assert message in seen_by_nobody(public)["error"]
 
 
-def test_a_tree_out_of_reach_is_one_clear_line(public):
+def test_an_unreadable_tree_is_a_one_line_error(public):
     public.parent.chmod(0o700)
     assert seen_by_nobody(public)["error"] == f"data.path: '{public}' cannot be reached: Permission denied"
 
 
-def test_a_split_is_not_lost_in_silence(public):
+def test_an_unreadable_split_is_an_error(public):
     for split in ("train", "test"):
         fill(public / split)
     for name in "ab":

@@ -17,30 +17,30 @@ def per_class(rows: np.ndarray, labels: np.ndarray = LABELS) -> list[int]:
     return [int((labels[rows] == label).sum()) for label in np.unique(labels)]
 
 
-def test_every_class_gives_its_share():
+def test_the_share_is_taken_from_every_class():
     assert per_class(stratified_cut(LABELS, fraction=0.2, seed=0)) == [20, 4, 2]
 
 
-def test_the_order_of_the_rows_is_kept_and_none_comes_twice():
+def test_rows_are_sorted_and_without_duplicates():
     rows = stratified_cut(LABELS, fraction=0.5, seed=3)
     assert (np.diff(rows) > 0).all()
     assert rows.dtype == np.int64
 
 
-def test_the_same_seed_cuts_the_same_rows_and_another_seed_others():
+def test_the_same_seed_chooses_the_same_rows_and_another_seed_others():
     first = stratified_cut(LABELS, fraction=0.3, seed=7)
     np.testing.assert_array_equal(first, stratified_cut(LABELS, fraction=0.3, seed=7))
     assert set(first) != set(stratified_cut(LABELS, fraction=0.3, seed=8))
 
 
-def test_rows_are_drawn_from_all_of_a_class_not_from_its_front():
+def test_rows_are_drawn_from_the_whole_class():
     chosen = {row for seed in range(40) for row in stratified_cut(LABELS, fraction=0.1, seed=seed)}
     assert chosen >= set(range(120, 130))
     assert max(row for row in chosen if row < 100) > 90
 
 
 @pytest.mark.parametrize(("fraction", "expected"), [(0.01, [1, 1]), (0.99, [2, 1])])
-def test_a_small_class_gives_at_least_one_row_and_keeps_at_least_one(fraction: float, expected: list[int]):
+def test_at_least_one_row_of_a_small_class_is_chosen_and_one_is_kept(fraction: float, expected: list[int]):
     labels = np.array([0, 1, 0, 1, 0])
     assert per_class(stratified_cut(labels, fraction=fraction, seed=0), labels) == expected
 
@@ -60,7 +60,7 @@ def test_no_rows_give_no_rows():
     fraction=st.floats(0.01, 0.99),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_the_share_is_right_to_a_row_for_any_labels(labels: np.ndarray, fraction: float, seed: int):
+def test_the_share_is_exact_to_one_row_for_any_labels(labels: np.ndarray, fraction: float, seed: int):
     rows = stratified_cut(labels, fraction=fraction, seed=seed)
     for label in np.unique(labels):
         size, cut = int((labels == label).sum()), int((labels[rows] == label).sum())
@@ -68,7 +68,7 @@ def test_the_share_is_right_to_a_row_for_any_labels(labels: np.ndarray, fraction
         assert abs(cut - fraction * size) <= 1
 
 
-def test_a_part_of_the_readable_training_images_goes_into_another_split():
+def test_a_share_of_the_readable_training_images_is_moved():
     lost = [ImageFile(Found(f"b/lost {number}", problem="cannot be read"), "train", "b") for number in range(10)]
     there = [ImageFile(Found(f"{name}/{number}"), "train", name) for name in ("b", "a") for number in range(10)]
     tested = [ImageFile(Found(f"test/{number}"), "test", "a") for number in range(10)]

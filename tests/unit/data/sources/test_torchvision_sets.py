@@ -49,7 +49,7 @@ def small(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_images_and_labels_are_those_that_torchvision_gives(small, name):
+def test_images_and_labels_are_the_same_as_torchvisions(small, name):
     root = small(name)
     source = open_set(name, root)
     rows = published.read(source)
@@ -78,7 +78,7 @@ def test_images_and_labels_are_those_that_torchvision_gives(small, name):
         ("caltech101", {"train": 20, "val": 4, "test": 6}),
     ],
 )
-def test_a_validation_split_of_the_sets_own_is_kept_and_else_cut_from_train(small, run, name, counts):
+def test_an_existing_validation_split_is_kept_and_a_missing_one_taken_from_train(small, run, name, counts):
     record = build_image_table(config_of(name, small(name)), run, lambda *_: None)
     assert record["images"] == counts
     assert record["quarantined"] == 0
@@ -87,7 +87,7 @@ def test_a_validation_split_of_the_sets_own_is_kept_and_else_cut_from_train(smal
         assert {row["class_name"] for row in table if row["split"] == split} == set(record["class_names"])
 
 
-def test_the_seed_decides_what_is_cut_and_the_test_split_is_left_alone(small):
+def test_the_seed_decides_the_validation_images_and_not_the_test_split(small):
     root = small("stanford_cars")
     sources = {seed: open_set("stanford_cars", root, split_seed=seed) for seed in (0, 1)}
     assert published.ids(sources[0], "val") == published.ids(open_set("stanford_cars", root), "val")
@@ -96,7 +96,7 @@ def test_the_seed_decides_what_is_cut_and_the_test_split_is_left_alone(small):
     assert len(published.ids(open_set("stanford_cars", root, val_fraction=0.5), "val")) == 6
 
 
-def test_an_image_that_is_missing_broken_or_too_large_is_named(small):
+def test_missing_broken_and_too_large_images_are_named(small):
     root = small("oxford_pets")
     images = root / "oxford-iiit-pet" / "images"
     (images / "Abyssinian_1.jpg").unlink()
@@ -115,7 +115,7 @@ def test_an_image_that_is_missing_broken_or_too_large_is_named(small):
     }
 
 
-def test_identity_is_of_content_and_settings_and_not_of_the_place(small, tmp_path):
+def test_the_identity_depends_on_content_and_settings_and_not_on_the_folder(small, tmp_path):
     root = small("dtd")
     before = open_set("dtd", root).identity()
     assert str(tmp_path) not in str(before)
@@ -127,7 +127,7 @@ def test_identity_is_of_content_and_settings_and_not_of_the_place(small, tmp_pat
     assert open_set("dtd", root).identity() != before
 
 
-def test_a_label_that_changes_changes_the_identity(small):
+def test_a_changed_label_changes_the_identity(small):
     root = small("fgvc_aircraft")
     before = open_set("fgvc_aircraft", root).identity()
     lines = root / "fgvc-aircraft-2013b" / "data" / "images_variant_train.txt"
@@ -136,7 +136,7 @@ def test_a_label_that_changes_changes_the_identity(small):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_set_that_is_not_there_is_one_line_with_its_layout_and_leaves_no_trace(tmp_path, name):
+def test_a_missing_set_is_a_one_line_error_with_its_layout_and_creates_no_folder(tmp_path, name):
     with pytest.raises(DataError) as caught:
         open_set(name, tmp_path)
     message = str(caught.value)
@@ -159,14 +159,14 @@ def test_a_set_that_is_not_there_is_one_line_with_its_layout_and_leaves_no_trace
         ("fgvc_aircraft", "fgvc-aircraft-2013b/data/variants.txt", "No such file"),
     ],
 )
-def test_a_list_that_is_missing_is_one_line_with_the_layout(small, name, missing, message):
+def test_a_missing_list_is_a_one_line_error_with_the_expected_layout(small, name, missing, message):
     root = small(name)
     (root / missing).unlink()
     with pytest.raises(DataError, match=rf"torchvision cannot read {name} from '.*{message}.*; expected {root}/"):
         open_set(name, root)
 
 
-def test_other_broken_lists_are_one_line(small):
+def test_other_broken_lists_are_a_one_line_error(small):
     root = small("oxford_pets")
     lists = root / "oxford-iiit-pet" / "annotations"
     whole = (lists / "test.txt").read_text()
@@ -188,27 +188,27 @@ def test_an_image_in_two_splits_is_refused(small):
         open_set("dtd", root)
 
 
-def test_lists_without_their_images_are_one_line(small):
+def test_lists_without_their_images_are_a_one_line_error(small):
     root = small("dtd")
     (root / "dtd" / "dtd" / "images").rename(root / "pictures")
     with pytest.raises(DataError, match=r"none of the 18 images .* can be read \('.*woven_0003.jpg': cannot be read"):
         open_set("dtd", root)
 
 
-def test_a_folder_that_is_not_local_or_not_there_is_named(tmp_path):
+def test_a_remote_or_missing_folder_is_named(tmp_path):
     with pytest.raises(DataError, match=r"got 's3://bucket/data'; a local folder is accepted"):
         open_set("dtd", "s3://bucket/data")
     with pytest.raises(DataError, match=rf"is not a folder; expected {tmp_path}/nowhere/dtd/ with"):
         open_set("dtd", tmp_path / "nowhere")
 
 
-def test_torchvision_downloads_when_it_is_told_to(tmp_path, monkeypatch):
+def test_torchvision_downloads_on_request(tmp_path, monkeypatch):
     root = tmp_path / "new" / "data"
     monkeypatch.setattr(datasets.DTD, "_download", lambda self: self._check_exists() or published.dtd(root))
     assert len(open_set("dtd", root, download=True)) == 18
 
 
-def test_a_download_that_fails_is_one_line(tmp_path, monkeypatch):
+def test_a_failed_download_is_a_one_line_error(tmp_path, monkeypatch):
     def fail(self):
         raise OSError("<urlopen error [Errno -2] Name or service not known>")
 
@@ -217,11 +217,11 @@ def test_a_download_that_fails_is_one_line(tmp_path, monkeypatch):
         open_set("dtd", tmp_path, download=True)
 
 
-def test_cars_are_not_downloaded_but_read_where_they_are(small, tmp_path):
+def test_cars_are_never_downloaded(small, tmp_path):
     with pytest.raises(DataError, match=r"has no folder stanford_cars.*the authors' address is gone"):
         open_set("stanford_cars", tmp_path, download=True)
     assert len(open_set("stanford_cars", small("stanford_cars"), download=True)) == 24
 
 
-def test_the_configuration_opens_it(small):
+def test_the_source_is_opened_from_a_configuration(small):
     assert isinstance(open_source(config_of("dtd", small("dtd"))), TorchvisionSource)

@@ -30,7 +30,7 @@ class Words:
 TOKENIZER = Words("Yes", "No", " Yes", "yes", " no", "YES", "Yesterday", "Not", "no ", " NO")
 
 
-def test_canonical_are_the_two_tokens_alone():
+def test_canonical_are_only_the_two_tokens():
     assert answer_tokens(TOKENIZER, VllmTeacher()) == AnswerTokens((1,), (2,))
 
 
@@ -47,18 +47,18 @@ def test_probabilities_of_variants_add_up():
     assert math.exp(log_p_no) == pytest.approx(0.4)
 
 
-def test_one_token_keeps_its_probability_to_the_last_bit():
+def test_the_probability_of_one_token_is_exact():
     assert AnswerTokens((1,), (2,)).log_p({1: -1e-9, 2: -20.123456}) == (-1e-9, -20.123456)
 
 
 @pytest.mark.parametrize("answer", ["Certainly", ""])
-def test_an_answer_that_no_single_token_spells_is_refused(answer):
+def test_an_answer_without_a_single_token_is_refused(answer):
     with pytest.raises(TeacherError, match=r"not one; choose teacher\.yes_token"):
         answer_tokens(TOKENIZER, VllmTeacher(yes_token=answer))
     with pytest.raises(TeacherError, match="no single token of the teacher's tokenizer spells"):
         answer_tokens(TOKENIZER, VllmTeacher(yes_token="Certainly", tokens="all_variants"))
 
 
-def test_a_longer_word_is_no_variant():
+def test_a_longer_word_is_not_a_variant():
     assert is_variant(" YES ", "Yes")
     assert not is_variant("Yesterday", "Yes")

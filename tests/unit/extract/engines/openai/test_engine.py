@@ -77,7 +77,7 @@ def expected(images: list[bytes]) -> np.ndarray:
     return np.array([[p_yes_of(np.asarray(decode_rgb(image)), q) for q in QUESTIONS] for image in images])
 
 
-def test_every_cell_has_its_own_answer_though_replies_come_out_of_order(start: Start):
+def test_every_cell_gets_its_answer_when_replies_come_out_of_order(start: Start):
     delays = iter(np.random.default_rng(0).uniform(0, 0.03, 1000))
 
     def behave(asked: Asked) -> Reply:
@@ -93,7 +93,7 @@ def test_every_cell_has_its_own_answer_though_replies_come_out_of_order(start: S
     assert not answers.failed
 
 
-def test_several_threads_ask_at_a_time_and_each_has_its_own_answers(start: Start):
+def test_several_threads_can_ask_at_the_same_time(start: Start):
     _, engine = start(concurrency=5)
     batches = [[png(level), png(level + 1)] for level in range(0, 240, 30)]
     with ThreadPoolExecutor(4) as pool:
@@ -101,7 +101,7 @@ def test_several_threads_ask_at_a_time_and_each_has_its_own_answers(start: Start
             np.testing.assert_allclose(p_yes(answers.log_p_yes_NQ, answers.log_p_no_NQ), expected(images), atol=1e-5)
 
 
-def test_a_request_holds_the_image_the_question_and_what_is_to_be_read(start: Start):
+def test_a_request_has_image_question_and_log_probabilities(start: Start):
     endpoint, engine = start(prompt="{question} Say Yes or No.")
     image = png()
     engine.answer([image], QUESTIONS[:1])
@@ -123,7 +123,7 @@ def test_requests_come_image_by_image(start: Start):
     assert all(abs(row - place // len(QUESTIONS)) <= 1 for place, row in enumerate(order))
 
 
-def test_no_more_requests_are_under_way_than_allowed(start: Start):
+def test_no_more_requests_are_in_flight_than_allowed(start: Start):
     endpoint, engine = start(lambda asked: Reply(answer(asked).body, delay_s=0.03), concurrency=4)
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(lambda level: engine.answer([png(level), png(level + 1)], QUESTIONS), (10, 50, 90)))
@@ -131,7 +131,7 @@ def test_no_more_requests_are_under_way_than_allowed(start: Start):
     assert len(endpoint.asked) == 18
 
 
-def test_actors_share_the_rate_and_keep_it_evenly_retries_included(start: Start):
+def test_actors_share_the_rate_evenly_retries_included(start: Start):
     def behave(asked: Asked) -> Reply:
         return answer(asked) if asked.again or asked.question != QUESTIONS[0] else refuse(500, "no")
 
@@ -154,7 +154,7 @@ def test_actors_share_the_rate_and_keep_it_evenly_retries_included(start: Start)
         pytest.param(Reply({"id": "chatcmpl-0", "choices": []}, cut=True), id="cut in the middle"),
     ],
 )
-def test_what_passes_is_asked_again(start: Start, first: Reply):
+def test_temporary_failures_are_retried(start: Start, first: Reply):
     endpoint, engine = start(lambda asked: answer(asked) if asked.again else first, timeout_s=2.0)
     images = [png(40), png(200)]
     started = time.monotonic()
@@ -175,7 +175,7 @@ def test_what_passes_is_asked_again(start: Start, first: Reply):
         (Reply({"id": "chatcmpl-0", "choices": []}, cut=True), "Connection error"),
     ],
 )
-def test_what_does_not_pass_ends_the_run_with_what_was_said(start: Start, reply: Reply, words: str):
+def test_a_permanent_failure_is_an_error_with_the_endpoints_message(start: Start, reply: Reply, words: str):
     endpoint, engine = start(reply, max_retries=2, timeout_s=0.5 if reply.delay_s else 5.0, concurrency=2)
     with pytest.raises(TeacherError, match=r"no answer after 2 retries.*run the same command again") as raised:
         engine.answer([png(level) for level in range(20)], QUESTIONS)
@@ -204,7 +204,7 @@ def test_an_image_that_is_refused_fails_alone(start: Start):
 @pytest.mark.parametrize(
     "reply", [refuse(413, "too large"), refuse(422, "unreadable"), completion(None, finish_reason="content_filter")]
 )
-def test_other_words_for_a_refused_image(start: Start, reply: Reply):
+def test_other_forms_of_a_refused_image(start: Start, reply: Reply):
     _, engine = start(reply)
     assert set(engine.answer([png()], QUESTIONS).failed) == {0}
 
@@ -234,7 +234,7 @@ def test_an_image_that_cannot_be_read_is_not_sent(start: Start):
         (402, r"refuses \(402\)"),
     ],
 )
-def test_a_refusal_altogether_is_said_at_once_and_without_the_key(
+def test_a_refusal_of_every_request_is_an_error_at_once_without_the_key(
     start: Start, caplog: pytest.LogCaptureFixture, status: int, words: str
 ):
     caplog.set_level(logging.DEBUG)
@@ -250,7 +250,7 @@ def test_a_refusal_altogether_is_said_at_once_and_without_the_key(
     assert raised.value.__cause__ is raised.value.__context__ is None, "where the key would be"
 
 
-def test_a_wrong_key_is_noticed_before_anything_is_asked(start: Start):
+def test_a_wrong_key_is_an_error_before_anything_is_asked(start: Start):
     with pytest.raises(TeacherError, match=rf"<key>.*the key in {KEY_ENV} is not accepted") as raised:
         start(models=refuse(401, f"bad key {KEY}"))
     assert KEY[:12] not in str(raised.value)
@@ -262,7 +262,7 @@ def test_an_endpoint_needs_no_list_of_models(start: Start, models: Reply):
     assert not engine.answer([png()], QUESTIONS).failed
 
 
-def test_nothing_at_the_address():
+def test_an_address_where_nothing_listens():
     address = f"http://127.0.0.1:{free_port()}/v1"
     with pytest.raises(TeacherError, match=rf"{address} gives no answer after 2 retries: Connection error"):
         OpenAiEngine(teacher_at(address), ExtractConfig())
@@ -276,9 +276,9 @@ def test_a_missing_key_names_its_variable(monkeypatch: pytest.MonkeyPatch, value
 
 
 @pytest.mark.parametrize("value", ["sk one two", "sk-pröject"])
-def test_a_key_that_cannot_be_one_is_not_quoted(monkeypatch: pytest.MonkeyPatch, value: str):
+def test_an_invalid_key_is_not_quoted(monkeypatch: pytest.MonkeyPatch, value: str):
     monkeypatch.setenv(KEY_ENV, value)
-    with pytest.raises(TeacherError, match=rf"{KEY_ENV} holds no key") as raised:
+    with pytest.raises(TeacherError, match=rf"{KEY_ENV} does not hold a key") as raised:
         OpenAiEngine(teacher_at("https://teacher.invalid/v1"), ExtractConfig())
     assert value not in str(raised.value)
 
@@ -290,7 +290,7 @@ def test_a_server_on_this_machine_needs_no_key(start: Start, monkeypatch: pytest
     assert endpoint.asked[0].key not in ("", KEY)
 
 
-def test_a_key_from_a_file_with_its_line_end(start: Start, monkeypatch: pytest.MonkeyPatch):
+def test_a_line_end_after_the_key_is_ignored(start: Start, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv(KEY_ENV, KEY + "\n")
     endpoint, engine = start()
     engine.answer([png()], QUESTIONS[:1])
@@ -316,7 +316,7 @@ def test_answers_without_log_probabilities_are_an_error_that_says_what_to_do(sta
         engine.answer([png()], QUESTIONS)
 
 
-def test_refused_log_probabilities_are_not_the_images_fault(start: Start):
+def test_refused_log_probabilities_are_an_error_and_not_a_bad_image(start: Start):
     _, engine = start(refuse(400, "top_logprobs must be at most 5"))
     with pytest.raises(TeacherError, match=r"top_logprobs must be at most 5; .*20 likeliest"):
         engine.answer([png()], QUESTIONS)
@@ -325,13 +325,13 @@ def test_refused_log_probabilities_are_not_the_images_fault(start: Start):
 @pytest.mark.parametrize(
     "reply", [Reply("<html>Welcome</html>"), Reply({"error": {"message": "upstream busy"}}), Reply("[1, 2]"), Reply([])]
 )
-def test_what_is_no_chat_completion_is_said_to_be_none(start: Start, reply: Reply):
+def test_a_reply_that_is_not_a_chat_completion_is_an_error(start: Start, reply: Reply):
     _, engine = start(reply)
     with pytest.raises(TeacherError, match=r"does not answer with a chat completion.*ends in /v1"):
         engine.answer([png()], QUESTIONS)
 
 
-def test_a_model_that_wants_the_newer_name_of_max_tokens(start: Start):
+def test_a_model_that_requires_the_newer_name_of_max_tokens(start: Start):
     def behave(asked: Asked) -> Reply:
         if "max_tokens" in asked.body:
             return refuse(400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.")
@@ -373,7 +373,7 @@ def test_probabilities_of_the_answers_among_the_listed_tokens(
     np.testing.assert_allclose(p, p_yes_no, rtol=1e-4, atol=1e-9)
 
 
-def test_probabilities_after_sampling_are_not_the_teachers(start: Start):
+def test_probabilities_after_sampling_are_refused(start: Start):
     listed = [{"token": token, "logprob": value} for token, value in [("Yes", 0.0), ("No", -9999.0), ("The", -9999.0)]]
     logprobs = {"content": [{**listed[0], "top_logprobs": listed}]}
     _, engine = start(completion(None, logprobs=logprobs))
@@ -437,7 +437,7 @@ def test_the_endpoint_sees_what_a_person_sees(start: Start, name: str):
     assert (asked.encoded == image) == (name in ("plain PNG", "grey PNG", "JPEG", "grey JPEG"))
 
 
-def test_a_picture_of_a_person_on_their_side_is_set_upright(start: Start):
+def test_a_rotated_photograph_is_sent_upright(start: Start):
     """As the one above, without the help of our own decoder."""
     endpoint, engine = start()
     turned = Image.Exif()
@@ -451,7 +451,7 @@ def test_a_picture_of_a_person_on_their_side_is_set_upright(start: Start):
     assert picture.getpixel((2, 6)) == (0, 0, 255)
 
 
-def test_what_is_under_way_is_called_off_when_the_engine_is_closed(start: Start):
+def test_pending_requests_are_cancelled_when_the_engine_is_closed(start: Start):
     endpoint, engine = start(lambda asked: Reply(answer(asked).body, delay_s=4.0), concurrency=2)
     with ThreadPoolExecutor(1) as pool:
         asking = pool.submit(engine.answer, [png()], QUESTIONS)
@@ -464,7 +464,7 @@ def test_what_is_under_way_is_called_off_when_the_engine_is_closed(start: Start)
     engine.close()
 
 
-def test_an_engine_that_nobody_holds_leaves_no_thread_behind():
+def test_an_engine_without_references_leaves_no_thread():
     with serving(FakeEndpoint()) as endpoint:
         engine = OpenAiEngine(teacher_at(endpoint.base_url), ExtractConfig())
         engine.answer([png()], QUESTIONS)

@@ -77,7 +77,7 @@ def test_single_token_finds_the_answers(internvl: Any, smolvlm: Any):
         assert (tokenizer.decode([yes]), tokenizer.decode([no])) == ("Yes", "No")
 
 
-def test_an_answer_of_several_tokens_is_refused_by_name(smolvlm: Any):
+def test_an_answer_of_several_tokens_is_refused_and_named(smolvlm: Any):
     with pytest.raises(TeacherError, match=r"'Affirmative' is 10 tokens.*teacher\.yes_token"):
         single_token(smolvlm.tokenizer, "Affirmative")
 
@@ -87,7 +87,7 @@ def test_an_answer_of_no_token_is_refused(internvl: Any):
         single_token(internvl.tokenizer, "")
 
 
-def test_another_question_about_the_same_image_needs_no_processor():
+def test_the_tokens_of_another_question_are_derived_without_the_processor():
     """7 stands for the image, which the processor has made three tokens of."""
     first, other = [1, 7, 4, 5, 6, 9], [1, 7, 4, 8, 9]
     assert with_other_question([1, 7, 7, 7, 4, 5, 6, 9], 4, first, other) == [1, 7, 7, 7, 4, 8, 9]
@@ -101,5 +101,5 @@ def test_another_question_about_the_same_image_needs_no_processor():
         ([1, 7, 7, 7, 4, 5, 99, 9], [1, 7, 4, 8, 9]),  # the processor has changed what follows the image
     ],
 )
-def test_where_prompts_differ_before_the_image_nothing_is_concluded(expanded: list[int], other: list[int]):
+def test_nothing_is_derived_if_prompts_differ_before_the_image(expanded: list[int], other: list[int]):
     assert with_other_question(expanded, 4, [1, 7, 4, 5, 6, 9], other) is None

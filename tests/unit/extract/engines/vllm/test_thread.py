@@ -59,7 +59,7 @@ def submit(thread, batch, rows, columns=2):
             thread.submit(Request(batch, row, column, [row, column, 7]))
 
 
-def test_every_answer_finds_its_cell_in_whatever_order_it_comes(thread):
+def test_every_answer_reaches_its_cell_in_any_order(thread):
     batch = Batch(3, 2)
     submit(thread, batch, range(3))
     answers = batch.wait()
@@ -67,7 +67,7 @@ def test_every_answer_finds_its_cell_in_whatever_order_it_comes(thread):
     np.testing.assert_array_equal(answers.log_p_no_NQ, [[-0.0, -1], [-0.0, -1], [-0.0, -1]])
 
 
-def test_the_next_batch_is_in_the_engine_before_the_last_has_ended(thread, engine):
+def test_the_next_batch_starts_before_the_last_has_ended(thread, engine):
     engine.gate.clear()
     first, second = Batch(1, 2), Batch(2, 2)
     submit(thread, first, [0])
@@ -96,7 +96,7 @@ def test_an_image_that_cannot_be_read_is_not_waited_for(thread):
     assert batch.wait().failed == {0: "not a readable image"}
 
 
-def test_a_dead_engine_is_an_error_for_all_who_wait_and_all_who_come_later(thread, engine):
+def test_a_dead_engine_is_an_error_for_all_current_and_later_batches(thread, engine):
     engine.dies = True
     first, later = Batch(1, 2), Batch(1, 2)
     submit(thread, first, [0])
@@ -107,7 +107,7 @@ def test_a_dead_engine_is_an_error_for_all_who_wait_and_all_who_come_later(threa
         later.wait()
 
 
-def test_an_engine_that_cannot_be_made_says_so_to_who_wanted_it():
+def test_an_engine_that_cannot_be_created_raises_to_its_caller():
     def make():
         raise OSError("no such model")
 
@@ -115,7 +115,7 @@ def test_an_engine_that_cannot_be_made_says_so_to_who_wanted_it():
         EngineThread(make=make, params=None, read=lambda _: (0.0, 0.0), refusals=())
 
 
-def test_counts_are_of_what_was_done(thread):
+def test_requests_and_tokens_are_counted(thread):
     batch = Batch(2, 2)
     submit(thread, batch, range(2))
     batch.wait()
@@ -123,7 +123,7 @@ def test_counts_are_of_what_was_done(thread):
     assert thread.counts.busy_s > 0
 
 
-def test_closing_waits_for_what_was_submitted(thread):
+def test_closing_waits_for_submitted_requests(thread):
     batch = Batch(3, 2)
     submit(thread, batch, range(3))
     thread.close()
