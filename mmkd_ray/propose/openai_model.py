@@ -91,7 +91,7 @@ class OpenAiModel:
             refusal = getattr(choice.message, "refusal", None) or f"finish_reason {choice.finish_reason}"
             raise AspectError(
                 f"model '{self._llm.model}' at {self._llm.base_url} returned no text "
-                f"({self._endpoint.quote(refusal)}); raise aspects.llm.max_tokens, change the prompt, or choose another "
-                "model"
+                f"({self._endpoint.quote(refusal)}); raise aspects.llm.max_tokens, change the prompt, or choose "
+                "another model"
             )
         return Reply(self._endpoint.redact(text), choice.finish_reason == "length")
