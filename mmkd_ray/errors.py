@@ -1,5 +1,14 @@
 """The exceptions of mmkd_ray: one tree. A message says what was found, what is accepted and what to do."""
 
+import re
+
+_LINE_LENGTH = 500
+"""Characters of another library's message that an error quotes."""
+_ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
+"""Address of an object in memory, different in every run."""
+_UNCLEAR = (LookupError, AssertionError, AttributeError, NotImplementedError)
+"""Exceptions whose text is unclear without their type: the text of a KeyError is the key."""
+
 
 class MmkdError(Exception):
     """Base of all errors that a user can fix; the command line prints only the message and exits with status 2."""
@@ -53,3 +62,40 @@ def mmkd_cause(error: BaseException) -> MmkdError | None:
         queue += list((getattr(current, "worker_failures", None) or {}).values())
         queue += [getattr(current, "training_failed_error", None)]
     return None
+
+
+def one_line(error: BaseException) -> str:
+    """An error in one line, without memory addresses.
+
+    All of its lines are joined: pydantic's errors, which vLLM raises, name the problem on the second.
+    """
+    lines = [line.strip() for line in str(error).splitlines() if "For further information" not in line]
+    text = _ADDRESS.sub("", " ".join(filter(None, lines)))
+    name = type(error).__name__
+    if isinstance(error, _UNCLEAR) or not text:
+        text = f"{name}: {text}" if text else name
+    return text[:_LINE_LENGTH]
+
+
+def innermost_cause(error: BaseException) -> str:
+    """One line of the exception that all others in the chain were raised `from`.
+
+    vLLM's "Failed to apply Qwen2VLProcessor on data=..." is raised from "absolute aspect ratio must be smaller than
+    200, got 400". An exception that was only being handled (`__context__`) does not count: often it comes from a first
+    attempt that is expected to fail.
+    """
+    return one_line(_innermost(error))
+
+
+def explain(error: BaseException) -> str:
+    """An error in one line, with its innermost cause in brackets: "not a valid JSON file (line 3: expected ...)"."""
+    outer, inner = one_line(error), innermost_cause(error)
+    return outer if inner in outer else f"{outer} ({inner})"
+
+
+def _innermost(error: BaseException) -> BaseException:
+    seen: set[int] = set()
+    while error.__cause__ is not None and id(error) not in seen:
+        seen.add(id(error))
+        error = error.__cause__
+    return error

@@ -20,6 +20,7 @@ from mmkd_ray.evidence.stage import audit_teacher, is_answered, needs_cluster, s
 from mmkd_ray.evidence.tables import SCORES, audit_table, caution, score_table, summary_line
 from mmkd_ray.extract.cost import describe_cost
 from mmkd_ray.extract.stage import ask_teacher, mean_answer_mass
+from mmkd_ray.extract.wording import check_wording
 from mmkd_ray.report.evidence import write_page
 from mmkd_ray.report.stage import write_report
 from mmkd_ray.report.summary import SUMMARY, result_table, write_summary
@@ -51,9 +52,11 @@ def check(config: Config, run: Run, console: Console) -> None:
     """Find what would stop a later stage now, before anything slow begins."""
     with _stage("check", "", None, run, console) as (_, remark):
         questions = f"questions by {config.aspects.select}"
-        if not is_selected(config):
-            questions = f"{len(load_aspects(config, run))} questions"
         check_teacher(config.teacher)
+        if not is_selected(config):
+            aspects = load_aspects(config, run)
+            questions = f"{len(aspects)} questions"
+            check_wording(config.teacher, [aspect.question for aspect in aspects])
         check_student(config.student)
         check_reachable(config.cluster)
         remark.append(f"{questions}, teacher {describe_teacher(config.teacher)}, student {config.student.model}")

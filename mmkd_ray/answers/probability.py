@@ -22,6 +22,11 @@ class Answers:
     failed: Mapping[int, str] = field(default_factory=dict)
     """Why an image could not be asked (all of) its questions, by its row."""
 
+    def unexplained(self) -> list[int]:
+        """Rows of images that have a nan but are not in `failed`: the fault of an engine."""
+        nan_N = (np.isnan(self.log_p_yes_NQ) | np.isnan(self.log_p_no_NQ)).any(axis=1)
+        return [row for row in np.flatnonzero(nan_N).tolist() if row not in self.failed]
+
 
 def p_yes(log_p_yes: Float32[np.ndarray, ...], log_p_no: Float32[np.ndarray, ...]) -> Float32[np.ndarray, ...]:
     """P(yes) among the two answers: softmax(logit_yes, logit_no)[yes], as in the paper (section 3.2)."""
@@ -34,7 +39,12 @@ def answer_mass(log_p_yes: Float32[np.ndarray, ...], log_p_no: Float32[np.ndarra
     return np.exp(log_p_yes) + np.exp(log_p_no)
 
 
-def mass_problem(mass_NQ: np.ndarray, questions: Sequence[str], min_answer_mass: float) -> str:
+MASS_ADVICE = "change the prompt or the question, try teacher.tokens=all_variants, or lower the limit"
+
+
+def mass_problem(
+    mass_NQ: np.ndarray, questions: Sequence[str], min_answer_mass: float, *, advice: str = MASS_ADVICE
+) -> str:
     """The sentence about questions that the teacher does not answer; empty if there is none."""
     mass_Q = mass_NQ.mean(axis=0)
     low = np.flatnonzero(mass_Q < min_answer_mass)
@@ -44,5 +54,5 @@ def mass_problem(mass_NQ: np.ndarray, questions: Sequence[str], min_answer_mass:
     return (
         f"the teacher does not answer {len(low)} of {len(questions)} questions: the mean of P(yes) + P(no) over "
         f"{len(mass_NQ)} images is {mass_Q[worst]:.3g} for '{questions[worst]}', below extract.min_answer_mass = "
-        f"{min_answer_mass:g}; change the prompt or the question, try teacher.tokens=all_variants, or lower the limit"
+        f"{min_answer_mass:g}; {advice}"
     )

@@ -99,7 +99,17 @@ class AnswerStore:
     def write(
         self, name: str, image_ids: Sequence[str], sha256: Sequence[str], questions: Sequence[str], answers: Answers
     ) -> None:
-        """Write a batch as one file, whole or not at all; images that failed go to the quarantine instead."""
+        """Write a batch as one file, whole or not at all; images that failed go to the quarantine instead.
+
+        Raises:
+            LedgerError: an answer is nan and its image has not failed; nothing is written.
+        """
+        if rows := answers.unexplained():
+            raise LedgerError(
+                f"the teacher's engine gave nan as an answer about {len(rows)} of {len(image_ids)} images, e.g. "
+                f"'{image_ids[rows[0]]}', without a reason; this batch is not stored. On a GPU this is usually an "
+                "overflow: set teacher.dtype to bfloat16 or float32"
+            )
         good = [row for row in range(len(image_ids)) if row not in answers.failed]
         bad = [{"path": image_ids[row], "reason": reason} for row, reason in answers.failed.items()]
         if bad:

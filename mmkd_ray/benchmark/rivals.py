@@ -43,7 +43,7 @@ def bare_vllm(
     yes, no = processor.tokenizer.convert_tokens_to_ids(["Yes", "No"])
     llm = LLM(model=model, **engine_args(teacher, extract))
     sampling = SamplingParams(temperature=0, max_tokens=1, logprob_token_ids=[yes, no], detokenize=False)
-    asked = [prompt_tokens(processor, teacher.prompt, question) for question in questions]
+    asked = [prompt_tokens(processor, teacher, question) for question in questions]
 
     def prompts(part: list[bytes]) -> list[Any]:
         made = []
@@ -128,7 +128,7 @@ def ray_data_llm(
     model, cores = resolve(teacher), len(os.sched_getaffinity(0))
     processor: Any = AutoProcessor.from_pretrained(model)
     answers = processor.tokenizer.convert_tokens_to_ids(["Yes", "No"])
-    tokens = {question: prompt_tokens(processor, teacher.prompt, question) for question in questions}
+    tokens = {question: prompt_tokens(processor, teacher, question) for question in questions}
     ray.init(
         address="local",
         include_dashboard=False,

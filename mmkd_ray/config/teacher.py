@@ -20,14 +20,29 @@ class Asking(Section):
     tokens: Literal["canonical", "all_variants"] = "canonical"
     """`canonical`: only these two tokens, as in the paper. `all_variants`: every single token that spells an answer
     ("Yes", " Yes", "yes", "YES"); their probabilities are added."""
+    chat_template_args: dict[str, Any] = {}
+    """Passed to the checkpoint's chat template, e.g. `{enable_thinking: false}` for a model that thinks by default."""
 
     @model_validator(mode="after")
-    def _has_question(self) -> Self:
+    def _can_be_asked(self) -> Self:
         if "{question}" not in self.prompt:
             raise ValueError("the prompt must contain {question}")
-        if self.yes_token == self.no_token:
-            raise ValueError("yes_token and no_token must differ")
+        yes, no = _bare(self.yes_token), _bare(self.no_token)
+        if not yes or not no:
+            raise ValueError(
+                f"yes_token is {self.yes_token!r} and no_token {self.no_token!r}; each must be a word, e.g. Yes and No"
+            )
+        if yes == no:
+            raise ValueError(
+                f"yes_token and no_token must differ by more than case and spaces, got {self.yes_token!r} and "
+                f"{self.no_token!r}; e.g. Yes and No"
+            )
         return self
+
+
+def _bare(answer: str) -> str:
+    """What variants of an answer have in common: see `extract.engines.tokens.is_variant`."""
+    return answer.strip().casefold()
 
 
 class VllmTeacher(Asking):

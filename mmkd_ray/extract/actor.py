@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -13,11 +13,12 @@ import pyarrow as pa
 import ray
 from jaxtyping import Bool
 
+from mmkd_ray.answers.query import MARK
 from mmkd_ray.answers.store import AnswerStore
 from mmkd_ray.answers.teacher import needs_hub
 from mmkd_ray.cluster.environment import prepare_process
 from mmkd_ray.config import ExtractConfig, Teacher
-from mmkd_ray.errors import MmkdError, TeacherError
+from mmkd_ray.errors import MmkdError, TeacherError, explain, innermost_cause
 from mmkd_ray.extract.engines.load import load_engine
 from mmkd_ray.extract.engines.mirror import answer_all
 from mmkd_ray.extract.preflight import find_problem
@@ -55,9 +56,12 @@ class AskTeacher:
         self._name = ray.get_runtime_context().get_actor_id()
         ray.get(self._monitor.join.remote(self._name, ray.get_runtime_context().current_actor))
         try:
-            self._engine = load_engine(teacher, assignment.extract)
+            self._engine = load_engine(teacher, assignment.extract, _texts(assignment.questions))
         except MmkdError as error:
             self._give_up(error)
+        # A second try would fail in the same way.
+        except Exception as error:
+            self._give_up(TeacherError(f"the teacher's engine cannot be started: {explain(error)}"))
         self._checked = False
         self._checking = threading.Lock()
 
@@ -97,13 +101,9 @@ class AskTeacher:
         """Before this engine's first batch: does the teacher answer the questions at all?"""
         with self._checking:
             if not self._checked:
-                extract = self._assignment.extract
-                answers = answer_all(self._engine, encoded[: extract.preflight_images], questions)
+                told = self._assignment
                 if problem := find_problem(
-                    answers,
-                    questions,
-                    extract.min_answer_mass,
-                    all_may_fail=self._assignment.all_may_fail,
+                    self._engine, encoded, questions, told.extract, all_may_fail=told.all_may_fail
                 ):
                     raise TeacherError(problem)
                 self._checked = True
@@ -114,12 +114,17 @@ class AskTeacher:
 
     def _die(self, error: Exception) -> NoReturn:
         """An engine that has raised something unforeseen is not to be trusted: Ray starts another one in its place."""
-        reason = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
+        reason = f"{type(error).__name__}: {innermost_cause(error)}"
         if ray.get(self._monitor.crashed.remote(reason)) >= MAX_CRASHES:
             self._give_up(
                 TeacherError(f"the teacher's engine has died {MAX_CRASHES} times of the same cause: {reason}")
             )
         os._exit(1)
+
+
+def _texts(questions: Sequence[str]) -> list[str]:
+    """The texts of the questions, without the mark of a mirrored image."""
+    return list(dict.fromkeys(question.removesuffix(MARK) for question in questions))
 
 
 def _names(images: pa.Table) -> tuple[list[str], list[str]]:

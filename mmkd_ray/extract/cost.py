@@ -8,12 +8,13 @@ from typing import Any
 
 from mmkd_ray.answers.identity import SPLITS, what_is_asked
 from mmkd_ray.answers.store import AnswerStore, wanted_cells
-from mmkd_ray.answers.teacher import describe_teacher, resolve
+from mmkd_ray.answers.teacher import describe_teacher
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config, ImportedTeacher, VllmTeacher
 from mmkd_ray.data.decode import decode_rgb
 from mmkd_ray.data.table import read_splits, require_images
-from mmkd_ray.errors import ConfigError, TeacherError
+from mmkd_ray.errors import ConfigError, DataError, TeacherError
+from mmkd_ray.extract.engines.vllm.processor import check_prompts, load_processor
 from mmkd_ray.extract.engines.vllm.prompts import chat_prompt, prompt_tokens
 from mmkd_ray.extract.plan import make_plan
 from mmkd_ray.extract.speed import read_speed
@@ -75,18 +76,20 @@ def describe_cost(config: Config, run: Run, *, answers_per_second: float | None 
 def count_tokens(teacher: VllmTeacher, images: list[bytes], questions: tuple[str, ...]) -> Tokens:
     """Count the tokens of prompts with the checkpoint's processor.
 
+    Images that it refuses (such as very narrow ones) are not counted: extraction quarantines them.
+
     Raises:
-        TeacherError: the processor cannot be loaded.
+        TeacherError: the processor cannot be loaded, or a prompt cannot be asked as it is meant.
     """
-    processor = _processor(teacher)
-    first = prompt_tokens(processor, teacher.prompt, questions[0])
-    text = chat_prompt(processor, teacher.prompt, questions[0])
+    processor = load_processor(teacher)
+    check_prompts(processor, teacher, questions)
+    first = prompt_tokens(processor, teacher, questions[0])
+    text = chat_prompt(processor, teacher, questions[0])
     after = len(first) - 1 - first.index(processor.image_token_id) if processor.image_token_id in first else 0
-    shared = [
-        len(processor(text=text, images=[decode_rgb(encoded)], **teacher.processor_args)["input_ids"][0]) - after
-        for encoded in images
-    ]
-    lengths = [len(prompt_tokens(processor, teacher.prompt, question)) for question in questions]
+    shared = [count - after for encoded in images if (count := _length(processor, teacher, text, encoded))]
+    if not shared:
+        raise TeacherError(f"the processor of '{teacher.model}' can prepare none of {len(images)} images")
+    lengths = [len(prompt_tokens(processor, teacher, question)) for question in questions]
     return Tokens(sum(shared) / len(shared), after + sum(lengths) / len(lengths) - len(first))
 
 
@@ -94,24 +97,22 @@ def question_tokens(teacher: VllmTeacher, questions: Sequence[str]) -> dict[str,
     """Tokens that each question adds to an image's prompt, including the template around it.
 
     Raises:
-        TeacherError: the processor cannot be loaded.
+        TeacherError: as for `count_tokens`.
     """
-    processor = _processor(teacher)
-    lengths = {text: prompt_tokens(processor, teacher.prompt, text) for text in questions}
+    processor = load_processor(teacher)
+    check_prompts(processor, teacher, questions)
+    lengths = {text: prompt_tokens(processor, teacher, text) for text in questions}
     image = processor.image_token_id
     shared = {text: 1 + tokens.index(image) if image in tokens else 0 for text, tokens in lengths.items()}
     return {text: len(tokens) - shared[text] for text, tokens in lengths.items()}
 
 
-def _processor(teacher: VllmTeacher) -> Any:
-    from transformers import AutoProcessor  # noqa: PLC0415 (seconds)
-
+def _length(processor: Any, teacher: VllmTeacher, text: str, encoded: bytes) -> int:
+    """Tokens of a prompt about an image; 0 if the processor refuses the image."""
     try:
-        return AutoProcessor.from_pretrained(
-            resolve(teacher), revision=teacher.revision, trust_remote_code=teacher.trust_remote_code
-        )
-    except (OSError, ValueError, ImportError) as error:
-        raise TeacherError(f"the processor of '{teacher.model}' cannot be loaded: {error}") from error
+        return len(processor(text=text, images=[decode_rgb(encoded)], **teacher.processor_args)["input_ids"][0])
+    except (DataError, ValueError):
+        return 0
 
 
 def _tokens_line(config: Config, run: Run, questions: tuple[str, ...], images: int, cells: int) -> str:

@@ -10,8 +10,7 @@ from ray.exceptions import GetTimeoutError
 
 from mmkd_ray.answers.teacher import is_local
 from mmkd_ray.config import VllmLlm
-from mmkd_ray.errors import AspectError, ClusterError
-from mmkd_ray.extract.engines.vllm.thread import one_line
+from mmkd_ray.errors import AspectError, ClusterError, innermost_cause
 from mmkd_ray.propose.reply import QUESTIONS_SCHEMA, Reply
 
 _PLACEMENT_TIMEOUT_S = 60.0
@@ -84,6 +83,6 @@ class _TextEngine:
             return self._model(prompt, schema)
         except ValueError as error:
             raise AspectError(
-                f"the LLM '{self._llm.model}' cannot be asked: {one_line(error)}; lower aspects.classes_per_prompt or "
-                "aspects.llm.max_tokens if the prompt is too long"
+                f"the LLM '{self._llm.model}' cannot be asked: {innermost_cause(error)}; lower "
+                "aspects.classes_per_prompt or aspects.llm.max_tokens if the prompt is too long"
             ) from error

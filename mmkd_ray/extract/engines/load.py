@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mmkd_ray.config import ExtractConfig, NoInferenceTeacher, OpenAiTeacher, Teacher, VllmTeacher
 from mmkd_ray.extract.engines.base import Engine
 
 
-def load_engine(teacher: Teacher, extract: ExtractConfig) -> Engine:
+def load_engine(teacher: Teacher, extract: ExtractConfig, questions: Sequence[str] = ()) -> Engine:
     """Load the engine for a teacher's kind.
+
+    Args:
+        teacher: the teacher.
+        extract: where the engine runs.
+        questions: what will be asked; checked before the weights are loaded.
 
     Raises:
         TeacherError: it cannot be loaded, or does not answer with single tokens.
@@ -16,7 +23,7 @@ def load_engine(teacher: Teacher, extract: ExtractConfig) -> Engine:
     if isinstance(teacher, VllmTeacher):
         from mmkd_ray.extract.engines.vllm.engine import VllmEngine  # noqa: PLC0415
 
-        return VllmEngine(teacher, extract)
+        return VllmEngine(teacher, extract, questions)
     if isinstance(teacher, OpenAiTeacher):
         from mmkd_ray.extract.engines.openai.engine import OpenAiEngine  # noqa: PLC0415
 

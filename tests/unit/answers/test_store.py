@@ -47,6 +47,19 @@ def test_what_is_written_is_present_and_comes_back_by_question(store):
     assert collected.asked_again == 0
 
 
+def test_an_answer_that_is_lacking_without_a_reason_is_never_stored(store):
+    """It would count as answered, and every later run would find the ledger incomplete."""
+    lacking = answers(3, 2, failed=[0, 2])
+    unexplained = Answers(lacking.log_p_yes_NQ, lacking.log_p_no_NQ, {0: "too long"})
+    ids = ["a", "b", "c"]
+    with pytest.raises(LedgerError, match=r"nan as an answer about 1 of 3 images, e\.g\. 'c'"):
+        store.write("part-x.parquet", ids, ids, Q[:2], unexplained)
+    assert not store.has("part-x.parquet")
+    one_side = Answers(np.zeros((1, 2), np.float32), np.array([[0, np.nan]], np.float32))
+    with pytest.raises(LedgerError, match="'a'"):
+        store.write("part-x.parquet", ids[:1], ids[:1], Q[:2], one_side)
+
+
 def test_new_questions_and_images_are_added_to_what_is_there(store):
     write(store, ["a"], Q[:1])
     write(store, ["a"], Q[1:], offset=10)

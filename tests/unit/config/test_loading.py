@@ -41,6 +41,10 @@ def test_overrides_reach_nested_keys_and_are_typed(tmp_path):
         ("study", "seeds", [], "seeds must not be empty"),
         ("study", "arms", ["mackd"], 'study.arms.0: got "mackd"'),
         ("teacher", "prompt", "Yes or no?", "the prompt must contain {question}"),
+        ("teacher", "yes_token", "no", "must differ by more than case and spaces, got 'no' and 'No'"),
+        ("teacher", "no_token", " YES ", "must differ by more than case and spaces, got 'Yes' and ' YES '"),
+        ("teacher", "yes_token", "", "yes_token is '' and no_token 'No'; each must be a word"),
+        ("teacher", "no_token", " \n", "no_token ' \\n'; each must be a word, e.g. Yes and No"),
         ("data", "source", "folders", "data.source: got 'folders'; accepted are 'fieldguide', 'folder'"),
         ("data", "path", "x", "unknown key 'data.path'; did you mean"),
         (

@@ -49,6 +49,9 @@ class OpenAiEngine:
         self._teacher = teacher
         self._endpoint = Endpoint.of(teacher)
         self._one_token = _ONE_TOKEN
+        # The name that servers which apply a chat template (vLLM, SGLang) use.
+        arguments = teacher.chat_template_args
+        self._template_args = {"chat_template_kwargs": arguments} if arguments else {}
         self._counts = dict.fromkeys(("requests", "retries", "prompt_tokens", "computed_tokens"), 0.0)
         self._in_flight = asyncio.Semaphore(teacher.concurrency)
         pace = Pace((teacher.requests_per_minute or 0) / (extract.actors or 1))
@@ -149,7 +152,7 @@ class OpenAiEngine:
                 temperature=0,
                 logprobs=True,
                 top_logprobs=_TOP_LOGPROBS,
-                extra_body=one_token,
+                extra_body={**one_token, **self._template_args},
             )
         except (openai.OpenAIError, ValueError) as error:
             failure: Failure = error

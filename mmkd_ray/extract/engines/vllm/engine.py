@@ -10,74 +10,110 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from mmkd_ray.answers.probability import Answers
 from mmkd_ray.answers.teacher import resolve
 from mmkd_ray.cluster.computing import prepare_to_compute
 from mmkd_ray.cluster.cores import claim_cores
 from mmkd_ray.config import ExtractConfig, VllmLlm, VllmTeacher
 from mmkd_ray.data.decode import decode_rgb
-from mmkd_ray.errors import AspectError, DataError, TeacherError
-from mmkd_ray.extract.engines.tokens import AnswerTokens, answer_tokens
+from mmkd_ray.errors import AspectError, DataError, TeacherError, explain, innermost_cause
+from mmkd_ray.extract.engines.tokens import AnswerTokens, Spelling, answer_tokens, spellings
+from mmkd_ray.extract.engines.vllm.processor import check_prompts, load_processor, refuse_control_tokens, try_processor
 from mmkd_ray.extract.engines.vllm.prompts import prompt_tokens, with_other_question
-from mmkd_ray.extract.engines.vllm.thread import Batch, EngineThread, Request, one_line
+from mmkd_ray.extract.engines.vllm.thread import EngineThread, PendingAnswers, Request, Sampling
+
+_COARSE = 0.25
+"""Tolerance in nats for dtypes of 16 bits or less. In bfloat16 the logits between 16 and 32, a usual range, are rounded
+to multiples of 0.125, and two of them enter a log-probability. On GPUs, prefix-cache hits were reported to change it by
+0.06."""
+_TOLERANCES = {"float32": 0.01}
+"""Tolerances by dtype. In float32, the largest difference measured without a fault is 4e-5, with a fault 0.09."""
 
 
 class VllmEngine:
-    """Loads the teacher in its constructor; only one per process at a time."""
+    """Loads the teacher in its constructor; only one per process at a time.
 
-    def __init__(self, teacher: VllmTeacher, extract: ExtractConfig) -> None:
+    Args:
+        teacher: what is loaded, and how it is asked.
+        extract: where it runs.
+        questions: what it will be asked, if known; checked before the weights are loaded.
+
+    Raises:
+        TeacherError: the teacher cannot be loaded, or the questions cannot be asked as they are meant.
+    """
+
+    def __init__(self, teacher: VllmTeacher, extract: ExtractConfig, questions: Sequence[str] = ()) -> None:
         model = resolve(teacher)
+        self._teacher = teacher
         self._in_process = not extract.gpus_per_actor
         if self._in_process:
             bind_to_cores(extract.cpus_per_actor)
+        self._processor = load_processor(teacher)
+        self._tokens = answer_tokens(self._processor.tokenizer, teacher)
+        check_prompts(self._processor, teacher, questions)
+        try_processor(self._processor, teacher)
         # Imported here, not at the top: the import takes 15 s, and reads the environment that was just set.
         try:
-            from transformers import AutoProcessor  # noqa: PLC0415
-            from vllm import LLM, SamplingParams  # noqa: PLC0415
+            from vllm import LLM  # noqa: PLC0415
             from vllm.exceptions import VLLMError  # noqa: PLC0415
-            from vllm.sampling_params import RequestOutputKind  # noqa: PLC0415
         except ImportError as error:
             raise TeacherError(f"vLLM cannot be imported: {error}; install mmkd-ray[cpu] or mmkd-ray[gpu]") from error
 
-        self._template = teacher.prompt
         self._refusals = (ValueError, VLLMError)
         self._rendering = threading.Lock()
+        self._sampling = _sampling(self._tokens)
         try:
-            self._processor = AutoProcessor.from_pretrained(
-                model, revision=teacher.revision, trust_remote_code=teacher.trust_remote_code
-            )
-            tokens = answer_tokens(self._processor.tokenizer, teacher)
-            params = SamplingParams(
-                temperature=0,
-                max_tokens=1,
-                logprob_token_ids=tokens.all,
-                detokenize=False,
-                output_kind=RequestOutputKind.FINAL_ONLY,
-            )
             self._thread = EngineThread(
-                make=lambda: LLM(model=model, **engine_args(teacher, extract)).llm_engine,
-                params=params,
-                read=partial(_read_answer, tokens),
-                refusals=self._refusals,
+                make=lambda: LLM(model=model, **engine_args(teacher, extract)).llm_engine, refusals=self._refusals
             )
-        except (ImportError, OSError, ValueError, TypeError, RuntimeError, VLLMError) as error:
-            raise TeacherError(f"the teacher '{teacher.model}' cannot be loaded: {one_line(error)}") from error
+        # A checkpoint can make vLLM raise any exception, and would again: loading it a second time is no use.
+        except Exception as error:
+            raise TeacherError(f"the teacher '{teacher.model}' cannot be loaded: {explain(error)}") from error
         self._check_attention(teacher)
 
     def answer(self, images: Sequence[bytes], questions: Sequence[str]) -> Answers:
         """Ask every question about every encoded image (RGB, first frame, as a person sees it)."""
-        prompts_Q = [prompt_tokens(self._processor, self._template, question) for question in questions]
-        batch = Batch(len(images), len(questions))
+        return self._ask(images, questions, self._sampling)
+
+    def answer_alone(self, images: Sequence[bytes], questions: Sequence[str]) -> Answers:
+        """As `answer`, but one cell at a time, without reading the prefix cache."""
+        sampling = _sampling(self._tokens, skip_reading_prefix_cache=True)
+        cells = [[self._ask([image], [question], sampling) for question in questions] for image in images]
+        return Answers(
+            np.block([[cell.log_p_yes_NQ for cell in row] for row in cells]),
+            np.block([[cell.log_p_no_NQ for cell in row] for row in cells]),
+            {row: reason for row, image in enumerate(cells) for cell in image for reason in cell.failed.values()},
+        )
+
+    def answer_spelled(self, spelling: Spelling, images: Sequence[bytes], questions: Sequence[str]) -> Answers:
+        """As `answer`, but with other tokens for the two answers."""
+        return self._ask(images, questions, _sampling(spelling.tokens))
+
+    def spellings(self) -> list[Spelling]:
+        """Ways to write the two answers as single tokens of the teacher's tokenizer."""
+        return spellings(self._processor.tokenizer, self._teacher)
+
+    @property
+    def tolerance(self) -> float:
+        """Largest change of a log-probability, in nats, that is explained by rounding."""
+        return _TOLERANCES.get(str(self._thread.renderer.model_config.dtype).removeprefix("torch."), _COARSE)
+
+    def _ask(self, images: Sequence[bytes], questions: Sequence[str], sampling: Sampling) -> Answers:
+        refuse_control_tokens(self._processor, self._teacher, questions)
+        prompts_Q = [prompt_tokens(self._processor, self._teacher, question) for question in questions]
+        answers = PendingAnswers(len(images), len(questions))
         for row, encoded in enumerate(images):
             try:
                 data = self._image_data(encoded)
                 # vLLM's cache of prepared images requires requests in the order in which they were prepared.
                 with self._rendering:
                     for column, prompt in enumerate(self._render(data, prompts_Q)):
-                        self._thread.submit(Request(batch, row, column, prompt))
+                        self._thread.submit(Request(answers, row, column, prompt, sampling))
             except (DataError, *self._refusals) as error:
-                batch.fail_image(row, one_line(error))
-        return batch.wait()
+                answers.fail_image(row, innermost_cause(error))
+        return answers.wait()
 
     def counts(self) -> dict[str, float]:
         """See `thread.Counts`."""
@@ -132,6 +168,21 @@ class VllmEngine:
 
 def _image_end(rendered: Any) -> int:
     return max(place.offset + place.length for place in rendered["mm_placeholders"]["image"])
+
+
+def _sampling(tokens: AnswerTokens, **more: Any) -> Sampling:
+    from vllm import SamplingParams  # noqa: PLC0415
+    from vllm.sampling_params import RequestOutputKind  # noqa: PLC0415
+
+    params = SamplingParams(
+        temperature=0,
+        max_tokens=1,
+        logprob_token_ids=tokens.all,
+        detokenize=False,
+        output_kind=RequestOutputKind.FINAL_ONLY,
+        **more,
+    )
+    return Sampling(params, partial(_read_answer, tokens))
 
 
 def _read_answer(tokens: AnswerTokens, output: Any) -> tuple[float, float]:
@@ -209,7 +260,6 @@ def load_text_model(llm: VllmLlm) -> Callable[[str, dict[str, Any] | None], tupl
     if not llm.gpus:
         bind_to_cores(llm.cpus)
     from vllm import LLM, SamplingParams  # noqa: PLC0415
-    from vllm.exceptions import VLLMError  # noqa: PLC0415
     from vllm.sampling_params import StructuredOutputsParams  # noqa: PLC0415
 
     args: dict[str, Any] = {
@@ -228,8 +278,8 @@ def load_text_model(llm: VllmLlm) -> Callable[[str, dict[str, Any] | None], tupl
     )
     try:
         model = LLM(model=llm.model, **args | llm.engine_args)
-    except (ImportError, OSError, ValueError, TypeError, RuntimeError, VLLMError) as error:
-        raise AspectError(f"the LLM '{llm.model}' (aspects.llm.model) cannot be loaded: {one_line(error)}") from error
+    except Exception as error:
+        raise AspectError(f"the LLM '{llm.model}' (aspects.llm.model) cannot be loaded: {explain(error)}") from error
 
     def ask(prompt: str, schema: dict[str, Any] | None) -> tuple[str, bool]:
         params = SamplingParams(
@@ -240,8 +290,9 @@ def load_text_model(llm: VllmLlm) -> Callable[[str, dict[str, Any] | None], tupl
         )
         try:
             output = model.chat([{"role": "user", "content": prompt}], params, use_tqdm=False)[0].outputs[0]
-        except VLLMError as error:
-            raise ValueError(str(error)) from error
+        # A chat template is a program: it can raise any exception.
+        except Exception as error:
+            raise ValueError(innermost_cause(error)) from error
         return output.text, output.finish_reason == "length"
 
     return ask

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmkd_ray.errors import TeacherError
+from mmkd_ray.config import VllmTeacher
+from mmkd_ray.errors import TeacherError, explain
 
 
-def chat_prompt(processor: Any, template: str, question: str) -> str:
+def user_text(teacher: VllmTeacher, question: str) -> str:
+    """The user's message: `teacher.prompt` with the question in it."""
+    return teacher.prompt.replace("{question}", question)
+
+
+def chat_prompt(processor: Any, teacher: VllmTeacher, question: str) -> str:
     """The prompt for one question about one image.
 
     The image comes first, so that everything before the question is the same for all questions about an image and its
@@ -15,29 +21,36 @@ def chat_prompt(processor: Any, template: str, question: str) -> str:
 
     Args:
         processor: the checkpoint's `transformers` processor.
-        template: the user's text with `{question}` in it.
+        teacher: how it is asked.
         question: the question.
+
+    Raises:
+        TeacherError: the chat template does not accept such a message.
     """
-    text = template.replace("{question}", question)
-    content = [{"type": "image"}, {"type": "text", "text": text}]
+    content = [{"type": "image"}, {"type": "text", "text": user_text(teacher, question)}]
     try:
         return processor.apply_chat_template(
-            [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
+            [{"role": "user", "content": content}],
+            add_generation_prompt=True,
+            tokenize=False,
+            **teacher.chat_template_args,
         )
-    except (ValueError, AttributeError) as error:
+    # A chat template is a program: it can raise any exception.
+    except Exception as error:
         raise TeacherError(
-            f"the teacher's chat template cannot be used: {error}; use an instruction-tuned model"
+            f"the chat template of '{teacher.model}' does not accept an image and a question: {explain(error)}; "
+            "use an instruction-tuned vision-language model in the layout of transformers"
         ) from error
 
 
-def prompt_tokens(processor: Any, template: str, question: str) -> list[int]:
+def prompt_tokens(processor: Any, teacher: VllmTeacher, question: str) -> list[int]:
     """The tokens of `chat_prompt`, with one placeholder for the image.
 
     If the chat template writes the beginning-of-sequence token, it is not added again. This is the rule of
     transformers' `ProcessorMixin.apply_chat_template`, which vLLM's `generate` does not follow for a text.
     """
     tokenizer = processor.tokenizer
-    text = chat_prompt(processor, template, question)
+    text = chat_prompt(processor, teacher, question)
     has_bos = tokenizer.bos_token is not None and text.startswith(tokenizer.bos_token)
     return tokenizer.encode(text, add_special_tokens=not has_bos)
 

@@ -1,4 +1,4 @@
-"""Keep vLLM's engine busy: requests of all batches are added as soon as they are ready, and answers collected."""
+"""Keep vLLM's engine busy: requests of all calls are added as soon as they are ready, and answers collected."""
 
 from __future__ import annotations
 
@@ -12,33 +12,44 @@ from typing import Any
 import numpy as np
 
 from mmkd_ray.answers.probability import Answers
+from mmkd_ray.errors import innermost_cause
 
 
-class Batch:
-    """The cells of one call, filled in by the engine's thread while the caller's thread prepares the next image."""
+class PendingAnswers:
+    """The cells of one call, filled in by the engine's thread while the caller's thread prepares the next image.
+
+    A cell is done once, answered or failed; anything later about it is ignored. If an image fails after some of its
+    cells were submitted, these will still be answered.
+    """
 
     def __init__(self, images: int, questions: int) -> None:
         self._log_p_NQA = np.full((images, questions, 2), np.nan, dtype=np.float32)
+        self._done_NQ = np.zeros((images, questions), dtype=bool)
         self._failed: dict[int, str] = {}
-        self._left = images * questions
-        self._questions = questions
         self._changed = threading.Condition()
         self._error: BaseException | None = None
 
     def answer(self, row: int, column: int, log_p_yes: float, log_p_no: float) -> None:
         """Fill in one cell."""
-        self._log_p_NQA[row, column] = log_p_yes, log_p_no
-        self._count(1)
+        with self._changed:
+            if not self._done_NQ[row, column]:
+                self._log_p_NQA[row, column] = log_p_yes, log_p_no
+                self._done_NQ[row, column] = True
+            self._changed.notify_all()
 
-    def fail_cell(self, row: int, reason: str) -> None:
+    def fail_cell(self, row: int, column: int, reason: str) -> None:
         """Record that one cell of an image cannot be asked; the image fails with the first such reason."""
-        self._failed.setdefault(row, reason)
-        self._count(1)
+        with self._changed:
+            self._failed.setdefault(row, reason)
+            self._done_NQ[row, column] = True
+            self._changed.notify_all()
 
     def fail_image(self, row: int, reason: str) -> None:
-        """Record that no question can be asked about an image."""
-        self._failed[row] = reason
-        self._count(self._questions)
+        """Record that no question can be asked about an image; `wait` no longer waits for its cells."""
+        with self._changed:
+            self._failed.setdefault(row, reason)
+            self._done_NQ[row] = True
+            self._changed.notify_all()
 
     def abandon(self, error: BaseException) -> None:
         """Let `wait` raise `error`: the engine has died."""
@@ -49,27 +60,33 @@ class Batch:
     def wait(self) -> Answers:
         """Block until every cell is answered or failed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._left == 0 or self._error is not None)
+            self._changed.wait_for(lambda: self._done_NQ.all() or self._error is not None)
         if self._error is not None:
             raise self._error
         self._log_p_NQA[list(self._failed)] = np.nan
         return Answers(self._log_p_NQA[..., 0], self._log_p_NQA[..., 1], self._failed)
 
-    def _count(self, cells: int) -> None:
-        with self._changed:
-            self._left -= cells
-            self._changed.notify_all()
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a cell is asked, and how its answer is read."""
+
+    params: Any
+    """vLLM's `SamplingParams`."""
+    read: Callable[[Any], tuple[float, float]]
+    """(log P(yes), log P(no)) of a finished request's output."""
 
 
 @dataclass(frozen=True)
 class Request:
     """One cell to be asked."""
 
-    batch: Batch
+    answers: PendingAnswers
     row: int
     column: int
     prompt: Any
     """vLLM's `EngineInput`."""
+    sampling: Sampling
 
 
 @dataclass
@@ -93,9 +110,6 @@ class EngineThread:
 
     make: Callable[[], Any]
     """Creates vLLM's `LLMEngine`, in the thread that it will run in: OpenMP's settings belong to a thread."""
-    params: Any
-    read: Callable[[Any], tuple[float, float]]
-    """(log P(yes), log P(no)) of a finished request's output."""
     refusals: tuple[type[Exception], ...]
     """Exceptions that the engine raises for a request that it refuses."""
     counts: Counts = field(default_factory=Counts)
@@ -119,10 +133,10 @@ class EngineThread:
         return self._engine.renderer
 
     def submit(self, request: Request) -> None:
-        """Submit one cell; its batch receives the answer."""
+        """Submit one cell; its `PendingAnswers` receive the answer."""
         self._inbox.put(request)
         if self._dead is not None:
-            request.batch.abandon(self._dead)
+            request.answers.abandon(self._dead)
 
     def close(self) -> None:
         """Wait until everything submitted is answered, then end the thread and release the engine."""
@@ -144,10 +158,10 @@ class EngineThread:
             self._dead = error
             self._ready.set()
             for request in self._open.values():
-                request.batch.abandon(error)
+                request.answers.abandon(error)
             while not self._inbox.empty():
                 if (waiting := self._inbox.get()) is not None:
-                    waiting.batch.abandon(error)
+                    waiting.answers.abandon(error)
 
     def _admit(self) -> bool:
         """Add submitted requests to the engine; wait if it has none. False once it is closed and all is answered."""
@@ -166,9 +180,9 @@ class EngineThread:
         self._number += 1
         started = time.perf_counter()
         try:
-            self._engine.add_request(name, request.prompt, self.params)
+            self._engine.add_request(name, request.prompt, request.sampling.params)
         except self.refusals as error:
-            request.batch.fail_cell(request.row, one_line(error))
+            request.answers.fail_cell(request.row, request.column, innermost_cause(error))
         else:
             self._open[name] = request
         self.counts.busy_s += time.perf_counter() - started
@@ -180,14 +194,4 @@ class EngineThread:
         self.counts.requests += 1
         self.counts.prompt_tokens += len(output.prompt_token_ids)
         self.counts.computed_tokens += len(output.prompt_token_ids) - (output.num_cached_tokens or 0)
-        request.batch.answer(request.row, request.column, *self.read(output))
-
-
-_REASON_LENGTH = 500
-"""Characters of vLLM's message that an error quotes."""
-
-
-def one_line(error: BaseException) -> str:
-    """An error in one line, from all of its lines: pydantic's, which vLLM raises, name the problem on the second."""
-    lines = [line.strip() for line in str(error).splitlines() if "For further information" not in line]
-    return " ".join(filter(None, lines))[:_REASON_LENGTH] or type(error).__name__
+        request.answers.answer(request.row, request.column, *request.sampling.read(output))

@@ -4,7 +4,7 @@ import pytest
 
 from mmkd_ray.config import VllmTeacher
 from mmkd_ray.errors import TeacherError
-from mmkd_ray.extract.engines.tokens import AnswerTokens, answer_tokens, is_variant
+from mmkd_ray.extract.engines.tokens import AnswerTokens, answer_tokens, is_variant, spellings
 
 
 class Words:
@@ -51,10 +51,9 @@ def test_the_probability_of_one_token_is_exact():
     assert AnswerTokens((1,), (2,)).log_p({1: -1e-9, 2: -20.123456}) == (-1e-9, -20.123456)
 
 
-@pytest.mark.parametrize("answer", ["Certainly", ""])
-def test_an_answer_without_a_single_token_is_refused(answer):
+def test_an_answer_that_no_single_token_spells_is_refused():
     with pytest.raises(TeacherError, match=r"not one; choose teacher\.yes_token"):
-        answer_tokens(TOKENIZER, VllmTeacher(yes_token=answer))
+        answer_tokens(TOKENIZER, VllmTeacher(yes_token="Certainly"))
     with pytest.raises(TeacherError, match="no single token of the teacher's tokenizer spells"):
         answer_tokens(TOKENIZER, VllmTeacher(yes_token="Certainly", tokens="all_variants"))
 
@@ -62,3 +61,38 @@ def test_an_answer_without_a_single_token_is_refused(answer):
 def test_a_longer_word_is_not_a_variant():
     assert is_variant(" YES ", "Yes")
     assert not is_variant("Yesterday", "Yes")
+
+
+def test_two_answers_that_the_tokenizer_does_not_tell_apart_are_refused():
+    class NoMarks(Words):
+        """As tokenizers that leave out accents."""
+
+        def encode(self, text, *, add_special_tokens):
+            return super().encode(text.replace("ó", "o"), add_special_tokens=add_special_tokens)
+
+    with pytest.raises(TeacherError, match=r"'No' and teacher.no_token 'Nó' are the same token.*\('No'\)"):
+        answer_tokens(NoMarks("Yes", "No"), VllmTeacher(yes_token="No", no_token="Nó"))
+
+
+def test_a_control_token_is_no_answer():
+    with pytest.raises(TeacherError, match="'no ' is a control token"):
+        answer_tokens(TOKENIZER, VllmTeacher(no_token="no "))
+
+
+def test_spellings_are_alike_in_case_and_spaces_and_say_how_they_are_set():
+    tokenizer = Words("Yes", "No", " Yes", " No", "yes", " no", "YES", "NO", "no ")
+    found = spellings(tokenizer, VllmTeacher())
+    assert [(spelling.name, spelling.setting) for spelling in found] == [
+        ("'Yes' / 'No'", 'teacher.yes_token: "Yes" and teacher.no_token: "No"'),
+        ("'YES' / 'NO'", 'teacher.yes_token: "YES" and teacher.no_token: "NO"'),
+        ("' Yes' / ' No'", 'teacher.yes_token: " Yes" and teacher.no_token: " No"'),
+        ("all variants", "teacher.tokens: all_variants"),
+    ]
+    set_so = VllmTeacher(yes_token=" Yes", no_token=" No")
+    assert answer_tokens(tokenizer, set_so) == found[2].tokens
+    assert answer_tokens(tokenizer, VllmTeacher(tokens="all_variants")) == found[3].tokens
+    assert spellings(tokenizer, set_so) == found
+
+
+def test_without_any_spelling_there_is_nothing_to_try():
+    assert spellings(Words("Maybe"), VllmTeacher()) == []

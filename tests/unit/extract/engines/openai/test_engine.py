@@ -114,6 +114,15 @@ def test_a_request_has_image_question_and_log_probabilities(start: Start):
     assert settings == {"model": "owl", "temperature": 0, "max_tokens": 1, "logprobs": True, "top_logprobs": 20}
 
 
+def test_arguments_of_the_chat_template_are_sent_where_there_are_any(start: Start):
+    endpoint, engine = start(chat_template_args={"enable_thinking": False})
+    engine.answer([png()], QUESTIONS[:1])
+    assert endpoint.asked[0].body["chat_template_kwargs"] == {"enable_thinking": False}
+    endpoint, engine = start()
+    engine.answer([png()], QUESTIONS[:1])
+    assert "chat_template_kwargs" not in endpoint.asked[0].body
+
+
 def test_requests_come_image_by_image(start: Start):
     endpoint, engine = start(lambda asked: Reply(answer(asked).body, delay_s=0.01), concurrency=3)
     images = [png(level) for level in (10, 90, 170, 250)]
@@ -139,7 +148,7 @@ def test_actors_share_the_rate_evenly_retries_included(start: Start):
     engine.answer([png(10), png(20), png(30)], QUESTIONS)
     times = [asked.at_s for asked in endpoint.asked]
     assert len(times) == 12
-    assert times[-1] - times[0] > 11 * 0.05 - 0.02, "1200 a minute are one in 50 ms"
+    assert times[-1] - times[0] > 11 * 0.05 - 0.1, "1200 a minute are one in 50 ms"
     assert times[-1] - times[0] < 3
     assert np.median(np.diff(times)) > 0.03
 

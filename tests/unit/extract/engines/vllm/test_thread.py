@@ -1,12 +1,13 @@
 """The thread that owns an engine, with an engine that keeps what it is given and answers when it is told to."""
 
 import threading
+import time
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
-from mmkd_ray.extract.engines.vllm.thread import Batch, EngineThread, Request, one_line
+from mmkd_ray.extract.engines.vllm.thread import EngineThread, PendingAnswers, Request, Sampling
 
 
 @dataclass
@@ -47,29 +48,30 @@ def engine():
 def thread(engine):
     return EngineThread(
         make=lambda: engine,
-        params=None,
-        read=lambda output: (-float(output.prompt_token_ids[0]), -float(output.prompt_token_ids[1])),
         refusals=(ValueError,),
     )
 
 
-def submit(thread, batch, rows, columns=2):
+ROW_AND_COLUMN = Sampling(None, lambda output: (-float(output.prompt_token_ids[0]), -float(output.prompt_token_ids[1])))
+
+
+def submit(thread, answers, rows, columns=2):
     for row in rows:
         for column in range(columns):
-            thread.submit(Request(batch, row, column, [row, column, 7]))
+            thread.submit(Request(answers, row, column, [row, column, 7], ROW_AND_COLUMN))
 
 
-def test_every_answer_reaches_its_cell_in_any_order(thread):
-    batch = Batch(3, 2)
-    submit(thread, batch, range(3))
-    answers = batch.wait()
-    np.testing.assert_array_equal(answers.log_p_yes_NQ, [[-0.0, -0.0], [-1, -1], [-2, -2]])
-    np.testing.assert_array_equal(answers.log_p_no_NQ, [[-0.0, -1], [-0.0, -1], [-0.0, -1]])
+def test_every_answer_finds_its_cell_in_whatever_order_it_comes(thread):
+    answers = PendingAnswers(3, 2)
+    submit(thread, answers, range(3))
+    filled = answers.wait()
+    np.testing.assert_array_equal(filled.log_p_yes_NQ, [[-0.0, -0.0], [-1, -1], [-2, -2]])
+    np.testing.assert_array_equal(filled.log_p_no_NQ, [[-0.0, -1], [-0.0, -1], [-0.0, -1]])
 
 
-def test_the_next_batch_starts_before_the_last_has_ended(thread, engine):
+def test_the_next_call_is_in_the_engine_before_the_last_has_ended(thread, engine):
     engine.gate.clear()
-    first, second = Batch(1, 2), Batch(2, 2)
+    first, second = PendingAnswers(1, 2), PendingAnswers(2, 2)
     submit(thread, first, [0])
     submit(thread, second, [0, 1])
     engine.gate.set()
@@ -79,26 +81,68 @@ def test_the_next_batch_starts_before_the_last_has_ended(thread, engine):
 
 
 def test_a_refused_cell_fails_its_image_and_no_other(thread):
-    batch = Batch(2, 2)
-    thread.submit(Request(batch, 0, 0, [0] * 9))
-    thread.submit(Request(batch, 0, 1, [0, 1]))
-    submit(thread, batch, [1])
-    answers = batch.wait()
-    assert answers.failed == {0: "too long"}
-    assert np.isnan(answers.log_p_yes_NQ[0]).all()
-    assert np.isfinite(answers.log_p_yes_NQ[1]).all()
+    answers = PendingAnswers(2, 2)
+    thread.submit(Request(answers, 0, 0, [0] * 9, ROW_AND_COLUMN))
+    thread.submit(Request(answers, 0, 1, [0, 1], ROW_AND_COLUMN))
+    submit(thread, answers, [1])
+    filled = answers.wait()
+    assert filled.failed == {0: "too long"}
+    assert np.isnan(filled.log_p_yes_NQ[0]).all()
+    assert np.isfinite(filled.log_p_yes_NQ[1]).all()
 
 
 def test_an_image_that_cannot_be_read_is_not_waited_for(thread):
-    batch = Batch(2, 2)
-    batch.fail_image(0, "not a readable image")
-    submit(thread, batch, [1])
-    assert batch.wait().failed == {0: "not a readable image"}
+    answers = PendingAnswers(2, 2)
+    answers.fail_image(0, "not a readable image")
+    submit(thread, answers, [1])
+    assert answers.wait().failed == {0: "not a readable image"}
+
+
+def test_an_image_that_fails_when_some_of_its_cells_are_in_the_engine_already(thread, engine):
+    """Its second question cannot be rendered: the first one's answer comes later, and counts for nobody else."""
+    engine.gate.clear()
+    answers = PendingAnswers(2, 3)
+    submit(thread, answers, [0], columns=1)
+    answers.fail_image(0, "cannot be rendered")
+    submit(thread, answers, [1], columns=3)
+    engine.gate.set()
+    filled = answers.wait()
+    assert filled.failed == {0: "cannot be rendered"}
+    assert filled.unexplained() == []
+    assert np.isfinite(filled.log_p_yes_NQ[1]).all()
+
+
+def test_answers_that_come_after_their_image_has_failed_change_nothing(thread, engine):
+    """All of its cells are answered before the next image's: counted twice, they would end the wait too early."""
+    answers = PendingAnswers(2, 2)
+    submit(thread, answers, [0])
+    while thread.counts.requests < 2:
+        time.sleep(0.01)
+    answers.fail_image(0, "cannot be rendered")
+    threading.Timer(0.1, lambda: submit(thread, answers, [1])).start()
+    filled = answers.wait()
+    assert filled.failed == {0: "cannot be rendered"}
+    assert np.isfinite(filled.log_p_yes_NQ[1]).all()
+
+
+def test_a_late_answer_does_not_reach_what_was_returned():
+    answers = PendingAnswers(1, 1)
+    answers.fail_image(0, "cannot be rendered")
+    filled = answers.wait()
+    answers.answer(0, 0, -1.0, -2.0)
+    assert np.isnan(filled.log_p_yes_NQ).all()
+
+
+def test_the_first_reason_stays(thread):
+    answers = PendingAnswers(1, 2)
+    answers.fail_cell(0, 0, "too long")
+    answers.fail_image(0, "cannot be rendered")
+    assert answers.wait().failed == {0: "too long"}
 
 
 def test_a_dead_engine_is_an_error_for_all_current_and_later_batches(thread, engine):
     engine.dies = True
-    first, later = Batch(1, 2), Batch(1, 2)
+    first, later = PendingAnswers(1, 2), PendingAnswers(1, 2)
     submit(thread, first, [0])
     with pytest.raises(RuntimeError, match="out of memory"):
         first.wait()
@@ -112,24 +156,19 @@ def test_an_engine_that_cannot_be_created_raises_to_its_caller():
         raise OSError("no such model")
 
     with pytest.raises(OSError, match="no such model"):
-        EngineThread(make=make, params=None, read=lambda _: (0.0, 0.0), refusals=())
+        EngineThread(make=make, refusals=())
 
 
-def test_requests_and_tokens_are_counted(thread):
-    batch = Batch(2, 2)
-    submit(thread, batch, range(2))
-    batch.wait()
+def test_counts_are_of_what_was_done(thread):
+    answers = PendingAnswers(2, 2)
+    submit(thread, answers, range(2))
+    answers.wait()
     assert (thread.counts.requests, thread.counts.prompt_tokens, thread.counts.computed_tokens) == (4, 12, 8)
     assert thread.counts.busy_s > 0
 
 
-def test_closing_waits_for_submitted_requests(thread):
-    batch = Batch(3, 2)
-    submit(thread, batch, range(3))
+def test_closing_waits_for_what_was_submitted(thread):
+    answers = PendingAnswers(3, 2)
+    submit(thread, answers, range(3))
     thread.close()
-    assert np.isfinite(batch.wait().log_p_yes_NQ).all()
-
-
-def test_an_error_is_one_line():
-    assert one_line(ValueError("1 error\n  field wrong\n  For further information visit")) == "1 error field wrong"
-    assert one_line(KeyError()) == "KeyError"
+    assert np.isfinite(answers.wait().log_p_yes_NQ).all()
