@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 import io
+import json
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +19,8 @@ from PIL import Image
 from mmkd_ray.answers.probability import Answers, answer_mass, p_yes
 from mmkd_ray.config import ExtractConfig, VllmTeacher
 from mmkd_ray.errors import TeacherError
+from mmkd_ray.extract.engines.vllm.processor import load_processor
+from mmkd_ray.extract.preflight import find_problem
 from tests.support.checkpoints import (
     QUESTIONS,
     build_gemma3,
@@ -60,6 +64,16 @@ class Asked:
     images_reversed: Answers
     one_image_at_a_time: Answers
     one_question_at_a_time: Answers
+    alone: Answers
+    """Every cell by itself, nothing read from the prefix cache."""
+    spelled: Answers
+    """With the first of the spellings that the tokenizer has: the canonical one."""
+    narrow: Answers
+    """An image 400 times as wide as high between two others."""
+    preflight: str
+    """What the preflight says of this teacher."""
+    control_token: str
+    """What is said of a question with the image's placeholder in it."""
     reference: Answers
 
 
@@ -88,13 +102,15 @@ def _encode(pixels: np.ndarray, kind: str = "PNG") -> bytes:
     return stream.getvalue()
 
 
-def ask_in_this_process(folder: str, images: list[bytes], questions: list[str]) -> dict[str, Answers]:
+def ask_in_this_process(folder: str, images: list[bytes], questions: list[str]) -> dict[str, Any]:
     """Everything that is asked of one engine; runs in a process of its own, which is bound to a core for good."""
     from mmkd_ray.extract.engines.vllm.engine import VllmEngine
 
     # The engine before this one, if Python came to it later, would end vLLM's process group, which is now ours.
     gc.collect()
-    engine = VllmEngine(VllmTeacher(model=folder, prompt=PROMPT, dtype="float32"), ExtractConfig())
+    teacher = VllmTeacher(model=folder, prompt=PROMPT, dtype="float32")
+    engine = VllmEngine(teacher, ExtractConfig(), questions)
+    preflight = find_problem(engine, images, questions, ExtractConfig(min_answer_mass=0), all_may_fail=False)
     plain = engine.answer(images, questions)
     with ThreadPoolExecutor(2) as threads:
         halves = list(threads.map(lambda half: engine.answer(half, questions), (images[:3], images[3:])))
@@ -106,18 +122,23 @@ def ask_in_this_process(folder: str, images: list[bytes], questions: list[str]) 
         "images_reversed": _reordered(engine.answer(images[::-1], questions), rows=slice(None, None, -1)),
         "one_image_at_a_time": _joined([engine.answer([image], questions) for image in images], axis=0),
         "one_question_at_a_time": _joined([engine.answer(images, [question]) for question in questions], axis=1),
+        "alone": engine.answer_alone(images, questions),
+        "spelled": engine.answer_spelled(engine.spellings()[0], images, questions),
+        "narrow": engine.answer([images[0], _encode(np.zeros((1, 400, 3), np.uint8)), images[1]], questions),
     }
+    with pytest.raises(TeacherError) as refused:
+        engine.answer(images[:1], [f"Is it {load_processor(teacher).image_token}?"])
     engine.close()
-    return asked
+    return {**asked, "preflight": preflight, "control_token": str(refused.value)}
 
 
-def refusal_in_this_process(folder: str) -> str:
+def refusal_in_this_process(folder: str, **teacher: Any) -> str:
     """Why a teacher is not loaded."""
     from mmkd_ray.extract.engines.vllm.engine import VllmEngine
 
     gc.collect()
     with pytest.raises(TeacherError) as raised:
-        VllmEngine(VllmTeacher(model=folder, prompt=PROMPT, dtype="float32"), ExtractConfig())
+        VllmEngine(VllmTeacher(**{"model": folder, "prompt": PROMPT, "dtype": "float32", **teacher}), ExtractConfig())
     return str(raised.value)
 
 
@@ -174,7 +195,15 @@ def test_log_probabilities_are_over_the_whole_vocabulary(asked: Asked):
 
 @pytest.mark.parametrize(
     "variant",
-    ["two_batches_at_a_time", "questions_reversed", "images_reversed", "one_image_at_a_time", "one_question_at_a_time"],
+    [
+        "two_batches_at_a_time",
+        "questions_reversed",
+        "images_reversed",
+        "one_image_at_a_time",
+        "one_question_at_a_time",
+        "alone",
+        "spelled",
+    ],
 )
 def test_an_answer_depends_on_its_image_and_question_alone(asked: Asked, variant: str):
     np.testing.assert_allclose(p_yes_of(getattr(asked, variant)), p_yes_of(asked.plain), rtol=0, atol=1e-4)
@@ -185,6 +214,48 @@ def test_a_prompt_longer_than_the_model_reads_fails_its_images_and_says_so(asked
     assert "1024" in asked.too_long.failed[0]
     assert "length" in asked.too_long.failed[0]
     assert np.isnan(asked.too_long.log_p_yes_NQ).all()
+
+
+def test_the_preflight_has_nothing_to_say(asked: Asked):
+    """Asked alone, without a cache, or in another order, every family answers as in a batch."""
+    assert asked.preflight == ""
+
+
+def test_an_image_that_cannot_be_prepared_fails_alone_and_the_reason_is_the_innermost_one(asked: Asked):
+    """Some families take any shape; those of Qwen refuse this one."""
+    for reason in asked.narrow.failed.values():
+        assert "aspect ratio must be smaller than 200, got 400" in reason
+        assert "Failed to apply" not in reason
+        assert " at 0x" not in reason
+    assert asked.narrow.unexplained() == []
+    assert set(asked.narrow.failed) <= {1}
+    np.testing.assert_allclose(p_yes_of(asked.narrow)[[0, 2]], p_yes_of(asked.plain)[:2], rtol=0, atol=1e-4)
+
+
+def test_a_question_with_the_images_placeholder_in_it_is_refused(asked: Asked):
+    assert "which is a control token" in asked.control_token
+
+
+@pytest.mark.parametrize(
+    ("damage", "teacher", "reason"),
+    [
+        ({"architectures": ["NoSuchModel"]}, {}, "NoSuchModel"),
+        ({"text_config": {"hidden_size": 128}}, {}, ""),
+        ({}, {"engine_args": {"quantization": "no_such_method"}}, "no_such_method"),
+        ({}, {"max_model_len": 100_000}, "100000"),
+    ],
+)
+def test_whatever_vllm_raises_while_it_loads_is_a_refusal(
+    engine_process: ProcessPoolExecutor, tmp_path: Path, damage: dict, teacher: dict, reason: str
+):
+    file = build_internvl(tmp_path / "teacher") / "config.json"
+    config = json.loads(file.read_text())
+    for key, value in damage.items():
+        config[key] = {**config[key], **value} if isinstance(value, dict) else value
+    file.write_text(json.dumps(config))
+    refusal = engine_process.submit(refusal_in_this_process, str(file.parent), **teacher).result()
+    assert refusal.startswith(f"the teacher '{file.parent}' cannot be loaded: ")
+    assert reason in refusal
 
 
 def test_a_teacher_that_vllm_would_run_wrongly_on_a_cpu_is_refused(engine_process: ProcessPoolExecutor, tmp_path: Path):
