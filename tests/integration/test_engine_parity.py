@@ -233,7 +233,7 @@ def test_an_image_that_cannot_be_prepared_fails_alone_and_the_reason_is_the_inne
 
 
 def test_a_question_with_the_images_placeholder_in_it_is_refused(asked: Asked):
-    assert "which is a control token" in asked.control_token
+    assert "reads as a control token" in asked.control_token
 
 
 @pytest.mark.parametrize(
