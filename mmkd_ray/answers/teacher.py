@@ -10,7 +10,7 @@ from mmkd_ray.config import ImportedTeacher, OpenAiLlm, OpenAiTeacher, Teacher, 
 from mmkd_ray.errors import TeacherError
 
 _HASHED_WHOLE = 64 * 2**20
-"""Files up to this size in bytes are hashed whole; of larger weight files the size and both ends are."""
+"""Files up to this size in bytes are hashed whole; of larger ones (weights), the size, the first and the last MiB."""
 _ENDS = 2**20
 
 
@@ -20,7 +20,7 @@ def is_local(teacher: VllmTeacher | VllmLlm) -> bool:
 
 
 def is_in_reach(teacher: VllmTeacher) -> bool:
-    """Whether `content_identity` can be told here: always, but for a folder that is on another machine."""
+    """Whether `content_identity` can be computed here: False only for a folder that is on another machine."""
     return not is_local(teacher) or teacher.model == "fieldguide" or Path(teacher.model).is_dir()
 
 
@@ -44,7 +44,7 @@ def resolve(teacher: VllmTeacher) -> str:
 
 
 def check_teacher(teacher: Teacher) -> None:
-    """Find out, without loading anything, what can be known to be wrong.
+    """Find errors that can be found without loading the teacher.
 
     Raises:
         TeacherError: the folder of a local teacher does not hold a checkpoint.

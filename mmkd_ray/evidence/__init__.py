@@ -1,1 +1,1 @@
-"""What questions are worth, found by asking the teacher about a sample of images before all are paid for."""
+"""How useful questions are, found by asking the teacher about a sample of images before it is asked about all."""

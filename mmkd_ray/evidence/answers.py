@@ -1,4 +1,4 @@
-"""What the teacher said on a pilot."""
+"""The teacher's answers on the pilot sample."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jaxtyping import Float32, Int64
 
 @dataclass(frozen=True)
 class PilotAnswers:
-    """What the teacher said about N images; nan where a question was not put in that way."""
+    """The teacher's answers about N images; nan where a question was not asked in that way."""
 
     image_ids: tuple[str, ...]
     label_N: Int64[np.ndarray, " N"]

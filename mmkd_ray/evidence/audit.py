@@ -14,24 +14,24 @@ from mmkd_ray.metrics.calibration import area_under_curve, calibration_error
 
 @dataclass(frozen=True)
 class Audit:
-    """One question against the truth."""
+    """The answers to one question, compared with the true ones."""
 
     question: str
     images: int
-    """With a known truth."""
+    """Number of images whose true answer is known."""
     share_true: float
-    """Of these, for which Yes is right."""
+    """Share of these images for which Yes is correct."""
     accuracy: float
-    """P(yes) > 0.5 against the truth, in [0, 1]."""
+    """Share of correct answers, Yes if P(yes) > 0.5."""
     auc: float | None
-    """Area under the ROC curve: whether P(yes) orders the images rightly, whatever its threshold; None if all images
-    have one truth."""
+    """Area under the ROC curve: how well P(yes) separates the images, for any threshold; None if all images have the
+    same true answer."""
     calibration_error: float
     """Expected calibration error of P(yes), 10 bins of equal width (Guo et al. 2017, of the positive class)."""
     brier: float
     """Mean squared error of P(yes)."""
     mean: float
-    """P(yes), over these images."""
+    """Mean of P(yes) over these images."""
 
     def as_dict(self) -> dict[str, Any]:
         """All fields, for a table."""
@@ -39,15 +39,15 @@ class Audit:
 
 
 def audit(questions: Sequence[str], answers: PilotAnswers, truth: Mapping[str, Mapping[str, bool]]) -> list[Audit]:
-    """Compare answers with the truth.
+    """Compare answers with the true ones.
 
     Args:
         questions: in the order of `answers`.
-        answers: what the teacher said.
-        truth: question: {image id: whether Yes is right}; questions and images may be missing.
+        answers: of the teacher.
+        truth: {question: {image id: whether Yes is correct}}; questions and images may be missing.
 
     Returns:
-        The questions with a known truth, the least accurate first.
+        The questions with known true answers, the least accurate first.
     """
     audits = []
     for column, question in enumerate(questions):

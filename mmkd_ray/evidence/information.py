@@ -1,7 +1,7 @@
-"""What the teacher's answers say about the class, and about each other. Plain numpy.
+"""Information in the teacher's answers about the class, and about each other. Plain numpy.
 
-An answer is a draw: yes with probability P(yes). So a teacher that is not sure of anything says nothing about the
-class, however its hesitation varies.
+An answer is treated as a random draw, yes with probability P(yes). So a teacher that is always unsure gives no
+information about the class, even if its P(yes) varies a little with the class.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ def entropy(p: Float64[np.ndarray, ...]) -> Float64[np.ndarray, ...]:
 def class_information(
     p_yes_NQ: Float64[np.ndarray, "N Q"], label_N: Int64[np.ndarray, " N"], *, seed: int
 ) -> Float64[np.ndarray, " Q"]:
-    """Mutual information of an answer and the class in bits, I(C; A) = H(A) - H(A | C), without its bias.
+    """Mutual information of an answer and the class in bits, I(C; A) = H(A) - H(A | C), corrected for bias.
 
-    A sample shows information where there is none, the more, the fewer images a class has. What the same answers show
-    about classes dealt out at random is taken off (the mean of 20 deals).
+    A sample overestimates the information, more so the fewer images a class has. The bias is estimated as the mean
+    information about randomly permuted labels (20 permutations), and subtracted.
     """
     rng = np.random.default_rng(seed)
     by_chance = [_information(p_yes_NQ, rng.permutation(label_N)) for _ in range(_PERMUTATIONS)]
@@ -34,18 +34,18 @@ def class_information(
 def information_error(
     p_yes_NQ: Float64[np.ndarray, "N Q"], label_N: Int64[np.ndarray, " N"], *, resamples: int, seed: int
 ) -> Float64[np.ndarray, " Q"]:
-    """Standard error of `class_information` by the bootstrap: images drawn anew within each class."""
+    """Standard error of `class_information` by the bootstrap: images are resampled within each class."""
     rng = np.random.default_rng(seed)
-    rows = [np.flatnonzero(label_N == label) for label in np.unique(label_N)]
-    drawn = []
+    rows_by_class = [np.flatnonzero(label_N == label) for label in np.unique(label_N)]
+    estimates = []
     for _ in range(resamples):
-        chosen = np.concatenate([rng.choice(own, len(own)) for own in rows])
-        drawn.append(_information(p_yes_NQ[chosen], label_N[chosen]))
-    return np.std(drawn, axis=0, ddof=1) if resamples > 1 else np.zeros(p_yes_NQ.shape[1])
+        chosen = np.concatenate([rng.choice(rows, len(rows)) for rows in rows_by_class])
+        estimates.append(_information(p_yes_NQ[chosen], label_N[chosen]))
+    return np.std(estimates, axis=0, ddof=1) if resamples > 1 else np.zeros(p_yes_NQ.shape[1])
 
 
 def correlations(p_yes_NQ: Float[np.ndarray, "N Q"]) -> Float[np.ndarray, "Q Q"]:
-    """Pearson correlation of every two questions' answers, -1 to 1; 0 for one that never varies."""
+    """Pearson correlation of the answers to each pair of questions, -1 to 1; 0 for a question that never varies."""
     centred = p_yes_NQ - p_yes_NQ.mean(axis=0)
     length = np.sqrt((centred**2).sum(axis=0))
     unit = np.divide(centred, length, out=np.zeros_like(centred), where=length > 1e-9)

@@ -1,6 +1,6 @@
-"""The pilot: candidate questions, put in several ways to the teacher about a sample of the training images.
+"""The pilot: ask the teacher the candidate questions, in several ways, about a sample of the training images.
 
-Its answers go where all answers go: an extraction after it does not ask them again.
+The answers are stored with all others: a later extraction does not ask for them again.
 """
 
 from __future__ import annotations
@@ -27,16 +27,19 @@ from mmkd_ray.extract.stage import answer_cells
 
 
 def choose_images(labels_N: Int64[np.ndarray, " N"], pilot: PilotConfig) -> list[int]:
-    """Rows of the sample, in the order of the table: of every class the same number, as far as it goes."""
+    """Rows of the sample, in the order of the table: the same number for every class, as far as it has so many."""
     rng = np.random.default_rng(pilot.seed)
-    own = [rng.permutation(np.flatnonzero(labels_N == label)) for label in np.unique(labels_N)]
-    # Turn by turn, one of each class, so that a small sample does not leave out the last classes of the list.
-    turns = [rng.permutation([rows[turn] for rows in own if turn < len(rows)]) for turn in range(max(map(len, own)))]
-    return sorted(np.concatenate(turns)[: pilot.images].tolist())
+    by_class = [rng.permutation(np.flatnonzero(labels_N == label)) for label in np.unique(labels_N)]
+    # In rounds of one image per class, so that a small sample does not miss the last classes.
+    rounds = [
+        rng.permutation([rows[number] for rows in by_class if number < len(rows)])
+        for number in range(max(map(len, by_class)))
+    ]
+    return sorted(np.concatenate(rounds)[: pilot.images].tolist())
 
 
 def ask_pilot(config: Config, run: Run, aspects: Sequence[Aspect], progress: ProgressCallback) -> PilotAnswers:
-    """Have the sample asked about; what is answered already is not asked again. Needs a cluster.
+    """Ask the teacher about the sample; stored answers are not asked for again. Needs a cluster.
 
     Raises:
         TeacherError: the teacher cannot be loaded.
@@ -51,7 +54,7 @@ def ask_pilot(config: Config, run: Run, aspects: Sequence[Aspect], progress: Pro
     }
     texts = tuple(dict.fromkeys(text for way in ways.values() for text in way.values()))
     wanted = Wanted(dict(zip(sample["image_id"].to_pylist(), sample["sha256"].to_pylist(), strict=True)), texts)
-    collected = answer_cells(_whatever_the_mass(config), run, teacher_identity(config.teacher), wanted, progress)
+    collected = answer_cells(_without_mass_limit(config), run, teacher_identity(config.teacher), wanted, progress)
     answered = np.isfinite(collected.log_p_yes_NQ).all(axis=1)
     if not answered.any():
         raise DataError("none of the pilot's images could be asked about; see the log for the reasons")
@@ -59,11 +62,11 @@ def ask_pilot(config: Config, run: Run, aspects: Sequence[Aspect], progress: Pro
     mass_NQ = answer_mass(collected.log_p_yes_NQ, collected.log_p_no_NQ)
 
     def columns(values_NQ: np.ndarray, way: dict[str, str]) -> np.ndarray:
-        own = np.full((len(values_NQ), len(aspects)), np.nan, dtype=np.float32)
+        chosen = np.full((len(values_NQ), len(aspects)), np.nan, dtype=np.float32)
         for column, aspect in enumerate(aspects):
             if aspect.question in way:
-                own[:, column] = values_NQ[:, texts.index(way[aspect.question])]
-        return own[answered]
+                chosen[:, column] = values_NQ[:, texts.index(way[aspect.question])]
+        return chosen[answered]
 
     asked_ids = list(wanted.sha256)
     return PilotAnswers(
@@ -77,10 +80,10 @@ def ask_pilot(config: Config, run: Run, aspects: Sequence[Aspect], progress: Pro
 
 
 def stored_answers(config: Config, run: Run, aspects: Sequence[Aspect]) -> PilotAnswers:
-    """The training images of a stored teacher table, an imported one too; nothing is asked.
+    """The answers about training images in a stored teacher table, also an imported one; nothing is asked.
 
     Raises:
-        ArtifactError: there is none, or it has no answers to one of the questions, or to any training image.
+        ArtifactError: there is no table, or it has no answers to one of the questions, or about any training image.
     """
     questions = [aspect.question for aspect in aspects]
     table = read_teacher_table(run, questions)
@@ -98,18 +101,18 @@ def stored_answers(config: Config, run: Run, aspects: Sequence[Aspect]) -> Pilot
     mass_NQ = table.mass_NQ[[rows[image_id] for image_id in ids]]
     unknown = np.full_like(flipped, np.nan)
     if isinstance(config.teacher, ImportedTeacher):
-        mass_NQ = unknown  # such files hold P(yes) among the two answers alone
+        mass_NQ = unknown  # imported files have P(yes) only relative to the two answers
     return PilotAnswers(tuple(ids), labels_of(train)[answered], p_NQ[answered], mass_NQ, unknown, flipped)
 
 
 def reworded(aspect: Aspect, pilot: PilotConfig) -> str | None:
-    """The other wording that the teacher is asked; None if there is none."""
+    """The second wording of a question; None if there is none."""
     if aspect.paraphrase is not None:
         return aspect.paraphrase
     return None if pilot.paraphrase is None else pilot.paraphrase.replace("{question}", aspect.question)
 
 
-def _whatever_the_mass(config: Config) -> Config:
-    """A question that the teacher does not answer is a finding here, no reason to refuse all others."""
+def _without_mass_limit(config: Config) -> Config:
+    """A copy with no limit of answer mass: a question that is not answered is a result here, not an error."""
     extract: Any = config.extract.model_copy(update={"min_answer_mass": 0.0})
     return config.model_copy(update={"extract": extract})

@@ -1,4 +1,4 @@
-"""What each question is worth: numbers, a verdict with its reason, a rank."""
+"""The score of each question: numbers, a verdict with its reason, a rank."""
 
 from __future__ import annotations
 
@@ -24,39 +24,40 @@ _Z = 1.96
 
 @dataclass(frozen=True)
 class Score:
-    """One question. What was not measured is None."""
+    """The score of one question. What was not measured is None."""
 
     question: str
     rank: int
     verdict: str
-    """`good`; `redundant`: a better question has the same answers; `uninformative`: nothing about the class, within the
-    interval; `dead`: one answer to all images; `unstable`: another wording gets another answer; `unanswerable`: the
-    teacher says neither Yes nor No."""
+    """`good`; `redundant`: a better question has nearly the same answers; `uninformative`: the interval of its
+    information about the class includes 0; `dead`: all images get the same answer; `unstable`: another wording gets
+    other answers; `unanswerable`: the teacher says neither Yes nor No."""
     reason: str
-    """The verdict in words; empty for a good one."""
+    """The reason of the verdict; empty for `good`."""
     mean: float
-    """P(yes), over the images."""
+    """Mean of P(yes) over the images."""
     std: float
+    """Standard deviation of P(yes) over the images."""
     entropy: float
-    """Of the answer over the images, in bits: 1 if half of them get a Yes."""
+    """Entropy of the answer over the images, in bits: 1 if half of them get a Yes."""
     answer_mass: float | None
     """Mean P(yes) + P(no) over the whole vocabulary."""
     information: float
-    """Mutual information of answer and class, in bits, bias taken off."""
+    """Mutual information of answer and class, in bits, corrected for bias."""
     information_low: float
     information_high: float
     """95 % interval by the bootstrap."""
     redundancy: float
-    """Largest share of its variance that one question ranked before it explains."""
+    """Largest share of its variance that a single question ranked before it explains."""
     redundant_with: str | None
-    """Which question that is."""
+    """That question."""
     reworded_change: float | None
     """Mean |P(yes) - P(yes) of another wording|."""
     flipped_change: float | None
     """Mean |P(yes) - P(yes) about the flipped image|."""
     orientation_sensitive: bool
     tokens: int | None
-    """What the question adds to an image's prompt."""
+    """Tokens that the question adds to an image's prompt."""
 
     def as_dict(self) -> dict[str, Any]:
         """All fields, for a table."""
@@ -76,7 +77,7 @@ def score(
 
     Args:
         aspects: the questions, in the order of `answers`.
-        answers: what the teacher said.
+        answers: of the teacher.
         pilot: sample and limits.
         by: `mrmr` or `information`, the order among questions of one verdict.
         least_mass: mean answer mass below which a question is unanswerable.
@@ -92,7 +93,7 @@ def score(
     explained_QQ = correlations(p_NQ) ** 2
     verdicts: dict[int, tuple[str, str]] = {}
     for q in range(len(aspects)):
-        found = _own_fault(p_NQ[:, q], mass_Q[q], reworded_Q[q], information_Q[q] - _Z * error_Q[q], pilot, least_mass)
+        found = _defect(p_NQ[:, q], mass_Q[q], reworded_Q[q], information_Q[q] - _Z * error_Q[q], pilot, least_mass)
         if found:
             verdicts[q] = found
     order = by_information(information_Q) if by == "information" else mrmr(information_Q, p_NQ)
@@ -125,7 +126,7 @@ def _means(answers: PilotAnswers) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of each question: answer mass, change by rewording, change by flipping; nan where unknown."""
     p_NQ = answers.p_yes_NQ.astype(np.float64)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a mean of nothing is nan, which is meant
+        warnings.simplefilter("ignore", RuntimeWarning)  # the mean of no values is nan, as intended
         return (
             np.nanmean(answers.mass_NQ.astype(np.float64), axis=0),
             np.nanmean(np.abs(p_NQ - answers.reworded_NQ), axis=0),
@@ -133,7 +134,7 @@ def _means(answers: PilotAnswers) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         )
 
 
-def _own_fault(
+def _defect(
     p_N: Float64[np.ndarray, " N"],
     mass: float,
     reworded_change: float,
@@ -141,11 +142,11 @@ def _own_fault(
     pilot: PilotConfig,
     least_mass: float,
 ) -> tuple[str, str] | None:
-    """Verdict and reason of a question that is no good whatever the others are."""
+    """Verdict and reason for a question that is unusable regardless of the others; None if it is usable."""
     if mass < least_mass:
         return "unanswerable", f"the teacher says neither Yes nor No: P(yes) + P(no) is {mass:.2f} on average"
     spread = p_N.std()
-    # A rare Yes that is sure of itself is not a dead question, however small the spread that it makes.
+    # A question with a few confident Yes is not dead, even if their small number makes the deviation small.
     if spread < pilot.dead_below and len(np.unique(p_N > 0.5)) == 1:
         word = "Yes" if p_N.mean() > 0.5 else "No"
         return "dead", f"every image gets {word}: P(yes) is {p_N.mean():.3f} +- {spread:.3f}"
@@ -153,7 +154,7 @@ def _own_fault(
         change = f"another wording changes P(yes) by {reworded_change:.2f} on average"
         return "unstable", change + (f", more than the images do ({spread:.2f})" if reworded_change > spread else "")
     if least_information <= 0:
-        return "uninformative", "its answers say nothing about the class that is more than chance"
+        return "uninformative", "its answers give no more information about the class than chance"
     return None
 
 
@@ -164,7 +165,7 @@ def _redundant(
     aspects: Sequence[Aspect],
     pilot: PilotConfig,
 ) -> dict[int, tuple[str, str]]:
-    """Questions that a better one makes superfluous, the better one being kept."""
+    """Verdict and reason for questions whose answers a better question, which is kept, nearly determines."""
     found: dict[int, tuple[str, str]] = {}
     kept: list[int] = []
     for q in order:

@@ -1,4 +1,4 @@
-"""The evidence as tables: on storage, and as text for a terminal."""
+"""The evidence as tables: in storage, and as text for a terminal."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from mmkd_ray.artifacts import Run
 from mmkd_ray.evidence.scores import GOOD, Score
 
 SCORES, PILOT, AUDIT = "scores.parquet", "pilot.parquet", "audit.parquet"
-"""In `Run.evidence`: a row a question, by rank; a row an image of the sample, P(yes) by rank; a row an audit."""
+"""In `Run.evidence`: one row per question, by rank; one row per image of the sample, P(yes) by rank; one row per
+audited question."""
 _WIDTH = 60
 _ENOUGH_IMAGES = 10
-"""Of a class. Measured on simulated answers: with 10 the bias is -0.02 bits, with 1 it is -0.15 to -0.39."""
+"""Images per class. Measured on simulated answers: with 10 the bias is -0.02 bits, with 1 it is -0.15 to -0.39."""
 
 
 def caution(run: Run) -> str | None:
-    """What must be known to read the scores of this sample; None if nothing."""
+    """A warning about the scores of this sample; None if there is none."""
     labels = run.evidence.read_table(PILOT, columns=["label"])["label"].to_numpy()
     each = len(labels) / len(np.unique(labels))
     if each >= _ENOUGH_IMAGES:
         return None
     return (
-        f"caution   {each:.1f} images a class: information is underestimated below {_ENOUGH_IMAGES} (the chance "
+        f"caution   {each:.1f} images per class: information is underestimated below {_ENOUGH_IMAGES} (the chance "
         "correction overshoots), most for the best questions; raise pilot.images"
     )
 
@@ -37,7 +38,7 @@ def summary_line(scores: Sequence[Score]) -> str:
 
 
 def score_table(scores: Sequence[Score]) -> str:
-    """A line a question, in the order of ranks; the reason of each verdict below it."""
+    """One line per question, in the order of ranks; the reason of each verdict below it."""
     lines = [f"{'#':>4}  {'question':<{_WIDTH}}  P(yes)         bits   +-     redundant  reworded  flipped"]
     for one in scores:
         error = (one.information_high - one.information_low) / 2
@@ -51,7 +52,7 @@ def score_table(scores: Sequence[Score]) -> str:
 
 
 def audit_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """A line a question, the least accurate first, and their means."""
+    """One line per question, the least accurate first, and their mean."""
     lines = [f"{'question':<{_WIDTH}}  accuracy  AUC    calibration error  images"]
     lines += [
         f"{_cut(row['question']):<{_WIDTH}}  {row['accuracy']:>8.3f}  {_number(row['auc'], 3):>5}  "

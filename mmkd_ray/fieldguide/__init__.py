@@ -1,4 +1,4 @@
-"""The embedded data set, drawn and free of any licence, and a small teacher that really looks at it."""
+"""The embedded data set: drawn images, free of any licence, and a small vision-language teacher for them."""
 
 from pathlib import Path
 

@@ -1,6 +1,6 @@
-"""Drawing a bird, apart from any scene: parts in the bird's own frame, beak to the right, one unit a canvas pixel.
+"""Draw a bird without a scene: in the bird's frame, with the beak to the right and one unit per canvas pixel.
 
-Sizes are generous: at 64 pixels a part of three units is one pixel, and a trait must change dozens of them.
+Parts are large: three units are one pixel of the final image, and a trait must change dozens of pixels.
 """
 
 from typing import Final
@@ -56,7 +56,7 @@ def draw_bird(canvas: Canvas, bird: Bird, frame: Frame, *, flying: bool, legs: b
         bird: The plumage.
         frame: Where, how large and which way round.
         flying: Whether the wing is raised.
-        legs: Whether legs are to be seen.
+        legs: Whether legs are visible.
     """
     if legs:
         _draw_legs(canvas, bird, frame)
@@ -82,7 +82,7 @@ def _draw_tail(canvas: Canvas, bird: Bird, frame: Frame) -> None:
     tip_labels = (*labels, *_if("white_tail_tip", bird.white_tail_tip))
     colour = shade(PLUMAGE[bird.back], 0.72)
     tip_colour = WHITE if bird.white_tail_tip else colour
-    # Held high enough to stay above the water when the bird swims.
+    # High enough to stay above the water when the bird swims.
     spread = ((-24.0, -3.0), (8.0, 3.0)) if bird.forked_tail else ((-6.0, 0.0),)
     half = 8.0 if bird.forked_tail else 11.0
     for drop, root in spread:

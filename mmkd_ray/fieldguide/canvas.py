@@ -43,7 +43,7 @@ def shade(colour: Colour, factor: float) -> Colour:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where a bird stands: from its own coordinates (x to its beak, y down, origin in its body) to the canvas."""
+    """The position of a bird: maps its coordinates (x to the beak, y down, origin in the body) to the canvas."""
 
     x: float
     y: float
@@ -61,8 +61,8 @@ class Frame:
 class Canvas:
     """An RGB image under construction.
 
-    With `with_parts`, a second image remembers which call to `polygon` each pixel comes from, so that the parts that
-    answer a question can be located: a much stronger signal for a teacher than the answer alone.
+    With `with_parts`, a second image records which call of `polygon` each pixel comes from, so that the parts that
+    answer a question can be located: a much stronger training signal for a teacher than the answer alone.
     """
 
     def __init__(self, *, with_parts: bool = False) -> None:

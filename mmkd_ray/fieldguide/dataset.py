@@ -38,7 +38,7 @@ class FieldGuideImage:
 
 
 def picture_of(species: Species, *, label: int, split: str, number: int, seed: int) -> Picture:
-    """The description of one image: depends on its own place alone, never on how many others there are."""
+    """The description of one image; depends only on these arguments, not on how many images there are."""
     rng = np.random.default_rng([seed, SPLITS.index(split), label, number])
     return individual(species, rng, SHIFT_HABITATS if split == "shift" else HABITATS)
 
@@ -47,9 +47,9 @@ def images(*, species_seed: int, seed: int, per_class: Mapping[str, int]) -> Ite
     """Draw a data set, ordered by split, then class, then number.
 
     Args:
-        species_seed: Decides the species (see `make_species`).
-        seed: Decides the images. Image k of a class in a split is the same whatever the counts are.
-        per_class: Images of each class, by split; a split that is left out is empty.
+        species_seed: Seed of the species (see `make_species`).
+        seed: Seed of the images. Image k of a class in a split is the same for all counts.
+        per_class: {split: images per class}; a split that is left out is empty.
 
     Raises:
         MmkdError: A split is unknown or a count negative.
@@ -71,8 +71,8 @@ def attributes_of(image_ids: Iterable[str], *, species_seed: int, seed: int) -> 
         slug, _, number = rest.partition("/")
         if split not in SPLITS or slug not in species or not number.isdecimal():
             raise MmkdError(f"The field guide of species seed {species_seed} has no image {image_id!r}.")
-        label, own = species[slug]
-        found[image_id] = answers(picture_of(own, label=label, split=split, number=int(number), seed=seed))
+        label, one = species[slug]
+        found[image_id] = answers(picture_of(one, label=label, split=split, number=int(number), seed=seed))
     return found
 
 
@@ -81,7 +81,7 @@ def _check_counts(per_class: Mapping[str, int]) -> None:
         if split not in SPLITS:
             raise MmkdError(f"The field guide has no split {split!r}; accepted: {', '.join(SPLITS)}.")
         if count < 0:
-            raise MmkdError(f"The field guide's split {split!r} got {count} images a class; give 0 or more.")
+            raise MmkdError(f"The field guide's split {split!r} got {count} images per class; give 0 or more.")
 
 
 def _images(all_species: tuple[Species, ...], seed: int, per_class: Mapping[str, int]) -> Iterator[FieldGuideImage]:

@@ -1,4 +1,4 @@
-"""Invented names: readable, unique, and silent about what a species looks like."""
+"""Invented names of species: readable, unique, and without any hint of what a species looks like."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ _LAST_VOWELS: Final = ("a", "i", "o")
 
 
 def make_names(rng: np.random.Generator, *, genera: int, species_per_genus: int) -> list[list[str]]:
-    """Names by genus and species, such as "Tavi Brosk": the last word is the genus's."""
+    """Names by genus and species, such as "Tavi Brosk": the last word names the genus."""
     taken: set[str] = set()
     names = []
     for _ in range(genera):

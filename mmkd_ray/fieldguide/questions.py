@@ -1,6 +1,6 @@
 """The yes/no questions about a picture, their paraphrases and their true answers.
 
-What cannot be seen is answered No: the legs of a bird that swims or flies.
+Questions about what cannot be seen, such as the legs of a bird that swims or flies, are answered No.
 """
 
 from collections.abc import Callable
@@ -11,8 +11,8 @@ from mmkd_ray.fieldguide.traits import BACKS, BELLIES, HEADS, Picture
 
 Truth = Callable[[Picture], bool]
 
-# Three families of sentences. Each takes one of two phrases of a question; the first with the first phrase is the
-# canonical wording.
+# Three families of sentence patterns. Each pattern takes one of the two phrases of a question; the first pattern with
+# the first phrase is the canonical wording.
 _OF_BIRD: Final = (
     "Does the bird have {}?",
     "Is this a bird with {}?",
@@ -45,9 +45,9 @@ class Question:
         group: "shape", "colour", "marking" or "scene".
         text: The canonical wording.
         paraphrases: Other wordings that the shipped teacher was trained on.
-        held_out: A wording that it was not trained on. Its sentence pattern and its phrase were both seen, apart.
+        held_out: A wording that it was not trained on. Its pattern and its phrase were trained on, but not together.
         orientation_sensitive: Whether a horizontal flip of the image can change the answer.
-        mirror: The wording of the question that it becomes in a mirror, if it is orientation-sensitive.
+        mirror: The question that has the same answer on the flipped image, if this one is orientation-sensitive.
         truth: The answer for a picture.
     """
 
@@ -203,7 +203,7 @@ def _in_mirror(phrase: str) -> str:
     return phrase.replace("left", "right") if "left" in phrase else phrase.replace("right", "left")
 
 
-def _word(number: int, entry: _Entry) -> Question:
+def _make_question(number: int, entry: _Entry) -> Question:
     first, second = entry.phrases
     held_out_pattern = 1 + number % (len(entry.family) - 1)
     others = [entry.family[i].format(first) for i in range(1, len(entry.family))]
@@ -221,7 +221,7 @@ def _word(number: int, entry: _Entry) -> Question:
 
 
 QUESTIONS: Final[tuple[Question, ...]] = tuple(
-    _word(number, entry) for number, entry in enumerate((*_SHAPE, *_COLOUR, *_MARKING, *_SCENE))
+    _make_question(number, entry) for number, entry in enumerate((*_SHAPE, *_COLOUR, *_MARKING, *_SCENE))
 )
 """Every question, in four groups; their order is stable."""
 

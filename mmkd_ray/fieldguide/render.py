@@ -1,4 +1,4 @@
-"""From the description of a picture to its pixels."""
+"""Draw a picture from its description."""
 
 import io
 import zlib
@@ -28,7 +28,7 @@ def render(picture: Picture) -> NDArray[np.uint8]:
 
 
 def render_with_parts(picture: Picture) -> tuple[NDArray[np.uint8], NDArray[np.int32], list[tuple[str, ...]]]:
-    """Draw a picture and say which of its parts answer which question.
+    """Draw a picture, and find the parts that answer each question.
 
     Returns:
         `image_HWC` as from `render`; `regions_HW`, the painted region of each pixel; and for each region the ids of the
@@ -42,13 +42,13 @@ def render_with_parts(picture: Picture) -> tuple[NDArray[np.uint8], NDArray[np.i
 def encode_png(image_HWC: NDArray[np.uint8]) -> bytes:
     """PNG bytes without metadata."""
     buffer = io.BytesIO()
-    # The fastest of zlib's ways: noise leaves few repetitions to look for, and here it made the smaller files too.
+    # The fastest strategy of zlib: noisy images have few repetitions to find, and here the files were smaller too.
     Image.fromarray(image_HWC).save(buffer, format="PNG", compress_level=1, compress_type=zlib.Z_RLE)
     return buffer.getvalue()
 
 
 def bird_frame(picture: Picture) -> Frame:
-    """Where the picture's bird is."""
+    """The position of the picture's bird."""
     jitter, scene = picture.jitter, picture.scene
     # A swimmer sits level; a long neck needs room above, so such a bird is placed lower.
     rotation = jitter.rotation * (0.4 if scene.pose == "swimming" else 1.0)

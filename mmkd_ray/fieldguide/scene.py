@@ -1,4 +1,4 @@
-"""Drawing what is around a bird: sky, land, water, what it stands on and what is beside it."""
+"""Draw the surroundings of a bird: sky, land, water, what it stands on and what is beside it."""
 
 from collections.abc import Callable
 from typing import Final
@@ -40,11 +40,11 @@ _MOON: Final[Colour] = (255, 255, 240)
 
 
 def draw_background(canvas: Canvas, scene: Scene, texture: np.ndarray, *, foot_y: float, foot_x: float) -> None:
-    """Paint all that is behind the bird.
+    """Paint everything behind the bird.
 
     Args:
         canvas: What to paint on.
-        scene: What there is.
+        scene: What to paint.
         texture: At least 24 numbers in [0, 1) that place trees, hills and waves.
         foot_y: Height of the bird's feet, in canvas pixels.
         foot_x: Where they are across the canvas.
@@ -71,7 +71,7 @@ def draw_background(canvas: Canvas, scene: Scene, texture: np.ndarray, *, foot_y
 
 
 def draw_foreground(canvas: Canvas, scene: Scene, texture: np.ndarray, *, water_y: float) -> None:
-    """Paint all that is before the bird: the water it swims in (from `water_y` down), a rock, a flower."""
+    """Paint everything in front of the bird: the water it swims in (from `water_y` down), a rock, a flower."""
     if scene.pose == "swimming":
         labels = ("swimming", "sea") if scene.habitat == "sea" else ("swimming",)
         _draw_water(canvas, water_y, CANVAS_SIZE, texture, labels=labels)

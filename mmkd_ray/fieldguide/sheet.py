@@ -1,4 +1,4 @@
-"""A contact sheet: the field guide at a glance."""
+"""A contact sheet: many pictures of the field guide on one page."""
 
 from pathlib import Path
 from typing import Final
@@ -21,8 +21,8 @@ _MAGNIFICATION: Final = 2
 def write_sheet(path: Path | str, *, species_seed: int, seed: int) -> Path:
     """Write a page of pictures and return its path.
 
-    The upper rows are random birds (what the teacher learns from), the middle ones a species a row, the last ones
-    species in the habitats of the shift set.
+    The upper rows are random birds (what the teacher learns from), the middle ones show one species per row, the last
+    ones species in the habitats of the shift set.
     """
     rows = _random_rows(seed) + _species_rows(species_seed, seed)
     sheet_HWC = np.concatenate([np.concatenate([render(picture) for picture in row], axis=1) for row in rows], axis=0)

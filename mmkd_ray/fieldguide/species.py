@@ -1,4 +1,4 @@
-"""Species: what the classes of the data set look like, drawn from a seed."""
+"""Species: the traits of the classes of the data set, drawn from a seed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -27,7 +27,7 @@ GENERA: Final = 8
 SPECIES_PER_GENUS: Final = 3
 SPECIES_COUNT: Final = GENERA * SPECIES_PER_GENUS
 _SIBLING_PATTERNS: Final = ((1, 1, 1), (1, 1, 2), (2, 1, 1), (1, 2, 1))
-"""Traits changed in both later siblings, in the second alone and in the third alone: any two differ by 2 or 3."""
+"""Number of traits changed in both later siblings, only in the second, only in the third: any two differ by 2 or 3."""
 
 PLUMAGE_TRAITS: Final = 5
 """How many traits differ between the two plumages of a species."""
@@ -36,7 +36,7 @@ DROP_OUT: Final = 0.06
 """Probability that an individual shows a random value of a trait in place of its species' value."""
 
 PREFERENCE: Final = 0.4
-"""Probability that an individual is met in its species' preferred habitat, and likewise pose; else at random."""
+"""Probability that an individual has its species' preferred habitat, and likewise pose; else they are random."""
 
 _OPTIONS: Final[dict[str, tuple[str, ...]]] = {"back": BACKS, "belly": BELLIES, "head": HEADS, "pattern": PATTERNS}
 
@@ -46,11 +46,11 @@ class Species:
     """A class of the data set.
 
     Attributes:
-        name: Readable and unique; says nothing of the species' traits.
+        name: Readable and unique; without any hint of the species' traits.
         genus: Index of the genus; species of a genus look alike.
         plumages: The two looks of the species.
-        habitat: Where it is met most.
-        pose: What it does most.
+        habitat: Its most frequent habitat.
+        pose: Its most frequent pose.
     """
 
     name: str
@@ -73,8 +73,8 @@ def distance(one: Bird, other: Bird) -> int:
 def make_species(seed: int) -> tuple[Species, ...]:
     """Draw 24 species in 8 genera.
 
-    Within a genus, the first plumages of any two species differ by 2 or 3 traits. Another seed gives other species
-    under other names.
+    Within a genus, the first plumages of any two species differ by 2 or 3 traits. Another seed gives other species with
+    other names.
     """
     rng = np.random.default_rng([seed, 24])
     names = make_names(rng, genera=GENERA, species_per_genus=SPECIES_PER_GENUS)
@@ -96,13 +96,13 @@ def make_species(seed: int) -> tuple[Species, ...]:
 def individual(species: Species, rng: np.random.Generator, habitats: tuple[str, ...] = HABITATS) -> Picture:
     """A picture of one individual of a species.
 
-    `habitats` are those it can be met in; the preferred one counts only if it is among them.
+    `habitats` are the possible ones; the species' preferred habitat is used only if it is one of them.
     """
     plumage = species.plumages[int(rng.random() < 0.5)]
-    stranger = random_bird(rng)
+    other = random_bird(rng)
     dropped = rng.random(len(fields(Bird))) < DROP_OUT
     changes = {
-        field.name: getattr(stranger, field.name) for field, drop in zip(fields(Bird), dropped, strict=True) if drop
+        field.name: getattr(other, field.name) for field, drop in zip(fields(Bird), dropped, strict=True) if drop
     }
     scene = random_scene(rng, habitats)
     at_home, as_usual = rng.random(2) < PREFERENCE
@@ -116,11 +116,11 @@ def individual(species: Species, rng: np.random.Generator, habitats: tuple[str, 
 def _siblings(rng: np.random.Generator) -> tuple[Bird, Bird, Bird]:
     """Three birds of which any two differ by 2 or 3 traits."""
     first = random_bird(rng)
-    shared, second_own, third_own = _SIBLING_PATTERNS[int(rng.integers(len(_SIBLING_PATTERNS)))]
-    traits = _pick_traits(rng, shared + second_own + third_own)
+    shared, only_second, only_third = _SIBLING_PATTERNS[int(rng.integers(len(_SIBLING_PATTERNS)))]
+    traits = _pick_traits(rng, shared + only_second + only_third)
     base = _changed(first, traits[:shared], rng)
-    second = _changed(base, traits[shared : shared + second_own], rng)
-    third = _changed(base, traits[shared + second_own :], rng)
+    second = _changed(base, traits[shared : shared + only_second], rng)
+    third = _changed(base, traits[shared + only_second :], rng)
     return (first, second, third)
 
 
@@ -132,9 +132,9 @@ def _pick_traits(rng: np.random.Generator, count: int) -> tuple[str, ...]:
 def _changed(bird: Bird, traits: Sequence[str], rng: np.random.Generator) -> Bird:
     changes: dict[str, Any] = {}
     for trait in traits:
-        now = getattr(bird, trait)
+        value = getattr(bird, trait)
         if trait in _OPTIONS:
-            changes[trait] = choose(rng, tuple(option for option in _OPTIONS[trait] if option != now))
+            changes[trait] = choose(rng, tuple(option for option in _OPTIONS[trait] if option != value))
         else:
-            changes[trait] = not now
+            changes[trait] = not value
     return replace(bird, **changes)

@@ -1,4 +1,4 @@
-"""What a drawn bird can look like, and where it can be: the vocabulary, and random draws from it."""
+"""The traits of drawn birds and their scenes, and random draws of them."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -40,7 +40,7 @@ MARKS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Bird:
-    """A bird's plumage and build; nothing of where it is."""
+    """A bird's plumage and build, without its scene."""
 
     crest: bool
     long_beak: bool
@@ -81,7 +81,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Jitter:
-    """What no question asks about: placement, light and camera.
+    """Properties that no question asks about: placement, light and camera.
 
     Lengths are in canvas pixels (`canvas.CANVAS_SIZE` a side), `rotation` in radians, `noise` in grey levels,
     `blur` in pixels of the final image (0: none).
@@ -101,7 +101,7 @@ class Jitter:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """All that decides an image."""
+    """Everything that determines an image."""
 
     bird: Bird
     scene: Scene
@@ -118,12 +118,12 @@ def choose(rng: np.random.Generator, options: tuple[str, ...]) -> str:
     return options[int(rng.integers(len(options)))]
 
 
-# Every number below is drawn whether or not it is used: a draw that depends on an earlier one would shift all that
-# follow it, and one changed trait would change the whole picture.
+# Every number below is drawn even if it is not used: else one changed trait would shift all later draws, and so change
+# the whole picture.
 
 
 def random_bird(rng: np.random.Generator) -> Bird:
-    """A bird with independent, uniform traits: belongs to no species."""
+    """A bird with independent, uniform traits, of no species."""
     marks = rng.random(len(MARKS)) < 0.5
     return Bird(
         **{name: bool(mark) for name, mark in zip(MARKS, marks, strict=True)},

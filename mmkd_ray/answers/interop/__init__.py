@@ -1,1 +1,1 @@
-"""Answers made elsewhere, and answers for other tools."""
+"""Import answers from other tools, and export answers for them."""

@@ -14,7 +14,7 @@ from mmkd_ray.errors import ArtifactError, DataError
 
 
 def open_finished_run(path: str) -> Run:
-    """The run in a folder, e.g. `runs/quickstart`; what is not there is noticed when it is read."""
+    """The run in a folder, e.g. `runs/quickstart`; missing files are noticed only when they are read."""
     folder, name = locate(path)
     return Run(folder.child(name))
 
@@ -22,13 +22,13 @@ def open_finished_run(path: str) -> Run:
 def export_teacher(run: Run, path: str, *, splits: Iterable[str] = SPLITS) -> dict[str, list[float]]:
     """Write `{image id: [P(yes) of each question]}` in the order of `teacher/questions.json`.
 
-    The authors' training code takes every image in the file for a training image: for it, export `train` alone. It
-    also reads the label out of the name (`..._LABEL_NUMBER`), which an image id is free not to have.
+    The authors' training code uses every image in the file for training: for it, export only `train`. It also reads the
+    label from the name (`..._LABEL_NUMBER`), which our image ids need not contain.
 
     Args:
         run: with its teacher table finished.
         path: the file to write, local or by URI; replaced if it is there.
-        splits: of `train` and `val`, those whose images are written.
+        splits: which of `train` and `val` are written.
 
     Returns:
         What was written.

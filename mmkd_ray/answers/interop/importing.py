@@ -1,4 +1,4 @@
-"""Answers made elsewhere -> the teacher table of a run."""
+"""Answers from other tools -> the teacher table of a run."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ from mmkd_ray.identity import Identity, fingerprint, identify
 
 EPSILON = 1e-6
 UNMATCHED = "unmatched.json"
-"""File of the teacher table's folder: the imported names that are of no image of the run."""
+"""File in the teacher table's folder: the imported names that match no image of the run."""
 
 
 def import_teacher(
     config: Config, run: Run, path: str, *, merge_duplicates: bool = False, epsilon: float = EPSILON
 ) -> dict[str, Any]:
-    """Make the teacher table from the MaKD authors' JSON, or its variant of one object a line.
+    """Make the teacher table from the MaKD authors' JSON, or its variant with one object per line.
 
-    Such a file has P(yes) among the two answers alone. How much of the whole vocabulary they had is unknown: the table
-    has log_p_yes = ln p and log_p_no = ln(1 - p), so its answer mass is exactly 1 and says nothing.
+    Such a file has P(yes) relative to the two answers. Their share of the whole vocabulary is unknown: the table has
+    log_p_yes = ln p and log_p_no = ln(1 - p), so its answer mass is always 1 and has no meaning.
 
     Args:
-        config: with `teacher: {kind: imported}` and the questions, in the order of the file's values: their own
-            order, however `aspects.select` ranks them later.
+        config: with `teacher: {kind: imported}` and the questions, in the order of the file's values: the order of the
+            questions' source, even if `aspects.select` ranks them later.
         run: with its image table finished.
         path: the file, local or by URI.
-        merge_duplicates: of several entries for an image, drop those that say the same again, and take the plain mean
-            of P(yes) over those that differ, instead of refusing the file.
+        merge_duplicates: if an image has several entries, drop exact duplicates and take the mean of P(yes) over the
+            others, instead of refusing the file.
         epsilon: P(yes) is clipped to [epsilon, 1 - epsilon], for its logarithms to be finite.
 
     Returns:
@@ -53,7 +53,7 @@ def import_teacher(
         ConfigError: the teacher is not an imported one, or `epsilon` is not between 0 and 0.5.
         ArtifactError: the image table is not finished.
         DataError: the file cannot be read, is not of this form, repeats an image, or its names are ambiguous.
-        AspectError: it has another number of values an image than there are questions.
+        AspectError: its number of values per image is not the number of questions.
         LedgerError: it lacks training or validation images.
     """
     _check_arguments(config, epsilon)
@@ -106,7 +106,7 @@ def _check_questions(entries: makd_json.Entries, questions: list[str], path: str
     values = entries.p_yes_NQ.shape[1]
     if values != len(questions):
         raise AspectError(
-            f"{path} has {values} values an image, but aspects has {len(questions)} questions: give in aspects the "
+            f"{path} has {values} values per image, but aspects has {len(questions)} questions: give in aspects the "
             f"{values} questions that were asked, in the order of the values (a study may use the first few of them, "
             "aspects.count, once all are imported)"
         )
@@ -124,13 +124,13 @@ def _check_complete(wanted: Wanted, merged: Merged, matches: Matches, path: str)
         unused = f"; {names} in it match no image, {examples(matches.unmatched)}" if matches.unmatched else ""
         raise LedgerError(
             f"{path} has no answers about {len(missing):,} of {len(wanted.sha256):,} training and validation images, "
-            f"{examples(missing)}{unused}; students cannot be taught about these: add their answers, or take the "
-            "images out of the data"
+            f"{examples(missing)}{unused}; students cannot be trained on these: add their answers, or remove the "
+            "images from the data"
         )
 
 
 def _source(content: bytes, questions: list[str], epsilon: float) -> dict[str, Any]:
-    """What decides the answers beside the teacher's name; `columns`: which question each value is of."""
+    """What identifies the answers, besides the teacher's name; `columns`: the question of each value."""
     source = hashlib.sha256(content).hexdigest()
     return {"source": source, "epsilon": epsilon, "columns": fingerprint(questions=questions)}
 
@@ -159,19 +159,21 @@ def _store(run: Run, teacher: Identity, wanted: Wanted, answers: Answers) -> Ans
 
 def _remarks(merged: Merged, matches: Matches, run: Run) -> list[str]:
     remarks = []
-    if said := merged.describe():
-        done = "the mean P(yes) of different answers taken" if merged.contradicting else "dropped"
-        remarks.append(f"{'; '.join(said)}: {done}")
+    if findings := merged.describe():
+        action = "the mean P(yes) of different answers taken" if merged.contradicting else "dropped"
+        remarks.append(f"{'; '.join(findings)}: {action}")
     if matches.only_ends:
         name, image_id = next(iter(matches.image_of.items()))
         remarks.append(
-            f"the folders in the names are not the images': matched by how they end, e.g. {name} to {image_id}"
+            f"the folders in the names differ from the images': matched by their last parts, e.g. {name} to {image_id}"
         )
     if matches.not_wanted:
         remarks.append(f"{count(len(matches.not_wanted), 'name')} of test or shift images, not needed")
     if matches.unmatched:
         names = count(len(matches.unmatched), "name")
-        remarks.append(f"{names} of no image ({examples(matches.unmatched)}); all are in {run.teacher.uri}/{UNMATCHED}")
+        remarks.append(
+            f"{names} without an image ({examples(matches.unmatched)}); all are in {run.teacher.uri}/{UNMATCHED}"
+        )
     return remarks
 
 

@@ -1,10 +1,10 @@
-"""The MaKD authors' files: P(yes) of every question by image name, as one JSON object or as one object a line.
+"""The MaKD authors' files: P(yes) of every question by image name, as one JSON object or as one object per line.
 
     {"image_05656.jpg": [0.94, 0.53, ...], ...}        their own, and LaViD's p_yes.json
     {"jpg/image_05656.jpg": [0.94, 0.53, ...]}         a line of LaViD's p_yes.jsonl
 
-Their own names have no extension (internvl_logits/make_makd_logits_json.py). The questions are not in the file: the
-order of the values is all that says which is which. Entries may repeat a name, in either form.
+The authors' names have no file extension (internvl_logits/make_makd_logits_json.py). The questions are not in the file:
+only the order of the values tells them apart. In both forms, a name may occur several times.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from jaxtyping import Float64
 
 from mmkd_ray.errors import DataError
 
-_ACCEPTED = "{image name: [P(yes) of each question]} is accepted, as one JSON object or as one object a line"
+_ACCEPTED = "{image name: [P(yes) of each question]} is accepted, as one JSON object or as one object per line"
 
 
 @dataclass(frozen=True)
 class Entries:
-    """A file's N entries in their order, repeats included."""
+    """A file's N entries in order, duplicates included."""
 
     names: tuple[str, ...]
     p_yes_NQ: Float64[np.ndarray, "N Q"]
 
 
 class _Pairs(list[tuple[str, Any]]):
-    """A JSON object as pairs: a dict would keep the last of two equal keys and say nothing."""
+    """A JSON object as pairs: a dict would silently keep only the last of two equal keys."""
 
 
 def parse(content: bytes, place: str) -> Entries:
@@ -55,7 +55,7 @@ def parse(content: bytes, place: str) -> Entries:
 
 
 def dump(p_yes: Mapping[str, Sequence[float]]) -> bytes:
-    """One JSON object, laid out as the authors lay theirs out."""
+    """One JSON object, in the authors' layout."""
     return json.dumps(dict(p_yes), ensure_ascii=False, indent=4, allow_nan=False).encode()
 
 
@@ -69,8 +69,8 @@ def _text(content: bytes, place: str) -> str:
 
 
 def _values(text: str, place: str) -> Iterator[Any]:
-    """The file's JSON values: one, or one a line where several lines begin an object."""
-    # Not splitlines(): it also cuts at characters that may stand in a JSON string.
+    """The file's JSON values: one, or one per line if several lines start with an object."""
+    # Not splitlines(): it also splits at characters that may be in a JSON string.
     lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     if sum(line.lstrip().startswith("{") for _, line in lines) > 1:
         for number, line in lines:

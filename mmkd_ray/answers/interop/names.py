@@ -1,4 +1,4 @@
-"""Which image a file's name for it means."""
+"""Match the names in an imported file to images."""
 
 from __future__ import annotations
 
@@ -20,43 +20,43 @@ _Path = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Matches:
-    """What became of each name."""
+    """The result of matching names."""
 
     image_of: dict[str, str]
-    """Id of the wanted image that a name means."""
+    """{name: id of the wanted image that it matches}."""
     not_wanted: tuple[str, ...]
-    """Names of images of the run that are not wanted."""
+    """Names that match images of the run that are not wanted."""
     unmatched: tuple[str, ...]
-    """Names of no image of the run."""
+    """Names that match no image of the run."""
     only_ends: bool
-    """Whether the folders in the names are others than the images', so that the last parts alone were compared."""
+    """Whether the folders in the names differ from the images', so that only the last parts were compared."""
 
 
 def match_names(names: Iterable[str], wanted: Collection[str], others: Iterable[str], place: str) -> Matches:
-    """Find the image of each name: by its whole id, else by how name and id, as paths, end.
+    """Find the image of each name: by its whole id, else by the last parts of name and id as paths.
 
-    A name agrees with an id if one is the end of the other, the extension of an image file or not: `jpg/7.jpg`,
-    `7.jpg` and `7` agree with `7.jpg` and with `jpg/7.png`. Only where no name of the file agrees with any id
-    (`jpg/7.jpg`, where ids are `train/rose/7.jpg`) are the parts that precede allowed to differ; then those names
-    match that have the most last parts in common.
+    A name agrees with an id if one is the end of the other, with or without the extension of an image file:
+    `jpg/7.jpg`, `7.jpg` and `7` agree with `7.jpg` and with `jpg/7.png`. Only if no name of the file agrees with any id
+    (`jpg/7.jpg`, if ids are `train/rose/7.jpg`), the parts before may differ; then the names match that have the most
+    last parts in common.
 
     Args:
-        names: as they stand in the file, repeats allowed.
+        names: the names in the file; duplicates are allowed.
         wanted: ids of the images that answers are wanted for.
         others: ids of the run's other images.
         place: the file, for messages.
 
     Raises:
-        DataError: a name could mean several images, or different names one; with examples.
+        DataError: a name matches several images, or different names match one image; with examples.
     """
     index = _Index((*wanted, *others))
     found = {name: index.find(name) for name in names}
     level = max((level for level, _ in found.values()), default=0)
     ids_of = {name: ids if at == level else [] for name, (at, ids) in found.items()}
     wanted = set(wanted)
-    means_wanted = {name: ids for name, ids in ids_of.items() if not wanted.isdisjoint(ids)}
-    _check_one_image(means_wanted, place)
-    image_of = {name: ids[0] for name, ids in means_wanted.items()}
+    matching_wanted = {name: ids for name, ids in ids_of.items() if not wanted.isdisjoint(ids)}
+    _check_one_image(matching_wanted, place)
+    image_of = {name: ids[0] for name, ids in matching_wanted.items()}
     _check_one_name(image_of, place)
     return Matches(
         image_of=image_of,
@@ -67,13 +67,13 @@ def match_names(names: Iterable[str], wanted: Collection[str], others: Iterable[
 
 
 class _Index:
-    """The ids of images, by how they end as paths."""
+    """The ids of images, by the last parts of their paths."""
 
     def __init__(self, ids: Iterable[str]) -> None:
         self._ids = frozenset(ids)
 
     def find(self, name: str) -> tuple[int, list[str]]:
-        """The ids that fit a name best, and how well: `_AGREEING`, or the number of last parts in common."""
+        """The quality of the best match for a name (`_AGREEING`, or the number of common last parts), and its ids."""
         if name in self._ids:
             return _AGREEING, [name]
         path = _path(name)
@@ -114,7 +114,7 @@ def _keys(path: _Path) -> set[_Path]:
 
 
 def _look_up(index: dict[_Path, list[str]], path: _Path) -> list[str]:
-    """The ids under a path, if need be without its extension."""
+    """The ids under a path; if there are none, those under the path without its extension."""
     if not path:
         return []
     return index.get(path) or index.get((*path[:-1], _EXTENSION.sub("", path[-1]))) or []
@@ -132,20 +132,20 @@ def _check_one_image(ids_of: dict[str, list[str]], place: str) -> None:
     if ambiguous:
         shown = [f"'{name}' ({' or '.join(ids[:3])})" for name, ids in ambiguous.items()]
         raise DataError(
-            f"{place}: {count(len(ambiguous), 'name')} could mean several images, {examples(shown)}; "
+            f"{place}: {count(len(ambiguous), 'name')} could match several images, {examples(shown)}; "
             "write more of the path into the names"
         )
 
 
 def _check_one_name(image_of: dict[str, str], place: str) -> None:
-    """Different names may mean one image only if one is the end of the other."""
+    """Different names may match one image only if one is the end of the other."""
     names_of = _collect(((image_id,), name) for name, image_id in image_of.items())
     clashes = {image_id: names for (image_id,), names in names_of.items() if len(names) > 1 and not _nested(names)}
     if clashes:
         shown = [f"{image_id} ({' or '.join(map(repr, sorted(names)[:3]))})" for image_id, names in clashes.items()]
         raise DataError(
-            f"{place}: {count(len(clashes), 'image')} could be meant by several names, {examples(shown)}; "
-            "make the folders in the names those of the images"
+            f"{place}: {count(len(clashes), 'image')} could match several names, {examples(shown)}; "
+            "use the images' folders in the names"
         )
 
 

@@ -1,4 +1,4 @@
-"""Files that a user names: a local path, or a URI that pyarrow reads."""
+"""Files given by a user: a local path, or a URI that pyarrow reads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mmkd_ray.artifacts import Folder
 
 
 def locate(path: str) -> tuple[Folder, str]:
-    """The folder of a file (or of another folder), and its name there; a relative path is taken from the current one.
+    """The parent folder of a file or folder, and its name there; relative paths start at the current folder.
 
     Args:
         path: e.g. `p_yes.json`, `~/p_yes.json`, `s3://bucket/p_yes.json`.

@@ -1,4 +1,4 @@
-"""Answers that are there more than once."""
+"""Images with several entries in an imported file."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ class Merged:
 
     p_yes: dict[str, Float64[np.ndarray, " Q"]]
     exact: tuple[str, ...]
-    """Images of the entries that say what an earlier entry said, one item an entry."""
+    """Images of entries that are equal to an earlier entry; one item per such entry."""
     contradicting: tuple[str, ...]
-    """Images about which entries say different things, each once."""
+    """Images whose entries differ; each image once."""
 
     def describe(self) -> list[str]:
-        """What was found, one phrase each, with examples."""
-        said = []
+        """What was found, a phrase for each kind, with examples."""
+        findings = []
         if self.exact:
-            said.append(f"{count(len(self.exact), 'exact repeat')} of an earlier entry ({examples(self.exact)})")
+            findings.append(f"{count(len(self.exact), 'exact repeat')} of an earlier entry ({examples(self.exact)})")
         if self.contradicting:
             images = count(len(self.contradicting), "image")
-            said.append(f"{images} with answers that contradict each other ({examples(self.contradicting)})")
-        return said
+            findings.append(f"{images} with answers that contradict each other ({examples(self.contradicting)})")
+        return findings
 
 
 def merge(images: Sequence[str], p_yes_NQ: Float64[np.ndarray, "N Q"]) -> Merged:
-    """Drop exact repeats, then take the plain mean of P(yes) where different answers are left for an image.
+    """Drop exact duplicates, then take the mean of P(yes) of each image's remaining entries.
 
     Args:
-        images: the image of each row; any key that tells them apart.
+        images: the image of each row; any key that identifies it.
         p_yes_NQ: the rows.
     """
     rows: dict[str, dict[bytes, np.ndarray]] = {}
@@ -56,13 +56,13 @@ def merge(images: Sequence[str], p_yes_NQ: Float64[np.ndarray, "N Q"]) -> Merged
 
 
 def refuse_repeats(merged: Merged, place: str) -> None:
-    """Raise if anything was there more than once.
+    """Refuse images with several entries.
 
     Raises:
-        DataError: with counts and examples.
+        DataError: there are some; with counts and examples.
     """
-    if said := merged.describe():
+    if findings := merged.describe():
         raise DataError(
-            f"{place}: {'; '.join(said)}; mend the file, or pass --merge-duplicates to drop repeats and to take the "
-            "mean P(yes) of answers that differ"
+            f"{place}: {'; '.join(findings)}; correct the file, or pass --merge-duplicates to drop repeats and to take "
+            "the mean P(yes) of answers that differ"
         )

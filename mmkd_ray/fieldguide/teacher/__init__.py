@@ -1,1 +1,1 @@
-"""How the shipped teacher is made: a small vision-language model that looks at drawn birds and answers questions."""
+"""Train the shipped teacher: a small vision-language model that answers questions about drawn birds."""

@@ -1,4 +1,4 @@
-"""How well a teacher answers about birds it has not seen."""
+"""Measure a teacher's accuracy on birds that it was not trained on."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ _BATCH = 40
 
 @dataclass(frozen=True, slots=True)
 class QuestionScore:
-    """One question's score: fractions of the held-out pictures."""
+    """The score of one question: fractions of the held-out pictures."""
 
     question_id: str
     base_rate: float

@@ -1,4 +1,4 @@
-"""The teacher's architecture: InternVL as transformers has it, very small."""
+"""The teacher's architecture: a very small InternVL, as implemented in transformers."""
 
 from typing import Final
 
@@ -24,7 +24,7 @@ MAX_POSITIONS: Final = 512
 def build_model(
     recipe: Recipe, *, vocab_size: int, image_token_id: int, end_id: int
 ) -> InternVLForConditionalGeneration:
-    """A model with fresh weights, from the global generator of torch."""
+    """A model with random weights, from torch's global generator."""
     vision = InternVLVisionConfig(
         hidden_size=recipe.vision_width,
         num_hidden_layers=recipe.vision_layers,

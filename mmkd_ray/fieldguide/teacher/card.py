@@ -1,4 +1,4 @@
-"""The model card of a teacher, written from what was measured."""
+"""Write the model card of a teacher from its measurements."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict

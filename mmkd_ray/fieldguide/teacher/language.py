@@ -49,7 +49,7 @@ def train_language(
         with torch.autocast("cpu", torch.bfloat16):
             image_BTD = projector(features_NTF[torch.from_numpy(pictures)].float())
             logits_BKV = prompts.answer_logits(image_BTD, wordings, torch.from_numpy(wording_BK))
-        # Over the whole vocabulary: the answer's probability mass must lie on "Yes" and "No".
+        # Over the whole vocabulary: "Yes" and "No" must get all of the probability.
         loss = cross_entropy(logits_BKV.float().flatten(0, 1), targets_BK.flatten())
         optimizers.step(loss)
         progress.update(step + 1, f"loss {loss.item():.4f}")
@@ -57,7 +57,7 @@ def train_language(
 
 
 def _training_wordings(tokenizer: PreTrainedTokenizerFast) -> tuple[Wordings, list[np.ndarray]]:
-    """All wordings but the held-out ones, and for each question its rows among them, the canonical first."""
+    """All wordings except the held-out ones, and the rows of each question among them, the canonical one first."""
     texts: list[str] = []
     rows_by_question = []
     for question in QUESTIONS:
@@ -72,7 +72,7 @@ def _choose_questions(
 ) -> np.ndarray:
     """Different questions for each picture, `asked_BK`.
 
-    Given the rate of Yes of each question, questions are drawn by weights that make both answers of it equally likely.
+    With `rate_Q`, the rate of Yes of each question, questions are weighted so that both answers are equally likely.
     """
     weight_BQ = np.ones(truth_BQ.shape) if rate_Q is None else np.where(truth_BQ, 1 / rate_Q, 1 / (1 - rate_Q))
     # Efraimidis and Spirakis (2006): the largest u ** (1 / weight) are a weighted sample without replacement.
@@ -83,7 +83,7 @@ def _choose_questions(
 def _choose_wordings(
     rng: np.random.Generator, asked_BK: np.ndarray, rows_by_question: list[np.ndarray], *, canonical: bool
 ) -> np.ndarray:
-    """A wording for each question; once paraphrases are used, the canonical one still comes one time in three."""
+    """A wording for each question; when paraphrases are used, at least one in three is still the canonical one."""
     first_Q = np.array([rows[0] for rows in rows_by_question])
     count_Q = np.array([len(rows) for rows in rows_by_question])
     draw_BK, paraphrase_BK = rng.random(asked_BK.shape), rng.random(asked_BK.shape) < 2 / 3

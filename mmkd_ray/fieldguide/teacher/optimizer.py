@@ -7,7 +7,7 @@ from torch import nn
 
 
 class Optimizers:
-    """Steps Muon and AdamW together; their rates rise over `warmup` steps and fall over the last three quarters."""
+    """Steps Muon and AdamW together; the learning rates rise for `warmup` steps and fall in the last three quarters."""
 
     def __init__(
         self,

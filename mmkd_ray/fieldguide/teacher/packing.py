@@ -1,8 +1,7 @@
-"""Many questions of a picture, whose shared beginning is computed once.
+"""Ask many questions about a picture, computing their shared prefix once.
 
-Every prompt is [user] [image tokens] question [assistant]. The part up to the image's end runs once a picture; its keys
-and values are handed to each of the picture's questions, which see it and themselves: their answers are those of whole
-prompts.
+Every prompt is [user] [image tokens] question [assistant]. The part up to the image's end is computed once per picture;
+its keys and values are reused for each question about the picture. The answers are the same as with whole prompts.
 Shapes: B pictures, K questions of a picture, L tokens of a padded question, R = B x K prompts, T image tokens, D width,
 V vocabulary.
 """
@@ -48,7 +47,7 @@ class SharedPrefix:
         tokens_RL = wordings.tokens_WL[asked_R, : int(last_R.max()) + 1]
         cache = self._prefix(image_BTD)
         cache.batch_repeat_interleave(asked_BK.shape[1])
-        # Padding follows the token that is read, so the causal mask alone keeps it out.
+        # Padding comes after the token that is read, so the causal mask is enough to exclude it.
         hidden_RLD = self._model.model.language_model(
             input_ids=tokens_RL, past_key_values=cache, use_cache=True
         ).last_hidden_state

@@ -1,4 +1,4 @@
-"""Random birds in bulk, with the answers and the patches that show them."""
+"""Draw many random birds, with the true answers and the patches that show them."""
 
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
@@ -31,7 +31,8 @@ _PATCH_OF_PIXEL_HW: Final = (
 class Pictures:
     """Rendered pictures: N pictures, Q questions, P patches.
 
-    `parts_NPQ` (bits packed along the last axis; None where it was not asked for) says in which patches a Yes is seen.
+    `parts_NPQ` (bits packed along the last axis; None if not requested) marks the patches that show why an answer is
+    Yes.
     """
 
     images_NHWC: NDArray[np.uint8]

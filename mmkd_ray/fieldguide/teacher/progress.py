@@ -5,7 +5,7 @@ import time
 
 
 def say(line: str) -> None:
-    """Write a line at once."""
+    """Write a line without buffering."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 

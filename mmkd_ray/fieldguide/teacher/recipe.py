@@ -1,14 +1,14 @@
-"""Every number that decides the teacher: sizes of the model, amounts of data, steps and learning rates."""
+"""All hyperparameters of the teacher: sizes of the model, amounts of data, steps and learning rates."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """The teacher's recipe; counted in steps, never in seconds, so that it means the same on every machine."""
+    """The teacher's recipe; counted in steps, never in seconds, so that it is the same on every machine."""
 
     seed: int = 0
-    """Decides the pictures, the initial weights and the order of the data."""
+    """Seed of the pictures, the initial weights and the order of the data."""
 
     train_pictures: int = 40_000
     """Random birds that are drawn for training."""
@@ -24,7 +24,7 @@ class Recipe:
     vision_muon_rate: float = 0.02
     vision_adam_rate: float = 0.002
     part_weight: float = 4.0
-    """Weight of the loss of the parts in each patch against the loss of the answers for the whole picture."""
+    """Weight of the loss for the parts in each patch, relative to the loss for the answers about the whole picture."""
 
     text_width: int = 128
     text_layers: int = 3
@@ -32,20 +32,20 @@ class Recipe:
     text_key_value_heads: int = 2
     text_mlp: int = 384
     canonical_steps: int = 300
-    """Steps with canonical wordings alone; the paraphrases come after them."""
+    """Steps with only canonical wordings; paraphrases are used after them."""
 
     language_steps: int = 1_250
     """Steps of the language stage, those with canonical wordings included."""
 
     balanced_steps: int = 900
-    """Steps in which the answers Yes and No are equally frequent, so that no rare Yes is overlooked; in those that
-    follow they are as frequent as in the pictures, so that P(yes) is calibrated."""
+    """Steps in which the answers Yes and No are equally frequent, so that rare Yes answers are learnt; in the later
+    steps they are as frequent as in the pictures, so that P(yes) is calibrated."""
 
     language_batch: int = 48
-    """Pictures in a step of the language stage."""
+    """Pictures per step of the language stage."""
 
     questions_per_picture: int = 16
-    """Questions that are asked of a picture in a step, the picture's part of the prompt computed once."""
+    """Questions asked about each picture in a step; the picture's part of the prompt is computed once."""
 
     language_muon_rate: float = 0.02
     language_adam_rate: float = 0.003

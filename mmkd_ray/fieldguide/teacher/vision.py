@@ -1,10 +1,10 @@
-"""First stage: vision tower and projector learn to see, without any language.
+"""First stage: train vision tower and projector, without any language.
 
-Two auxiliary readings, dropped afterwards: which answers each patch shows, and the answers for the whole picture. Each
-of the latter is read from one image token alone, neighbouring questions from the same: a language model then finds an
-answer by looking at one place. Read from the mean of all patches they were as right, but the language stage left 25
-questions at their base rate after 1,500 steps; with one token each, and Yes asked for as often as No (`language.py`),
-all were learnt in 200.
+Two auxiliary heads, dropped afterwards, predict which answers each patch shows, and the answers for the whole picture.
+Each of the latter is predicted from a single image token, the same one for neighbouring questions, so that the language
+model finds an answer at one position. Predicted from the mean of all patches they were as accurate, but after 1,500
+steps of the language stage 25 questions were still at their base rate; with one token each, and Yes as frequent as No
+(`language.py`), all were learnt in 200.
 Shapes: B pictures, P patches, Q questions, T image tokens, D width, F features of a token after pixel shuffle.
 """
 
@@ -22,8 +22,8 @@ from mmkd_ray.fieldguide.teacher.progress import Progress
 from mmkd_ray.fieldguide.teacher.recipe import Recipe
 
 
-class SeeingHeads(nn.Module):
-    """Linear readings: of each patch for its parts, of one image token for each answer."""
+class AuxiliaryHeads(nn.Module):
+    """Linear heads: from each patch to its parts, from one image token to each answer."""
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
@@ -48,10 +48,10 @@ def to_pixel_values(images_BHWC: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(images_BHWC).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def train_vision(model: InternVLForConditionalGeneration, pictures: Pictures, recipe: Recipe) -> SeeingHeads:
+def train_vision(model: InternVLForConditionalGeneration, pictures: Pictures, recipe: Recipe) -> AuxiliaryHeads:
     """Train vision tower and projector in place; returns the auxiliary heads."""
     tower, projector = model.model.vision_tower.train(), model.model.multi_modal_projector.train()
-    heads = SeeingHeads(recipe)
+    heads = AuxiliaryHeads(recipe)
     optimizers = Optimizers(
         [*tower.named_parameters(), *projector.named_parameters(), *heads.named_parameters()],
         muon_rate=recipe.vision_muon_rate,
@@ -62,7 +62,7 @@ def train_vision(model: InternVLForConditionalGeneration, pictures: Pictures, re
     progress = Progress("vision", recipe.vision_steps)
     for step in range(recipe.vision_steps):
         rows = order[step * recipe.vision_batch : (step + 1) * recipe.vision_batch]
-        loss = _seeing_loss(model, heads, pictures, rows, recipe.part_weight)
+        loss = _vision_loss(model, heads, pictures, rows, recipe.part_weight)
         optimizers.step(loss)
         progress.update(step + 1, f"loss {loss.item():.4f}")
     model.eval()
@@ -75,9 +75,9 @@ def _epochs(count: int, total: int, seed: int) -> np.ndarray:
     return np.concatenate([rng.permutation(count) for _ in range(-(-total // count))])[:total]
 
 
-def _seeing_loss(
+def _vision_loss(
     model: InternVLForConditionalGeneration,
-    heads: SeeingHeads,
+    heads: AuxiliaryHeads,
     pictures: Pictures,
     rows: np.ndarray,
     part_weight: float,
@@ -101,27 +101,29 @@ def _patches(model: InternVLForConditionalGeneration, images_BHWC: np.ndarray) -
 
 
 def _shuffled(model: InternVLForConditionalGeneration, patches_BPD: torch.Tensor) -> torch.Tensor:
-    """What the projector is given: four neighbouring patches in one token, `features_BTF`."""
+    """The projector's input: four neighbouring patches in one token, `features_BTF`."""
     side = int(patches_BPD.shape[1] ** 0.5)
     grid_BHWD = patches_BPD.unflatten(1, (side, side))
     return model.model.pixel_shuffle(grid_BHWD, scale_factor=0.5).flatten(1, 2)
 
 
 @torch.inference_mode()
-def seeing_accuracy(model: InternVLForConditionalGeneration, heads: SeeingHeads, pictures: Pictures) -> np.ndarray:
-    """Accuracy of the auxiliary answers: `accuracy_Q`. What the language stage can hope for."""
-    right = []
+def auxiliary_accuracy(
+    model: InternVLForConditionalGeneration, heads: AuxiliaryHeads, pictures: Pictures
+) -> np.ndarray:
+    """Accuracy of the auxiliary answers, `accuracy_Q`: an upper estimate for the language stage."""
+    correct = []
     for start in range(0, len(pictures.images_NHWC), 250):
         batch = slice(start, start + 250)
         features_BTF = _shuffled(model, _patches(model, pictures.images_NHWC[batch]))
         answer_logits_BQ = heads.answer_logits(model.model.multi_modal_projector(features_BTF))
-        right.append((answer_logits_BQ.numpy() > 0) == pictures.answers_NQ[batch])
-    return np.concatenate(right).mean(axis=0)
+        correct.append((answer_logits_BQ.numpy() > 0) == pictures.answers_NQ[batch])
+    return np.concatenate(correct).mean(axis=0)
 
 
 @torch.inference_mode()
 def shuffled_features(model: InternVLForConditionalGeneration, images_NHWC: np.ndarray) -> torch.Tensor:
-    """What the frozen tower gives to the projector: `features_NTF`, kept in float16 to save memory."""
+    """The projector's input from the frozen tower: `features_NTF`, stored in float16 to save memory."""
     features = []
     progress = Progress("features", len(images_NHWC))
     for start in range(0, len(images_NHWC), 250):

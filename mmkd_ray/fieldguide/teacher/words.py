@@ -10,7 +10,7 @@ from mmkd_ray.fieldguide.questions import QUESTIONS
 from mmkd_ray.fieldguide.teacher.architecture import IMAGE_TOKENS, MAX_POSITIONS
 
 VOCAB_SIZE: Final = 640
-"""Room for every word of the questions to be one token."""
+"""Large enough that every word of the questions becomes one token."""
 
 USER: Final = "<|user|>"
 ASSISTANT: Final = "<|assistant|>"
@@ -22,7 +22,7 @@ IMAGE_SPECIALS: Final = {
     "video_token": "<video>",
 }
 
-# Images first, then texts, whatever their order in the message: a picture's prefix is then shared by its questions.
+# Images first, then texts, in whatever order they are in the message: so all questions about a picture share a prefix.
 CHAT_TEMPLATE: Final = (
     "{%- for message in messages -%}"
     "{{- '<|' + message['role'] + '|>' -}}"
@@ -48,7 +48,7 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
         show_progress=False,
     )
     wordings = [wording for question in QUESTIONS for wording in (question.text, *question.paraphrases)]
-    # Often enough for "Yes" and "No" to become one token each.
+    # Repeated so often that "Yes" and "No" become one token each.
     bpe.train_from_iterator([*wordings, *["Yes", "No"] * len(wordings)], trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=bpe,

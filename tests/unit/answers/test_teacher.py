@@ -34,7 +34,7 @@ def test_a_folder_resolves_to_its_absolute_path(folder: Path, monkeypatch: pytes
     assert resolve(teacher("./model")) == str(folder)
 
 
-def test_a_model_on_the_hub_stays_an_id():
+def test_a_model_on_the_hub_is_resolved_to_its_id():
     assert resolve(teacher("OpenGVLab/InternVL3-1B-hf")) == "OpenGVLab/InternVL3-1B-hf"
     assert not is_local(teacher("OpenGVLab/InternVL3-1B-hf"))
 
@@ -51,12 +51,12 @@ def test_a_folder_without_a_checkpoint_is_refused_by_its_path(folder: Path, miss
         resolve(teacher(folder))
 
 
-def test_a_folder_that_is_not_there_is_not_taken_for_a_model_on_the_hub(tmp_path: Path):
+def test_a_missing_folder_is_not_looked_up_on_the_hub(tmp_path: Path):
     with pytest.raises(TeacherError, match="nowhere' is not a checkpoint"):
         resolve(teacher(tmp_path / "nowhere"))
 
 
-def test_identity_is_that_of_the_content_wherever_it_lies(folder: Path, tmp_path: Path):
+def test_the_identity_depends_on_the_content_and_not_on_the_folder(folder: Path, tmp_path: Path):
     copy = shutil.copytree(folder, tmp_path / "elsewhere" / "copy")
     assert content_identity(teacher(copy)) == content_identity(teacher(folder))
 
@@ -70,13 +70,13 @@ def test_identity_changes_with_one_byte_of_the_weights(folder: Path):
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json"])
-def test_identity_changes_with_the_other_files_that_decide_an_answer(folder: Path, name: str):
+def test_identity_changes_with_other_files_that_can_change_an_answer(folder: Path, name: str):
     before = content_identity(teacher(folder))
     (folder / name).write_text('{"changed": true}')
     assert content_identity(teacher(folder)) != before
 
 
-def test_identity_tells_apart_where_one_file_ends_and_the_next_begins(folder: Path):
+def test_the_identity_includes_where_one_file_ends_and_the_next_begins(folder: Path):
     (folder / "a").write_bytes(b"12")
     (folder / "b").write_bytes(b"3")
     before = content_identity(teacher(folder))
@@ -92,7 +92,7 @@ def test_a_model_card_does_not_enter_the_identity(folder: Path):
 
 
 @pytest.mark.parametrize("place", [0, -1])
-def test_identity_of_large_weights_sees_both_ends(folder: Path, place: int, monkeypatch: pytest.MonkeyPatch):
+def test_the_identity_of_large_weights_covers_both_ends(folder: Path, place: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(checkpoint, "_HASHED_WHOLE", 100)
     monkeypatch.setattr(checkpoint, "_ENDS", 10)
     before = content_identity(teacher(folder))
@@ -107,7 +107,7 @@ def test_identity_on_the_hub_is_the_id_with_its_revision():
     assert content_identity(teacher("org/model")) == "org/model@main"
 
 
-def test_two_draws_of_real_weights_differ_and_one_draw_is_the_same_twice(tmp_path: Path):
+def test_random_real_weights_differ_by_seed_and_are_equal_for_one_seed(tmp_path: Path):
     first, again, other = (
         content_identity(teacher(build_internvl(tmp_path / name, seed=seed)))
         for name, seed in [("first", 0), ("again", 0), ("other", 1)]

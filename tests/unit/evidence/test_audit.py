@@ -46,13 +46,13 @@ def test_calibration_error_by_hand():
     assert calibration_error(p, right) == pytest.approx(0.5 * 0.25 + 0.5 * 0.025)
 
 
-def test_a_calibrated_teacher_has_no_error_and_a_boastful_one_has():
+def test_a_calibrated_teacher_has_no_error_and_an_overconfident_one_has():
     right = np.arange(100) % 10 < 3
     assert calibration_error(np.full(100, 0.3), right) == pytest.approx(0)
     assert calibration_error(np.full(100, 0.9), right) == pytest.approx(0.6)
 
 
-def test_every_question_against_its_own_truth_the_least_accurate_first():
+def test_questions_are_compared_with_their_true_answers_the_least_accurate_first():
     answers = told([[0.9, 0.1, 0.5], [0.2, 0.8, 0.5], [0.7, 0.6, 0.5]])
     truth = {
         "Is it red?": {"i0": True, "i1": False, "i2": True},
@@ -69,10 +69,10 @@ def test_every_question_against_its_own_truth_the_least_accurate_first():
     assert blue.mean == pytest.approx(0.35, abs=1e-6)
 
 
-def test_equals_are_in_the_order_of_their_texts():
+def test_ties_are_in_the_order_of_their_texts():
     truth = {question: {"i0": True} for question in QUESTIONS}
     assert [one.question for one in audit(QUESTIONS, told([[0.9, 0.9, 0.9]]), truth)] == sorted(QUESTIONS)
 
 
-def test_without_any_truth_there_is_nothing():
+def test_without_true_answers_there_is_no_audit():
     assert audit(QUESTIONS, told([[0.9, 0.9, 0.9]]), {"Is it red?": {"elsewhere": True}}) == []

@@ -20,7 +20,7 @@ def test_entropy_by_hand():
 
 
 @pytest.mark.parametrize("classes", [2, 24])
-def test_a_perfect_question_that_halves_the_classes_says_one_bit(classes):
+def test_a_perfect_question_that_halves_the_classes_has_one_bit(classes):
     label_N = balanced(classes, 1200 // classes)
     p_NQ = column((label_N % 2 == 0).astype(float))
     assert class_information(p_NQ, label_N, seed=0) == pytest.approx([1], abs=0.03)
@@ -34,7 +34,7 @@ def test_a_question_about_one_class_in_four_by_hand():
     assert class_information(p_NQ, label_N, seed=0) == pytest.approx(expected, abs=0.005)
 
 
-def test_noise_says_nothing_on_average():
+def test_noise_has_no_information_on_average():
     rng = np.random.default_rng(0)
     label_N = balanced(24, 10)
     p_NQ = (rng.random((len(label_N), 400)) < 0.4).astype(float)
@@ -45,12 +45,12 @@ def test_noise_says_nothing_on_average():
 
 
 @pytest.mark.parametrize("p", [0.0, 0.5, 0.93, 1.0])
-def test_a_constant_says_nothing(p):
+def test_a_constant_has_no_information(p):
     assert class_information(np.full((60, 1), p), balanced(6, 10), seed=3) == pytest.approx([0], abs=1e-9)
     assert information_error(np.full((60, 1), p), balanced(6, 10), resamples=20, seed=3) == pytest.approx([0], abs=1e-9)
 
 
-def test_hesitation_says_little_however_it_follows_the_class():
+def test_unsure_answers_have_little_information_even_if_they_follow_the_class():
     label_N = balanced(2, 200)
     p_NQ = np.stack([np.where(label_N == 0, 0.55, 0.45), np.where(label_N == 0, 1.0, 0.0)], axis=1)
     unsure, sure = class_information(p_NQ, label_N, seed=0)
@@ -71,7 +71,7 @@ def test_the_names_of_the_classes_do_not_matter(seed):
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
-def test_the_order_of_the_images_matters_no_more_than_the_deals_do(seed):
+def test_the_order_of_the_images_matters_no_more_than_the_permutations(seed):
     rng = np.random.default_rng(seed)
     label_N = balanced(4, 60)
     p_NQ = np.clip(0.2 * label_N[:, None] + rng.normal(0.2, 0.1, (240, 2)), 0, 1)

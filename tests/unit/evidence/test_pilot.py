@@ -39,7 +39,7 @@ def test_more_than_there_are_is_all():
     assert choose_images(labels(3, 4), PilotConfig(images=100)) == list(range(7))
 
 
-def test_a_sample_smaller_than_the_classes_is_not_of_the_first_ones():
+def test_a_sample_smaller_than_the_number_of_classes_is_not_of_the_first_classes():
     label_N = np.repeat(np.arange(200), 3)
     seen = {tuple(label_N[choose_images(label_N, PilotConfig(images=10, seed=seed))]) for seed in range(5)}
     assert len(seen) == 5
@@ -47,14 +47,14 @@ def test_a_sample_smaller_than_the_classes_is_not_of_the_first_ones():
     assert max(max(chosen) for chosen in seen) > 100
 
 
-def test_the_seed_alone_decides():
+def test_the_sample_depends_only_on_the_seed():
     label_N = labels(30, 30)
     first = choose_images(label_N, PilotConfig(images=10))
     assert first == choose_images(label_N, PilotConfig(images=10, bootstrap=3, flip=False))
     assert first != choose_images(label_N, PilotConfig(images=10, seed=1))
 
 
-def test_a_larger_sample_keeps_the_smaller_ones_images():
+def test_a_larger_sample_contains_the_smaller_one():
     """So that what has been answered about those is of use."""
     label_N = labels(30, 30, 30)
     small, large = (set(choose_images(label_N, PilotConfig(images=images))) for images in (12, 31))
@@ -74,7 +74,7 @@ def table(run, tmp_path):
     return config, run, {row["image_id"]: values[n] for n, row in enumerate(stored.rows())}
 
 
-def test_stored_answers_are_of_the_training_images_in_their_order(table):
+def test_stored_answers_are_in_the_order_of_the_training_images(table):
     config, run, values = table
     found = stored_answers(config, run, ASPECTS)
     assert list(found.image_ids) == [row["image_id"] for row in stored.rows() if row["split"] == "train"]
@@ -85,13 +85,13 @@ def test_stored_answers_are_of_the_training_images_in_their_order(table):
     assert np.isnan(found.flipped_NQ).all()
 
 
-def test_columns_are_found_by_their_text_in_any_order(table):
+def test_columns_are_found_by_question_in_any_order(table):
     config, run, values = table
     found = stored_answers(config, run, [ASPECTS[2], ASPECTS[0]])
     np.testing.assert_allclose(found.p_yes_NQ, [values[image_id][[2, 0]] for image_id in found.image_ids], atol=1e-5)
 
 
-def test_rows_are_found_by_their_image_and_those_without_answers_left_out(table):
+def test_rows_are_found_by_image_and_images_without_answers_left_out(table):
     """The table's rows are in another order, and lack some of the images."""
     config, run, _ = table
     told = [row for n, row in enumerate(stored.rows()) if n % 3][::-1]
@@ -121,7 +121,7 @@ def test_imported_answers_have_no_answer_mass(run, tmp_path):
     assert np.isnan(stored_answers(config, run, ASPECTS).mass_NQ).all()
 
 
-def test_what_is_not_there_is_said(table):
+def test_missing_answers_are_an_error(table):
     config, run, _ = table
     with pytest.raises(ArtifactError, match=r"no answers to 1 of the questions, e\.g\. 'Is it green\?'"):
         stored_answers(config, run, [*ASPECTS, Aspect("Is it green?")])
@@ -135,7 +135,7 @@ def test_what_is_not_there_is_said(table):
         stored_answers(config, run, ASPECTS)
 
 
-def test_the_other_wording_is_the_questions_own_or_the_configurations():
+def test_the_second_wording_is_the_paraphrase_or_the_configured_one():
     pilot = PilotConfig(paraphrase="Look: {question}")
     assert reworded(Aspect("Is it red?", paraphrase="Has it red?"), pilot) == "Has it red?"
     assert reworded(Aspect("Is it red?"), pilot) == "Look: Is it red?"

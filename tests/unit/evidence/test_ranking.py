@@ -9,11 +9,11 @@ FIRST = np.tile([1.0, 1.0, 0.0, 0.0], 100)
 OTHER = np.tile([1.0, 0.0, 1.0, 0.0], 100)
 
 
-def test_by_information_most_first_and_equal_ones_as_they_came():
+def test_by_information_largest_first_and_ties_in_the_given_order():
     assert by_information(np.array([0.1, 0.5, -0.2, 0.5, 0.1])) == [1, 3, 0, 4, 2]
 
 
-def test_a_new_question_comes_before_a_twin_that_says_more():
+def test_an_unrelated_question_comes_before_a_redundant_one_with_more_information():
     p_NQ = np.stack([FIRST, 1 - FIRST, OTHER], axis=1)
     information_Q = np.array([0.9, 0.8, 0.2])
     assert by_information(information_Q) == [0, 1, 2]
@@ -35,7 +35,7 @@ def test_relevance_over_mean_redundancy_by_hand():
     assert order == [0, 2, 1, 3]
 
 
-def test_what_is_uncorrelated_by_chance_is_no_reason_to_come_next():
+def test_a_correlation_near_zero_by_chance_does_not_rank_a_question_high():
     """Without a floor, a redundancy of 0.0001 would make 0.001 bits worth more than 0.5."""
     rng = np.random.default_rng(0)
     useful = 0.5 + 0.1 * (FIRST - 0.5) + 0.1 * (OTHER - 0.5)
@@ -44,7 +44,7 @@ def test_what_is_uncorrelated_by_chance_is_no_reason_to_come_next():
     assert mrmr(np.array([0.9, 0.5, 0.001]), np.stack([FIRST, useful, nothing], axis=1)) == [0, 1, 2]
 
 
-def test_equal_questions_keep_their_order_and_every_one_is_there_once():
+def test_ties_keep_their_order_and_every_question_is_ranked_once():
     p_NQ = np.stack([FIRST] * 4, axis=1)
     assert mrmr(np.array([0.3, 0.3, 0.3, 0.3]), p_NQ) == [0, 1, 2, 3]
     assert mrmr(np.array([-0.1, -0.3, -0.2, -0.1]), p_NQ) == [0, 3, 2, 1]
@@ -52,7 +52,7 @@ def test_equal_questions_keep_their_order_and_every_one_is_there_once():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_order_is_that_of_the_questions_whatever_their_places(seed):
+def test_the_ranking_does_not_depend_on_the_order_of_the_questions(seed):
     rng = np.random.default_rng(seed)
     p_NQ, information_Q = rng.random((30, 12)), rng.random(12)
     order, places = mrmr(information_Q, p_NQ), rng.permutation(12)

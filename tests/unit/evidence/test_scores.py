@@ -45,13 +45,13 @@ def test_dead(level, word):
     assert f"every image gets {word}: P(yes) is {level:.3f} +- 0.005" in one.reason
 
 
-def test_the_limit_of_dead_is_the_configurations():
+def test_the_limit_of_dead_is_configurable():
     told = answers(0.3 + 0.2 * (LABELS - 0.5))
     assert only(told).verdict == "good"
     assert only(told, pilot=PILOT.model_copy(update={"dead_below": 0.11})).verdict == "dead"
 
 
-def test_a_rare_and_sure_yes_is_not_dead():
+def test_a_rare_and_confident_yes_is_not_dead():
     rare = np.where(np.arange(N) == 4, 0.6, 0.01)
     assert rare.std() < PILOT.dead_below
     assert only(answers(rare)).verdict != "dead"
@@ -72,7 +72,7 @@ def test_unstable_by_the_limit():
     assert only(told, pilot=PILOT.model_copy(update={"unstable_above": 0.21})).verdict == "good"
 
 
-def test_unstable_relative_to_what_the_images_change():
+def test_unstable_relative_to_the_deviation_over_the_images():
     """A change of 0.2 is below the limit, but the images change P(yes) by 0.1 only."""
     p_N = follows_class(0.6)
     one = only(answers(p_N, reworded={0: p_N + 0.2}))
@@ -81,18 +81,18 @@ def test_unstable_relative_to_what_the_images_change():
     assert only(answers(p_N, reworded={0: p_N + 0.09})).verdict == "good"
 
 
-def test_a_flip_that_changes_the_answer_is_no_fault():
+def test_a_flip_may_change_the_answer():
     assert only(answers(follows_class(), flipped={0: 1 - follows_class()})).verdict == "good"
 
 
 def test_uninformative():
     one = only(answers(NOISE))
     assert one.verdict == "uninformative"
-    assert "nothing about the class that is more than chance" in one.reason
+    assert "no more information about the class than chance" in one.reason
     assert one.information_low == 0
 
 
-def test_redundant_names_the_better_question_wherever_it_stands():
+def test_redundant_names_the_better_question_in_any_order():
     better = follows_class()
     worse = np.clip(0.5 + 0.5 * (better - 0.5), 0, 1)
     for columns, names in (((worse, better, NEW), "abc"), ((better, worse, NEW), "bac")):
@@ -105,7 +105,7 @@ def test_redundant_names_the_better_question_wherever_it_stands():
         assert found["Is it b?"].rank == 1
 
 
-def test_a_bad_question_makes_no_other_redundant():
+def test_a_bad_question_does_not_make_another_redundant():
     """The better twin is unstable: the other one is kept."""
     found = scored(
         [question("a"), question("b")], answers(follows_class(0.95), follows_class(0.9), reworded={0: 0.5, 1: 0.9})
@@ -118,7 +118,7 @@ def test_a_bad_question_makes_no_other_redundant():
     assert {name: one.verdict for name, one in found.items()} == {"Is it a?": "unstable", "Is it b?": "good"}
 
 
-def test_the_limit_of_redundant_is_the_configurations():
+def test_the_limit_of_redundant_is_configurable():
     told = answers(follows_class(), NEW)
     shared = np.corrcoef(follows_class(), NEW)[0, 1] ** 2
     aspects = [question("a"), question("b")]
@@ -157,7 +157,7 @@ def test_good_questions_come_first_and_the_worst_last(by, backwards):
     ]  # fmt: skip
 
 
-def test_redundancy_is_with_those_ranked_before():
+def test_redundancy_is_with_better_ranked_questions():
     found = score([question("b"), question("a")], answers(NEW, follows_class()), PILOT, least_mass=0.5)
     first, second = found
     assert (first.question, first.redundancy, first.redundant_with) == ("Is it a?", 0, None)
@@ -165,7 +165,7 @@ def test_redundancy_is_with_those_ranked_before():
     assert second.redundancy == pytest.approx(np.corrcoef(NEW, follows_class())[0, 1] ** 2, abs=1e-5)
 
 
-def test_the_two_orders_differ_where_questions_repeat_each_other():
+def test_the_two_orders_differ_for_redundant_questions():
     """Three wordings of one thing, none of them redundant by a limit of 1, and another thing."""
     pilot = PILOT.model_copy(update={"redundant_above": 1.0})
     rng = np.random.default_rng(2)

@@ -10,7 +10,7 @@ from mmkd_ray.fieldguide import QUESTIONS, images, make_species
 from mmkd_ray.fieldguide.species import SPECIES_COUNT
 
 
-def test_splits_have_the_asked_sizes_in_a_stable_order():
+def test_splits_have_the_requested_sizes_and_a_stable_order():
     records = list(images(species_seed=1, seed=2, per_class={"shift": 1, "train": 2, "test": 1}))
     assert [record.split for record in records] == (
         ["train"] * 2 * SPECIES_COUNT + ["test"] * SPECIES_COUNT + ["shift"] * SPECIES_COUNT
@@ -22,7 +22,7 @@ def test_splits_have_the_asked_sizes_in_a_stable_order():
     assert set(records[0].attributes) == {question.id for question in QUESTIONS}
 
 
-def test_an_image_does_not_depend_on_how_many_others_there_are():
+def test_an_image_does_not_depend_on_the_number_of_images():
     few = {image.image_id: image.png for image in images(species_seed=1, seed=2, per_class={"train": 1, "test": 1})}
     many = {image.image_id: image.png for image in images(species_seed=1, seed=2, per_class={"val": 1, "train": 2})}
     shared = few.keys() & many.keys()

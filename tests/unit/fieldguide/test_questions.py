@@ -41,7 +41,7 @@ def test_every_question_has_both_answers():
         assert 0.05 < np.mean([row[question.id] for row in rows]) < 0.6, question.id
 
 
-def test_what_cannot_be_seen_is_answered_no():
+def test_questions_about_invisible_parts_are_answered_no():
     picture = random_picture(np.random.default_rng(0))
     picture = replace(picture, bird=replace(picture.bird, long_legs=True, red_legs=True))
     for pose, seen in (("ground", True), ("branch", True), ("swimming", False), ("flying", False)):

@@ -159,7 +159,7 @@ def test_each_scene_value_changes_enough_pixels(field: str, options: tuple[str |
 
 
 @pytest.mark.parametrize("pose", ["flying", "swimming"])
-def test_legs_that_cannot_be_seen_change_nothing(pose: str):
+def test_invisible_legs_change_no_pixel(pose: str):
     picture = _clean_day(5)
     picture = replace(picture, scene=replace(picture.scene, pose=pose))
     other = replace(picture, bird=replace(picture.bird, red_legs=not picture.bird.red_legs))

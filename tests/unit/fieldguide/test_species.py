@@ -26,7 +26,7 @@ def test_two_plumages_differ_by_five_traits(seed: int):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_names_are_unique_and_silent(seed: int):
+def test_names_are_unique_and_do_not_reveal_traits(seed: int):
     species = make_species(seed)
     assert len({each.slug for each in species}) == SPECIES_COUNT
     assert len({each.genus for each in species}) == GENERA
@@ -55,7 +55,7 @@ def test_individuals_vary_around_their_plumages():
     assert at_home == pytest.approx(0.4 + 0.6 / 5, abs=0.08)
 
 
-def test_preferred_habitat_is_left_alone_where_it_is_not_offered():
+def test_a_preferred_habitat_is_not_used_if_it_is_not_possible():
     species = make_species(0)[0]
     rng = np.random.default_rng(0)
     assert all(individual(species, rng, SHIFT_HABITATS).scene.habitat in SHIFT_HABITATS for _ in range(50))

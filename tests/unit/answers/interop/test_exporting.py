@@ -24,7 +24,7 @@ def finished(tmp_path, run):
     return config
 
 
-def test_what_is_exported_comes_back(tmp_path, run, finished):
+def test_an_exported_file_can_be_imported(tmp_path, run, finished):
     before = read_teacher_table(run, QUESTIONS)
     written = export_teacher(run, str(tmp_path / "out" / "exported.json"))
     assert list(written) == [*TRAIN, *VAL]
@@ -34,7 +34,7 @@ def test_what_is_exported_comes_back(tmp_path, run, finished):
     np.testing.assert_allclose(after.p_yes_NQ, before.p_yes_NQ, rtol=0, atol=EPSILON)
 
 
-def test_the_file_is_the_authors_and_can_be_of_training_images_alone(tmp_path, run, finished):
+def test_the_file_has_the_authors_format_and_can_have_only_training_images(tmp_path, run, finished):
     written = export_teacher(run, str(tmp_path / "train.json"), splits=["train"])
     text = (tmp_path / "train.json").read_text()
     assert json.loads(text) == written
@@ -51,7 +51,7 @@ def test_a_finished_run_is_opened_by_its_folder(tmp_path, run, finished, monkeyp
         export_teacher(open_finished_run("runs/other"), "x.json")
 
 
-def test_what_cannot_be_written_is_said(tmp_path, run, finished):
+def test_a_file_that_cannot_be_written_is_an_error(tmp_path, run, finished):
     with pytest.raises(DataError, match="no answers about images of test: the teacher is asked about train and val"):
         export_teacher(run, str(tmp_path / "x.json"), splits=["test"])
     (tmp_path / "x.json").mkdir()
@@ -60,7 +60,7 @@ def test_what_cannot_be_written_is_said(tmp_path, run, finished):
 
 
 @needs_flowers
-def test_the_real_file_is_written_as_it_was(tmp_path, run):
+def test_the_real_file_is_reproduced(tmp_path, run):
     published = json.loads((FLOWERS / "p_yes.json").read_text())
     config = config_for(tmp_path, [f"Does the flower have feature {number}?" for number in range(50)])
     write_images(config, run, train=list(published))

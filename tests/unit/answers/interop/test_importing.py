@@ -43,7 +43,7 @@ def p_yes_of(run, image_ids, questions=QUESTIONS):
     return read_teacher_table(run, questions).p_yes_of(image_ids)
 
 
-def test_the_table_is_complete_accepted_and_read_by_image_and_question(imports, config, run):
+def test_the_table_is_complete_and_read_by_image_and_question(imports, config, run):
     record = imports({**GOOD, "test/b/4.jpg": [0.5, 0.5], "train/a/9.jpg": [0.5, 0.5]})
     assert record["ledger"]["present"] == record["ledger"]["expected"] == 6
     assert require_teacher(config, run) == ask_teacher(config, run, lambda *_: None) == run.teacher.record()
@@ -54,7 +54,7 @@ def test_the_table_is_complete_accepted_and_read_by_image_and_question(imports, 
     assert run.teacher.read_json(UNMATCHED) == ["train/a/9.jpg"]
     assert record["remarks"] == [
         "1 name of test or shift images, not needed",
-        f"1 name of no image (e.g. train/a/9.jpg); all are in {run.teacher.uri}/unmatched.json",
+        f"1 name without an image (e.g. train/a/9.jpg); all are in {run.teacher.uri}/unmatched.json",
         "P(yes) clipped to [1e-06, 1 - 1e-06]: 2 of 6 values changed",
     ]
 
@@ -73,13 +73,13 @@ def test_any_epsilon_leaves_finite_logarithms(imports, epsilon):
 
 
 @pytest.mark.parametrize("epsilon", [0, -1e-6, 0.5, math.nan])
-def test_an_epsilon_that_cannot_be_is_refused(imports, epsilon):
+def test_an_invalid_epsilon_is_refused(imports, epsilon):
     with pytest.raises(ConfigError, match=r"epsilon: got .*; a number between 0 and 0.5 is accepted"):
         imports(GOOD, epsilon=epsilon)
 
 
 @pytest.mark.parametrize("form", [dict, list], ids=["json", "jsonl"])
-def test_both_forms_say_the_same(imports, run, form):
+def test_both_forms_of_a_file_give_the_same_table(imports, run, form):
     content = GOOD if form is dict else list(GOOD.items())
     imports(content)
     np.testing.assert_allclose(p_yes_of(run, TRAIN), [[0.25, 0.5], [0.125, 1]], atol=EPSILON * 1.01)
@@ -97,10 +97,10 @@ def as_one_object(entries):
 @pytest.mark.parametrize(
     ("entries", "message"),
     [
-        (REPEATED, r"p_yes.json: 1 exact repeat of an earlier entry \(e.g. train/a/1.jpg\); mend the file, or pass"),
+        (REPEATED, r"p_yes.json: 1 exact repeat of an earlier entry \(e.g. train/a/1.jpg\); correct the file, or pass"),
         (
             CONTRADICTED,
-            r"2 exact repeats .*; 2 images with answers that contradict .* \(e.g. train/a/1.jpg, val/a/3.jpg\); mend",
+            r"2 exact repeats .*; 2 images with answers that contradict .* \(e.g. train/a/1.jpg, val/a/3.jpg\); correct",
         ),
     ],
 )
@@ -111,7 +111,7 @@ def test_repeats_are_refused(imports, run, form, entries, message):
 
 
 @pytest.mark.parametrize("form", [list, as_one_object], ids=["jsonl", "json"])
-def test_merging_drops_repeats_and_takes_the_mean_of_what_differs(imports, run, form):
+def test_merging_drops_duplicates_and_takes_the_mean_of_differing_answers(imports, run, form):
     record = imports(form(CONTRADICTED), merge_duplicates=True)
     expected = [[0.5, 0.75], [0.125, 1], [0.5, 0]]  # the mean of different answers, however often each was given
     np.testing.assert_allclose(p_yes_of(run, [*TRAIN, *VAL]), expected, atol=EPSILON * 1.01)
@@ -121,7 +121,7 @@ def test_merging_drops_repeats_and_takes_the_mean_of_what_differs(imports, run, 
     )
 
 
-def test_an_image_under_two_names_is_a_repeat_too(imports):
+def test_two_names_of_one_image_are_duplicates(imports):
     with pytest.raises(DataError, match=r"1 image with answers that contradict each other \(e.g. train/a/1.jpg\)"):
         imports({**GOOD, "1.jpg": [0.5, 0.5]})
 
@@ -134,18 +134,18 @@ def test_names_may_be_paths_to_the_images(imports, run, prefix, extension):
 
 
 @pytest.mark.parametrize("name", ["{}.jpg", "{}", "{}.JPG", "jpg/{}.jpg"])
-def test_names_may_be_file_names_alone_or_in_another_folder(imports, run, name):
+def test_names_may_lack_the_folder_or_have_another_one(imports, run, name):
     record = imports({name.format(image_id[-5]): values for image_id, values in GOOD.items()})
     assert p_yes_of(run, ["train/b/2.jpg"])[0, 0] == pytest.approx(0.125)
-    assert any("matched by how they end, e.g. jpg/1.jpg to train/a/1.jpg" in line for line in record["remarks"]) == (
-        "/" in name
-    )
+    assert any(
+        "matched by their last parts, e.g. jpg/1.jpg to train/a/1.jpg" in line for line in record["remarks"]
+    ) == ("/" in name)
 
 
 @pytest.mark.parametrize(
     ("content", "error", "message"),
     [
-        ("", DataError, "p_yes.json: the file is empty; .*one object a line"),
+        ("", DataError, "p_yes.json: the file is empty; .*one object per line"),
         (" \n\t\n", DataError, "the file is empty"),
         ("{}", DataError, "holds no answers"),
         ("[1, 2]", DataError, r"got \[1, 2\] where an object should be"),
@@ -171,7 +171,7 @@ def test_names_may_be_file_names_alone_or_in_another_folder(imports, run, name):
         (
             '{"a": [0.5, 0.5, 0.5]}',
             AspectError,
-            "p_yes.json has 3 values an image, but aspects has 2 questions: give in aspects the 3 questions",
+            "p_yes.json has 3 values per image, but aspects has 2 questions: give in aspects the 3 questions",
         ),
     ],
 )
@@ -182,7 +182,7 @@ def test_bad_input_is_one_sentence(imports, run, content, error, message):
     assert run.teacher.record() is None
 
 
-def test_a_file_that_is_no_text_or_not_there(tmp_path, config, run):
+def test_a_binary_or_missing_file(tmp_path, config, run):
     (tmp_path / "x.json").write_bytes(b"\x89PNG\xff")
     with pytest.raises(DataError, match=r"x.json: not text in UTF-8"):
         import_teacher(config, run, str(tmp_path / "x.json"))
@@ -202,7 +202,7 @@ def test_images_without_answers_are_refused_and_names_without_image_are_shown(im
     with pytest.raises(
         LedgerError,
         match=r"no answers about 2 of 3 training and validation images, e.g. train/b/2.jpg, val/a/3.jpg; 1 name in it "
-        r"match no image, e.g. train/b/two.jpg; students cannot be taught about these",
+        r"match no image, e.g. train/b/two.jpg; students cannot be trained on these",
     ):
         imports({"train/a/1.jpg": [0.5, 0.5], "train/b/two.jpg": [0.5, 0.5]})
     assert run.teacher.record() is None
@@ -219,7 +219,7 @@ def test_the_image_table_comes_first(tmp_path, run):
         import_teacher(config_for(tmp_path), run, write_file(tmp_path, GOOD))
 
 
-def test_the_same_file_is_the_same_table_and_any_change_is_another(tmp_path, imports, config, run):
+def test_the_same_file_gives_the_same_identity_and_any_change_another(tmp_path, imports, config, run):
     first = imports(GOOD)
     written = run.teacher.child("table").filesystem.get_file_info(run.teacher.child("table").path).mtime_ns
     assert imports(GOOD) == first
@@ -234,7 +234,7 @@ def test_the_same_file_is_the_same_table_and_any_change_is_another(tmp_path, imp
     assert len({record["fingerprint"] for record in (first, changed, clipped, swapped)}) == 4
 
 
-def test_only_this_files_answers_are_in_the_table(imports, config, run):
+def test_answers_of_an_earlier_import_are_removed(imports, config, run):
     asked = imports(GOOD)["asked"]
     store, wanted = AnswerStore(run, Identity.from_dict(asked["teacher"])), wanted_cells(run, QUESTIONS)
     stale_NQ = np.full((3, 2), -1, np.float32)
@@ -244,7 +244,7 @@ def test_only_this_files_answers_are_in_the_table(imports, config, run):
     np.testing.assert_allclose(p_yes_of(run, TRAIN[:1]), [[0.25, 0.5]], rtol=1e-6)
 
 
-def test_students_of_a_question_are_trained_again_when_its_column_was_another(tmp_path, imports, run):
+def test_students_are_trained_again_when_the_column_of_a_question_changed(tmp_path, imports, run):
     red_alone = config_for(tmp_path, QUESTIONS[:1])
     imports(GOOD)
     before = {str(spec): spec.identity for spec in list_students(red_alone, run)}
@@ -254,7 +254,7 @@ def test_students_of_a_question_are_trained_again_when_its_column_was_another(tm
     assert before["makd seed 0"] != after["makd seed 0"]
 
 
-def test_a_table_of_another_name_is_not_this_teachers(tmp_path, imports, run):
+def test_a_table_of_a_teacher_with_another_name_is_not_used(tmp_path, imports, run):
     imports(GOOD)
     other = config_for(tmp_path, teacher={"kind": "imported", "name": "qwen3-vl"})
     with pytest.raises(
@@ -276,7 +276,7 @@ def test_a_table_in_several_files_keeps_its_rows(imports, run, monkeypatch):
     np.testing.assert_allclose(p_yes_of(run, [*TRAIN, *VAL])[:, 0], [0.25, 0.125, 0.75], rtol=1e-6)
 
 
-def test_students_are_taught_from_a_folder_of_images_and_a_file(tmp_path, run):
+def test_students_are_trained_from_a_folder_of_images_and_an_imported_file(tmp_path, run):
     for name in "ab":
         (tmp_path / "images" / name).mkdir(parents=True)
         for number in range(10):
@@ -324,12 +324,12 @@ def test_the_real_files_agree(flowers, run):
 @needs_flowers
 def test_the_real_file_needs_its_fifty_questions(tmp_path, run, flowers):
     config = config_for(tmp_path)
-    with pytest.raises(AspectError, match="has 50 values an image, but aspects has 2 questions"):
+    with pytest.raises(AspectError, match="has 50 values per image, but aspects has 2 questions"):
         import_teacher(config, run, str(FLOWERS / "p_yes.json"))
 
 
 @pytest.mark.parametrize("select", ["mrmr", "information", "random"])
-def test_values_are_read_in_the_order_of_the_file_of_questions_however_they_are_ranked(config, run, tmp_path, select):
+def test_values_are_read_in_the_order_of_the_question_file_whatever_the_ranking(config, run, tmp_path, select):
     aspects = config.aspects.model_copy(update={"select": select, "count": 1, "select_seed": 1})
     import_teacher(config.model_copy(update={"aspects": aspects}), run, write_file(tmp_path, GOOD))
     np.testing.assert_allclose(p_yes_of(run, ["val/a/3.jpg", "train/a/1.jpg"]), [[0.75, 0], [0.25, 0.5]], atol=1e-5)

@@ -16,7 +16,7 @@ def test_a_picture_is_asked_different_questions():
 
 
 @pytest.mark.parametrize(("balanced", "expected"), [(True, 0.5), (False, 0.2)])
-def test_yes_is_as_frequent_as_wanted(balanced: bool, expected: float):
+def test_yes_is_as_frequent_as_requested(balanced: bool, expected: float):
     rng = np.random.default_rng(1)
     truth_BQ = rng.random((4000, len(QUESTIONS))) < 0.2
     rate_Q = truth_BQ.mean(axis=0) if balanced else None
@@ -24,7 +24,7 @@ def test_yes_is_as_frequent_as_wanted(balanced: bool, expected: float):
     assert np.take_along_axis(truth_BQ, asked_BK, axis=1).mean() == pytest.approx(expected, abs=0.04)
 
 
-def test_canonical_steps_use_canonical_wordings_alone():
+def test_canonical_steps_use_only_canonical_wordings():
     rng = np.random.default_rng(2)
     rows_by_question = [np.arange(10 * q, 10 * q + 9) for q in range(len(QUESTIONS))]
     asked_BK = rng.integers(len(QUESTIONS), size=(50, 16))

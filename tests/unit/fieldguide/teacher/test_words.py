@@ -20,7 +20,7 @@ def test_wordings_survive_the_round_trip():
             assert tokenizer.decode(tokenizer.encode(wording)) == wording
 
 
-def test_image_comes_first_whatever_the_order_of_the_message():
+def test_the_image_comes_first_in_any_order_of_the_message():
     processor = build_processor(build_tokenizer())
     image, text = {"type": "image"}, {"type": "text", "text": "Is the bird flying?"}
     prompts = {
