@@ -87,11 +87,12 @@ def _check_size(width: int, height: int, max_pixels: int | None) -> None:
 
 
 def _check_icon(encoded: bytes, max_pixels: int | None) -> None:
-    """Check the size of an icon before Pillow opens it: then Pillow decodes it, whatever size its directory says."""
+    """Check the size of an icon before Pillow opens it, because opening decodes it; its directory may be wrong."""
     size = (0, 0)
     with contextlib.suppress(Exception):  # if it is not an icon, Image.open reports it
         inner = io.BytesIO(encoded[IcoFile(io.BytesIO(encoded)).entry[0].offset :])
-        size = (PngImageFile if inner.getvalue().startswith(b"\x89PNG") else DibImageFile)(inner).size
+        reader = PngImageFile if inner.getvalue().startswith(b"\x89PNG") else DibImageFile
+        size = reader(inner).size
     _check_size(*size, max_pixels)
 
 

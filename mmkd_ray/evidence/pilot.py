@@ -27,7 +27,7 @@ from mmkd_ray.extract.stage import answer_cells
 
 
 def choose_images(labels_N: Int64[np.ndarray, " N"], pilot: PilotConfig) -> list[int]:
-    """Rows of the sample, in the order of the table: the same number for every class, as far as it has so many."""
+    """Rows of the sample, in the order of the table: the same number for every class, as far as possible."""
     rng = np.random.default_rng(pilot.seed)
     by_class = [rng.permutation(np.flatnonzero(labels_N == label)) for label in np.unique(labels_N)]
     # In rounds of one image per class, so that a small sample does not miss the last classes.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -51,7 +52,7 @@ def propose(conversation: Conversation, config: LlmAspects, data: DataSet) -> Pr
             missing = config.candidates - len(found.accepted)
             if missing <= 0:
                 break
-            count = -(-missing // (len(parts) - number))
+            count = math.ceil(missing / (len(parts) - number))
             prompt = _fill(config.propose_prompt, config, data, class_names=part, count=count)
             if found.accepted:
                 more = config.more_prompt
@@ -117,7 +118,7 @@ def prompt_hash(config: LlmAspects) -> str:
 
 def _parts(class_names: Sequence[str], size: int) -> list[Sequence[str]]:
     """The class list in as few parts of at most `size` as possible, of nearly equal length."""
-    count = -(-len(class_names) // size)
+    count = math.ceil(len(class_names) / size)
     edges = [round(number * len(class_names) / count) for number in range(count + 1)]
     return [class_names[start:end] for start, end in itertools.pairwise(edges)]
 

@@ -144,7 +144,7 @@ def _clipped_log(p: Float64[np.ndarray, "N Q"], epsilon: float) -> Float32[np.nd
 
 
 def _store(run: Run, teacher: Identity, wanted: Wanted, answers: Answers) -> AnswerStore:
-    """The stored answers, made anew: what an earlier import matched to an image is not to be mixed in."""
+    """Store the answers; those of an earlier import, which may match names differently, are deleted first."""
     store = AnswerStore(run, teacher)
     store.folder.delete()
     store.begin()

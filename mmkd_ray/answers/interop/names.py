@@ -139,8 +139,10 @@ def _check_one_image(ids_of: dict[str, list[str]], place: str) -> None:
 
 def _check_one_name(image_of: dict[str, str], place: str) -> None:
     """Different names may match one image only if one is the end of the other."""
-    names_of = _collect(((image_id,), name) for name, image_id in image_of.items())
-    clashes = {image_id: names for (image_id,), names in names_of.items() if len(names) > 1 and not _nested(names)}
+    names_of: dict[str, list[str]] = defaultdict(list)
+    for name, image_id in image_of.items():
+        names_of[image_id].append(name)
+    clashes = {image_id: names for image_id, names in names_of.items() if len(names) > 1 and not _nested(names)}
     if clashes:
         shown = [f"{image_id} ({' or '.join(map(repr, sorted(names)[:3]))})" for image_id, names in clashes.items()]
         raise DataError(

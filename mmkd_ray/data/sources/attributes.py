@@ -80,15 +80,15 @@ def _of_cub(
 
 
 def _read_mapping(path: str) -> dict[str, list[str]]:
+    expected = f"{path}: expected {{question: attribute}} or {{question: [attribute, ...]}}"
     entries = load_yaml(path)
+    if not isinstance(entries, dict):
+        raise ConfigError(f"{expected}, got {entries!r}")
     mapping = {}
-    for question, names in entries.items() if isinstance(entries, dict) else [(None, entries)]:
-        listed = [names] if isinstance(names, str) else names
-        named = isinstance(listed, list) and listed and all(isinstance(name, str) for name in listed)
-        if not isinstance(question, str) or not named:
-            raise ConfigError(
-                f"{path}: expected {{question: attribute}} or {{question: [attribute, ...]}}, got {question!r}: "
-                f"{names!r}"
-            )
-        mapping[question] = listed
+    for question, value in entries.items():
+        names = [value] if isinstance(value, str) else value
+        is_list_of_names = isinstance(names, list) and names and all(isinstance(name, str) for name in names)
+        if not isinstance(question, str) or not is_list_of_names:
+            raise ConfigError(f"{expected}, got {question!r}: {value!r}")
+        mapping[question] = names
     return mapping

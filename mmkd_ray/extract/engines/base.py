@@ -16,7 +16,7 @@ class Engine(Protocol):
     """
 
     def answer(self, images: Sequence[bytes], questions: Sequence[str]) -> Answers:
-        """Ask every question about every encoded image; an answer depends on its image and question alone."""
+        """Ask every question about every encoded image; an answer depends only on its image and question."""
         ...
 
     def counts(self) -> dict[str, float]:

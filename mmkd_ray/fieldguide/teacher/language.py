@@ -88,4 +88,4 @@ def _choose_wordings(
     count_Q = np.array([len(rows) for rows in rows_by_question])
     draw_BK, paraphrase_BK = rng.random(asked_BK.shape), rng.random(asked_BK.shape) < 2 / 3
     offset_BK = (draw_BK * count_Q[asked_BK]).astype(np.int64)
-    return first_Q[asked_BK] + offset_BK * (paraphrase_BK & (not canonical))
+    return first_Q[asked_BK] + np.where(paraphrase_BK & (not canonical), offset_BK, 0)

@@ -44,6 +44,8 @@ def _divide(named_parameters: Iterable[tuple[str, nn.Parameter]]) -> tuple[list[
     """Matrices that map hidden states to hidden states for Muon; embeddings, heads, biases and norms for AdamW."""
     matrices, others = [], []
     for name, parameter in named_parameters:
-        outer = any(word in name for word in ("embed", "head"))
-        (matrices if parameter.ndim == 2 and not outer else others).append(parameter)
+        if parameter.ndim == 2 and "embed" not in name and "head" not in name:
+            matrices.append(parameter)
+        else:
+            others.append(parameter)
     return matrices, others

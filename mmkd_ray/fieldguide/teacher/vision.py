@@ -8,6 +8,8 @@ steps of the language stage 25 questions were still at their base rate; with one
 Shapes: B pictures, P patches, Q questions, T image tokens, D width, F features of a token after pixel shuffle.
 """
 
+import math
+
 import numpy as np
 import torch
 from torch import nn
@@ -72,7 +74,7 @@ def train_vision(model: InternVLForConditionalGeneration, pictures: Pictures, re
 def _epochs(count: int, total: int, seed: int) -> np.ndarray:
     """Row numbers for `total` draws: shuffled epochs, one after the other."""
     rng = np.random.default_rng([seed, 77])
-    return np.concatenate([rng.permutation(count) for _ in range(-(-total // count))])[:total]
+    return np.concatenate([rng.permutation(count) for _ in range(math.ceil(total / count))])[:total]
 
 
 def _vision_loss(

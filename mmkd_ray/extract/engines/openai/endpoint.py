@@ -139,7 +139,7 @@ class Endpoint:
         if "logprobs" in reason:
             return (
                 f"{where}; P(yes) is read from the 20 likeliest first tokens: choose a model or an endpoint that "
-                "gives so many log-probabilities (vLLM does)"
+                "gives that many log-probabilities (vLLM does)"
             )
         if status == 401:
             got = f"the key in {self.key_env} is not accepted" if self.key else f"a key is needed, in {self.key_env}"

@@ -100,7 +100,7 @@ def as_one_object(entries):
         (REPEATED, r"p_yes.json: 1 exact repeat of an earlier entry \(e.g. train/a/1.jpg\); correct the file, or pass"),
         (
             CONTRADICTED,
-            r"2 exact repeats .*; 2 images with answers that contradict .* \(e.g. train/a/1.jpg, val/a/3.jpg\); correct",
+            r"2 exact repeats .*; 2 images with answers that contradict .*\(e.g. train/a/1.jpg, val/a/3.jpg\); correct",
         ),
     ],
 )
