@@ -2,7 +2,6 @@
 
 import argparse
 import importlib
-import json
 import sys
 
 from mmkd_ray.console import Console
@@ -13,19 +12,23 @@ BENCHMARKS = {
     "tune": "mmkd_ray.benchmark.tune",
 }
 """The module of each; one is imported alone: they take seconds."""
+OUTCOMES = {True: "reached", False: "not reached", None: ""}
+"""Of a ratio's goal."""
 
 
 def main() -> int:
     """Run one benchmark; the ratios are printed, all of it is written to the folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=list(BENCHMARKS))
-    parser.add_argument("--quick", action="store_true", help="at most 6 minutes on two cores")
+    parser.add_argument("--quick", action="store_true", help="some minutes on two cores: `extract` 10, the others 5")
     parser.add_argument("--output", default="runs/benchmarks", help="folder for the JSON and the table")
     arguments = parser.parse_args()
     console = Console(sys.stdout)
     benchmark = getattr(importlib.import_module(BENCHMARKS[arguments.what]), f"benchmark_{arguments.what}")
     results = benchmark(arguments.output, quick=arguments.quick, say=console.say)
-    console.say(json.dumps(results["ratios"], indent=2))
+    for name, ratio in results["ratios"].items():
+        outcome = "disturbed" if ratio["disturbed"] else OUTCOMES[ratio["reached"]]
+        console.say(f"{name}: {ratio['median']} {outcome}".rstrip())
     return 0
 
 

@@ -14,7 +14,7 @@ import timm
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-from mmkd_ray.benchmark.bench import Bench, in_own_process
+from mmkd_ray.benchmark.bench import Bench, alternate, in_own_process
 from mmkd_ray.config import StudentConfig, TrainConfig
 from mmkd_ray.data.feed.order import epoch_batches
 from mmkd_ray.data.feed.prefetch import prefetched
@@ -55,26 +55,31 @@ def present() -> bool:
     return torch.cuda.is_available()
 
 
-def measure(bench: Bench) -> dict[str, float]:
-    """The ratios, their repetitions kept."""
+def measure(bench: Bench) -> dict[str, list[float]]:
+    """The rounds of each ratio."""
     ratios = {}
     for model, ratio in _MODELS.items():
-        pairs = in_own_process(throughput, model, bench.repetitions, Setting())
+        pairs = in_own_process(throughput, model, bench.rounds, Setting())
         bench.add(f"{model}, 224 px, accelerator: ours", [ours for ours, _ in pairs], "samples/s")
         bench.add(
             f"{model}, 224 px, accelerator: bare model, synthetic batch", [bare for _, bare in pairs], "samples/s"
         )
-        ratios[ratio] = bench.add(f"{model}: `{ratio}`, round by round", [a / b for a, b in pairs], "(ratio)")
+        ratios[ratio] = [a / b for a, b in pairs]
+        bench.add(f"{model}: `{ratio}`, round by round", ratios[ratio], "(ratio)")
     return ratios
 
 
-def throughput(model: str, repetitions: int, setting: Setting) -> list[tuple[float, float]]:
+def throughput(model: str, rounds: int, setting: Setting) -> list[tuple[float, float]]:
     """Samples a second of our step and of the bare model's, alternating."""
     config = TrainConfig(batch_size=setting.batch_size, optimizer="sgd", lr=0.01, precision="bfloat16")
     ours, bare = _our_step(model, config, setting), _bare_step(model, config, setting)
     _run(ours, setting.warm_up, setting)
     _run(bare, setting.warm_up, setting)
-    return [(_run(ours, setting.steps, setting), _run(bare, setting.steps, setting)) for _ in range(repetitions)]
+    rates = alternate(
+        rounds,
+        {"ours": lambda _: _run(ours, setting.steps, setting), "bare": lambda _: _run(bare, setting.steps, setting)},
+    )
+    return list(zip(rates["ours"], rates["bare"], strict=True))
 
 
 def _our_step(model: str, config: TrainConfig, setting: Setting) -> Callable[[], None]:

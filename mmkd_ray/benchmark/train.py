@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from mmkd_ray.benchmark import accelerator, our_training, plain_training
-from mmkd_ray.benchmark.bench import Bench, in_own_process
+from mmkd_ray.benchmark.bench import Bench, alternate, in_own_process
 from mmkd_ray.benchmark.fieldguide_run import CLASSES, SMALL_STUDENT, study, write_run
+from mmkd_ray.benchmark.ratio import Ratio
 from mmkd_ray.benchmark.results import write_results
 from mmkd_ray.cluster.environment import prepare_process
 from mmkd_ray.config import Config, validate
@@ -60,24 +61,31 @@ def benchmark_train(output: str, *, quick: bool, say: Callable[[str], None]) -> 
     students = {"small student": SMALL_STUDENT} if quick else {"small student": SMALL_STUDENT, "ResNet18": _RESNET18}
     with tempfile.TemporaryDirectory(prefix="mmkd-benchmark-") as temporary:
         bench = Bench(quick, Path(temporary), say)
-        measured = [_compare(bench, size, name, student) for name, student in students.items()]
+        measured = {name: _compare(bench, size, name, student) for name, student in students.items()}
         on_gpus = accelerator.measure(bench) if accelerator.present() else {}
-    ratios: dict[str, float | None] = {
-        "step_over_plain": min(numbers["step_over_plain"] for numbers in measured),
-        "ddp2_over_torchrun2": measured[0].get("ddp2_over_torchrun2"),
-        "data_wait_share": max(numbers["data_wait_share"] for numbers in measured),
-        "aspect_overhead": max(numbers["aspect_overhead"] for numbers in measured),
-        "first_batch_over_plain": max(numbers["first_batch_over_plain"] for numbers in measured),
-        "step_over_plain_one_core": min((n["one_core"] for n in measured if "one_core" in n), default=None),
-        "ddp2_with_checkpoints_over_torchrun2": measured[0].get("ddp2_with_checkpoints"),
-        **dict.fromkeys(accelerator.RATIOS),
-        **on_gpus,
-    }
+    ratios = _ratios(measured) + [
+        Ratio(name, {"accelerator": on_gpus[name]} if name in on_gpus else {}) for name in accelerator.RATIOS
+    ]
     return write_results(output, "train", ratios=ratios, measurements=bench.measurements, notes=_notes(ratios))
 
 
-def _compare(bench: Bench, size: _Size, name: str, student: dict[str, Any]) -> dict[str, float]:
-    """Everything about one student."""
+def _ratios(measured: Mapping[str, Mapping[str, list[float]]]) -> list[Ratio]:
+    def rows(ratio: str) -> dict[str, list[float]]:
+        return {student: rounds[ratio] for student, rounds in measured.items() if ratio in rounds}
+
+    return [
+        Ratio("step_over_plain", rows("step_over_plain"), 0.97),
+        Ratio("ddp2_over_torchrun2", rows("ddp2_over_torchrun2"), 0.97),
+        Ratio("data_wait_share", rows("data_wait_share"), 0.03, lower_is_better=True, zero=1),
+        Ratio("aspect_overhead", rows("aspect_overhead"), 0.02, lower_is_better=True, zero=-1),
+        Ratio("first_batch_over_plain", rows("first_batch_over_plain"), 1.2, lower_is_better=True),
+        Ratio("step_over_plain_one_core", rows("one_core")),
+        Ratio("ddp2_with_checkpoints_over_torchrun2", rows("ddp2_with_checkpoints")),
+    ]
+
+
+def _compare(bench: Bench, size: _Size, name: str, student: dict[str, Any]) -> dict[str, list[float]]:
+    """The rounds of every ratio of one student."""
     config = study(bench.folder, name.replace(" ", "-"), per_class={"train": size.train_per_class}, student=student)
     write_run(config)
     training_set = in_own_process(our_training.export_lesson, config, str(bench.folder / f"{config.name}.pt"))
@@ -94,12 +102,12 @@ def _compare(bench: Bench, size: _Size, name: str, student: dict[str, Any]) -> d
     return numbers
 
 
-def _steps(bench: Bench, size: _Size, name: str, config: Config, spec: dict[str, Any]) -> dict[str, float]:
+def _steps(bench: Bench, size: _Size, name: str, config: Config, spec: dict[str, Any]) -> dict[str, list[float]]:
     """One process of one thread against one process of one thread (and the rival's loaders)."""
     batch = spec["batch_size"]
     loaders = _best_loaders(bench, f"{name}: plain loop", spec, lambda times: samples_per_s(times["ends"], batch), 1)
     rival = {**spec, "loaders": loaders}
-    ours, plain = _rounds(
+    ours, plain = _in_turns(
         size.rounds,
         lambda _: in_own_process(our_training.time_steps, config, size.epochs, None),
         lambda _: _plain(bench, rival, ranks=1),
@@ -108,22 +116,22 @@ def _steps(bench: Bench, size: _Size, name: str, config: Config, spec: dict[str,
     rates = [
         (samples_per_s(a["ends"], batch), samples_per_s(b["ends"], batch)) for a, b in zip(ours, plain, strict=True)
     ]
+    waits = [wait_share(run["begins"], run["ends"]) for run in ours]
+    bench.add(f"{name}: data wait", waits, "of the step")
     label = f"{name}: plain loop, {loaders} loaders"
     return {
         "step_over_plain": _paired(bench, f"{name}: ours", label, rates, "samples/s", label="step_over_plain"),
-        "data_wait_share": bench.add(
-            f"{name}: data wait", [wait_share(run["begins"], run["ends"]) for run in ours], "of the step"
-        ),
+        "data_wait_share": waits,
         "first_batch_over_plain": _paired(
             bench, f"{name}: ours, first batch", f"{label}, first batch", first, "s", label="first_batch_over_plain"
         ),
     }
 
 
-def _one_core(bench: Bench, size: _Size, name: str, config: Config, spec: dict[str, Any]) -> float:
+def _one_core(bench: Bench, size: _Size, name: str, config: Config, spec: dict[str, Any]) -> list[float]:
     """The same with either bound to one core, as a lane has it when students fill a machine."""
     core, batch = min(os.sched_getaffinity(0)), spec["batch_size"]
-    ours, plain = _rounds(
+    ours, plain = _in_turns(
         size.rounds,
         lambda _: in_own_process(our_training.time_steps, config, size.epochs, core),
         lambda _: _plain(bench, {**spec, "loaders": 0, "core": core}, ranks=1),
@@ -135,7 +143,7 @@ def _one_core(bench: Bench, size: _Size, name: str, config: Config, spec: dict[s
     return _paired(bench, one, other, rates, "samples/s", label="step_over_plain_one_core")
 
 
-def _two_workers(bench: Bench, size: _Size, name: str, config: Config, spec: dict[str, Any]) -> dict[str, float]:
+def _two_workers(bench: Bench, size: _Size, name: str, config: Config, spec: dict[str, Any]) -> dict[str, list[float]]:
     """Two data-parallel workers of the real stage against two of `torchrun`."""
     if len(os.sched_getaffinity(0)) < 2:
         return {}
@@ -148,7 +156,7 @@ def _two_workers(bench: Bench, size: _Size, name: str, config: Config, spec: dic
 
     loaders = _best_loaders(bench, f"{name}: torchrun of two", spec, rate, 2)
     rival = {**spec, "loaders": loaders}
-    ours, plain = _rounds(
+    ours, plain = _in_turns(
         size.ddp_rounds,
         lambda number: in_own_process(our_training.time_two_workers, _with_two_workers(config, size, number)),
         lambda _: _plain(bench, rival, ranks=2),
@@ -205,25 +213,22 @@ def interval_rate(epoch_ends: Sequence[float], samples: int) -> float:
     return samples / statistics.median(np.diff(epoch_ends).tolist())
 
 
-def _rounds(
-    count: int, ours: Callable[[int], dict[str, Any]], plain: Callable[[int], dict[str, Any]]
+def _in_turns(
+    rounds: int, ours: Callable[[int], dict[str, Any]], plain: Callable[[int], dict[str, Any]]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Both so many times, alternating, each first in turn."""
-    results: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
-    for number in range(count):
-        for which in (0, 1) if number % 2 else (1, 0):
-            results[which].append((ours, plain)[which](number))
-    return results
+    results = alternate(rounds, {"ours": ours, "plain": plain})
+    return results["ours"], results["plain"]
 
 
 def _paired(
     bench: Bench, one: str, other: str, pairs: Sequence[tuple[float, float]], unit: str, *, label: str, more: int = 0
-) -> float:
-    """Keep both sides and the ratio of each round; the median ratio (plus `more`)."""
+) -> list[float]:
+    """Keep both sides and the ratio of each round (plus `more`)."""
     bench.add(one, [a for a, _ in pairs], unit)
     bench.add(other, [b for _, b in pairs], unit)
-    student = one.partition(":")[0]
-    return bench.add(f"{student}: `{label}`, round by round", [a / b + more for a, b in pairs], "(ratio)")
+    student, rounds = one.partition(":")[0], [a / b + more for a, b in pairs]
+    bench.add(f"{student}: `{label}`, round by round", rounds, "(ratio)")
+    return rounds
 
 
 def _best_loaders(
@@ -282,5 +287,5 @@ _NOTES = {
 }  # fmt: skip
 
 
-def _notes(ratios: dict[str, float | None]) -> list[str]:
-    return [f"`{key}`: {_NOTES.get(key) or accelerator.RATIOS[key]}." for key in ratios]
+def _notes(ratios: Sequence[Ratio]) -> list[str]:
+    return [f"`{ratio.name}`: {_NOTES.get(ratio.name) or accelerator.RATIOS[ratio.name]}." for ratio in ratios]

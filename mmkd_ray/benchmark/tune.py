@@ -7,12 +7,14 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mmkd_ray.artifacts import Run, open_run
-from mmkd_ray.benchmark.bench import Bench, in_own_process
+from mmkd_ray.benchmark.bench import Bench, alternate, in_own_process
 from mmkd_ray.benchmark.fieldguide_run import CLASSES, study, write_run
+from mmkd_ray.benchmark.ratio import Ratio
 from mmkd_ray.benchmark.results import write_results
 from mmkd_ray.cluster.connection import connect
 from mmkd_ray.cluster.environment import prepare_process
@@ -47,7 +49,7 @@ def benchmark_tune(output: str, *, quick: bool, say: Callable[[str], None]) -> d
 
     Args:
         output: folder of the two files.
-        quick: shorter trials and two repetitions: at most 6 minutes on two cores.
+        quick: shorter trials and two rounds: at most 6 minutes on two cores.
         say: called with each result as it comes.
     """
     prepare_process(offline=True)
@@ -72,18 +74,19 @@ def search_config(folder: Path, epochs: int, concurrency: int) -> Config:
     )
 
 
-def search_both(config: Config, repetitions: int) -> tuple[list[Searched], list[Searched]]:
-    """The whole grid, and the same points with ASHA, on one private cluster: another seed of training each time."""
+def search_both(config: Config, rounds: int) -> tuple[list[Searched], list[Searched]]:
+    """The whole grid, and the same points with ASHA, in turns on one private cluster; a round has its seed."""
     prepare_process(offline=True)
     run = open_run(config.storage.path, config.name)
-    found: tuple[list[Searched], list[Searched]] = ([], [])
+
+    def search(seed: int, *, asha: bool) -> Searched:
+        tree = config.model_dump(mode="json")
+        tree["tune"] |= {"asha": asha, "seeds": [seed]}
+        return _search(validate(tree), run)
+
     with connect(config.cluster):
-        for seed in range(repetitions):
-            for asha in (False, True):
-                tree = config.model_dump(mode="json")
-                tree["tune"] |= {"asha": asha, "seeds": [seed]}
-                found[asha].append(_search(validate(tree), run))
-    return found
+        found = alternate(rounds, {"grid": partial(search, asha=False), "asha": partial(search, asha=True)})
+    return found["grid"], found["asha"]
 
 
 def _search(config: Config, run: Run) -> Searched:
@@ -102,7 +105,7 @@ def _search(config: Config, run: Run) -> Searched:
     )
 
 
-def _ratios(bench: Bench, config: Config, grids: list[Searched], ashas: list[Searched]) -> dict[str, float | None]:
+def _ratios(bench: Bench, config: Config, grids: list[Searched], ashas: list[Searched]) -> list[Ratio]:
     concurrency = config.tune.concurrency or 1
     for name, searches in {"grid": grids, "ASHA": ashas}.items():
         bench.add(f"{name}: makespan of 12 trials", [search.wall_s for search in searches], "s")
@@ -110,25 +113,23 @@ def _ratios(bench: Bench, config: Config, grids: list[Searched], ashas: list[Sea
         bench.add(f"{name}: epochs of all trials", [search.epochs for search in searches], "epochs")
         bench.add(f"{name}: best validation accuracy", [search.best for search in searches], "of the images")
     pairs = list(zip(grids, ashas, strict=True))
-    both = {"makespan_over_ideal": grids, "asha_makespan_over_ideal": ashas}
-    ratios: dict[str, float | None] = {
-        name: bench.add(
-            f"`{name}`, search by search", [s.wall_s * concurrency / s.trials_s for s in searches], "(ratio)"
-        )
-        for name, searches in both.items()
-    }
-    ratios["asha_epoch_share"] = bench.add(
-        "`asha_epoch_share`, search by search", [asha.epochs / grid.epochs for grid, asha in pairs], "(ratio)"
-    )
-    ratios["asha_best_less_grid_best"] = bench.add(
-        "`asha_best_less_grid_best`, search by search", [asha.best - grid.best for grid, asha in pairs], "of the images"
-    )
-    ratios["grid_best_val_top1"] = sum(grid.best for grid in grids) / len(grids)
-    ratios["asha_best_val_top1"] = sum(asha.best for asha in ashas) / len(ashas)
+    best = sum(grid.best for grid in grids) / len(grids)
     images = CLASSES * _PER_CLASS["val"]
-    best = ratios["grid_best_val_top1"]
-    ratios["val_top1_standard_error"] = (best * (1 - best) / images) ** 0.5
+    ratios = [
+        Ratio("makespan_over_ideal", {"grid": _over_ideal(grids, concurrency)}, 1.25, lower_is_better=True),
+        Ratio("asha_makespan_over_ideal", {"ASHA": _over_ideal(ashas, concurrency)}, lower_is_better=True),
+        Ratio("asha_epoch_share", {"ASHA": [a.epochs / g.epochs for g, a in pairs]}, 0.5, lower_is_better=True),
+        # An accuracy lies between 0 and 1, so their difference is compared on a scale that begins at -1.
+        Ratio("asha_best_less_grid_best", {"ASHA": [a.best - g.best for g, a in pairs]}, zero=-1),
+    ]
+    for ratio in ratios:
+        bench.add(f"`{ratio.name}`, round by round", ratio.rounds, "(ratio)")
+    bench.add("standard error of one accuracy", [(best * (1 - best) / images) ** 0.5], "of the images")
     return ratios
+
+
+def _over_ideal(searches: list[Searched], concurrency: int) -> list[float]:
+    return [search.wall_s * concurrency / search.trials_s for search in searches]
 
 
 def _notes(config: Config) -> list[str]:
@@ -138,10 +139,8 @@ def _notes(config: Config) -> list[str]:
         "own seconds of training and validation / trials at a time)",
         "asha_makespan_over_ideal": "the same of the search with early stopping",
         "asha_epoch_share": "epochs of the same 12 points with ASHA over those of the whole grid",
-        "asha_best_less_grid_best": "best validation accuracy with ASHA less that of the whole grid: a trial is the "
-        "same in both as far as it is trained, so they differ only where ASHA has stopped what would have won",
-        "grid_best_val_top1": "mean over the searches, each with another seed of training",
-        "asha_best_val_top1": "likewise",
-        "val_top1_standard_error": f"of an accuracy on {CLASSES * _PER_CLASS['val']} validation images",
+        "asha_best_less_grid_best": "best validation accuracy with ASHA less that of the whole grid, of "
+        f"{CLASSES * _PER_CLASS['val']} images: a trial is the same in both as far as it is trained, so they differ "
+        "only where ASHA has stopped what would have won",
     }
     return [f"`{key}`: {meaning}." for key, meaning in notes.items()]

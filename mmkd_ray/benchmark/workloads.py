@@ -25,21 +25,21 @@ class Workload:
     """`fieldguide`, or the folder of a checkpoint."""
     prompt: str
     images: int
-    """Images of a measurement on one core."""
+    """Images of a round on one core."""
     batch_size: int
     pairs_one_by_one: int
-    """Image-question pairs that the slow way is given."""
+    """Image-question pairs that the slow way is given in a round."""
 
 
 def small_teacher(*, quick: bool) -> Workload:
     """The shipped teacher, 16 tokens an image: the overhead of requests rules."""
-    return Workload("small teacher", "fieldguide", BARE_QUESTION, 128 if quick else 512, 16, 24 if quick else 60)
+    return Workload("small teacher", "fieldguide", BARE_QUESTION, 96 if quick else 128, 16, 24 if quick else 60)
 
 
 def prefill_heavy(folder: Path, *, quick: bool) -> Workload:
     """A random InternVL, 256 tokens an image and a language part in which prefill rules."""
     return Workload(
-        "prefill-heavy", str(build_prefill_heavy(folder)), PROMPT, 16 if quick else 48, 2, 12 if quick else 30
+        "prefill-heavy", str(build_prefill_heavy(folder)), PROMPT, 10 if quick else 16, 2, 12 if quick else 30
     )
 
 

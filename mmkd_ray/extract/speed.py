@@ -43,13 +43,15 @@ class SpeedMeter:
         ended, last = self._seen[-1]
         if ended - began < _LEAST_S:
             return
+        per_engine = [engine.get("requests", 0) / max(engine["time"], 1e-9) for engine in engines]
         total = {key: sum(engine.get(key, 0) for engine in engines) for key in ("time", *_COUNTS)}
         folder.write_json(
             _SPEED,
             {
                 "answers_per_second": round((last - first) / (ended - began) / actors, 2),
                 "engines": actors,
-                # From each engine's first batch to its last.
+                # From the end of each engine's first batch to that of its last.
+                "requests_per_second": round(sum(per_engine), 2),
                 "engine_busy": round(total["busy_s"] / max(total["time"], 1e-9), 4),
                 **{key: int(total[key]) for key in _COUNTS if key != "busy_s"},
             },
@@ -59,7 +61,8 @@ class SpeedMeter:
 def read_speed(folder: Folder) -> dict[str, float]:
     """The measurement of the last extraction; empty if there is none.
 
-    `answers_per_second` of one engine, `engine_busy` (share of the time), `prompt_tokens`, and `computed_tokens`: how
-    many of these were not found in the prefix cache.
+    `answers_per_second` of one engine, loading left out; `requests_per_second` of all engines, each from the end of its
+    first batch to that of its last; `engine_busy` (share of the time), `prompt_tokens`, and `computed_tokens`: how many
+    of these were not found in the prefix cache.
     """
     return folder.read_json(_SPEED) if folder.exists(_SPEED) else {}

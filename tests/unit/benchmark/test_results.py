@@ -5,21 +5,8 @@ import sys
 
 import pytest
 
+from mmkd_ray.benchmark.ratio import Ratio
 from mmkd_ray.benchmark.results import Measurement, write_results
-from mmkd_ray.benchmark.rivals import window_rates
-
-
-def test_rates_leave_out_what_came_before_the_first_batch_ended():
-    ended = [100.0, 101.0, 102.0, 104.0, 106.0]
-    assert window_rates(ended, [10, 10, 10, 10, 10], 2) == [10.0, 5.0]
-
-
-def test_rates_take_batches_in_the_order_of_their_ends():
-    assert window_rates([3.0, 1.0, 2.0], [6, 99, 4], 1) == [5.0]
-
-
-def test_there_are_no_more_windows_than_batches():
-    assert len(window_rates([1.0, 2.0, 3.0], [1, 1, 1], 9)) == 2
 
 
 def test_the_median_is_quoted_with_its_spread():
@@ -32,17 +19,24 @@ def test_results_are_written_for_machines_and_people(tmp_path):
     write_results(
         str(tmp_path),
         "extract",
-        ratios={"a_over_b": 1.23456, "unknown": None},
+        ratios=[
+            Ratio("a_over_b", {"x": [1.0, 1.2]}, goal=1.0),
+            Ratio("noisy", {"x": [1, 9]}, goal=1),
+            Ratio("unknown", {}),
+        ],
         measurements=[Measurement("x", [1.0], "s")],
         notes=["`a_over_b`: what it is."],
     )
     results = json.loads((tmp_path / "extract.json").read_text())
-    assert results["ratios"] == {"a_over_b": 1.2346, "unknown": None}
+    assert {name: (ratio["median"], ratio["reached"]) for name, ratio in results["ratios"].items()} == {
+        "a_over_b": (1.1, True), "noisy": (5, False), "unknown": (None, None)
+    }  # fmt: skip
+    assert [ratio["disturbed"] for ratio in results["ratios"].values()] == [False, True, False]
     assert results["machine"]["cores"] == len(os.sched_getaffinity(0))
     assert results["measurements"][0]["repetitions"] == [1.0]
     table = (tmp_path / "extract.md").read_text()
-    assert "| `a_over_b` | 1.2346 |" in table
-    assert "| `unknown` | not measured |" in table
+    assert "| `a_over_b` | 1.1 | 1, 1.2 | at least 1 | reached |" in table
+    assert "differ by more than a factor of 1.5, it is marked disturbed" in table
     assert results["commit"] in table
 
 

@@ -49,21 +49,23 @@ def test_epoch_rates_leave_out_the_first_epoch():
     assert train.interval_rate([50.0, 52.0, 54.0, 59.0], 100) == 50
 
 
-def test_each_is_first_in_turn():
-    calls = []
-    ours, plain = train._rounds(
-        3, lambda n: calls.append(f"ours {n}") or {"n": n}, lambda n: calls.append(f"plain {n}")
-    )
-    assert calls == ["plain 0", "ours 0", "ours 1", "plain 1", "plain 2", "ours 2"]
-    assert [run["n"] for run in ours] == [0, 1, 2]
-    assert len(plain) == 3
-
-
-def test_the_ratio_is_the_median_of_the_rounds_own():
+def test_a_ratio_is_made_round_by_round():
     bench = Bench(True, Path(), lambda _: None)
-    ratio = train._paired(bench, "s: ours", "s: plain", [(1, 2), (3, 2), (9, 10)], "s", label="r")
-    assert ratio == 0.9
+    rounds = train._paired(bench, "s: ours", "s: plain", [(1, 2), (3, 2), (9, 10)], "s", label="r")
+    assert rounds == [0.5, 1.5, 0.9]
     assert [measured.name for measured in bench.measurements] == ["s: ours", "s: plain", "s: `r`, round by round"]
+
+
+def test_the_worst_student_is_quoted():
+    measured = {
+        "small": {"step_over_plain": [1.1, 1.2], "data_wait_share": [0.01, 0.02], "ddp2_over_torchrun2": [1.0, 1.1]},
+        "large": {"step_over_plain": [0.9, 1.0], "data_wait_share": [0.001, 0.002]},
+    }
+    ratios = {ratio.name: ratio for ratio in train._ratios(measured)}
+    assert (ratios["step_over_plain"].row, ratios["step_over_plain"].reached) == ("large", False)
+    assert (ratios["data_wait_share"].row, ratios["data_wait_share"].reached) == ("small", True)
+    assert ratios["ddp2_over_torchrun2"].rows == {"small": [1.0, 1.1]}
+    assert ratios["step_over_plain_one_core"].median is None
 
 
 def test_the_rival_owes_the_package_nothing():

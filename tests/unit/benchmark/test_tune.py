@@ -18,13 +18,15 @@ def test_ratios_of_searches(tmp_path):
     config = tune.search_config(tmp_path, 27, 2)
     grids = [tune.Searched(60, 100, 324, 0.50), tune.Searched(75, 100, 324, 0.54)]
     ashas = [tune.Searched(30, 40, 108, 0.50), tune.Searched(30, 50, 162, 0.52)]
-    ratios = tune._ratios(bench, config, grids, ashas)
-    assert ratios["makespan_over_ideal"] == pytest.approx((1.2 + 1.5) / 2)
-    assert ratios["asha_makespan_over_ideal"] == pytest.approx((1.5 + 1.2) / 2)
-    assert ratios["asha_epoch_share"] == pytest.approx((1 / 3 + 1 / 2) / 2)
-    assert ratios["asha_best_less_grid_best"] == pytest.approx(-0.01)
-    assert ratios["grid_best_val_top1"] == pytest.approx(0.52)
-    assert 0.02 < ratios["val_top1_standard_error"] < 0.03
+    ratios = {ratio.name: ratio for ratio in tune._ratios(bench, config, grids, ashas)}
+    assert ratios["makespan_over_ideal"].rounds == pytest.approx([1.2, 1.5])
+    assert ratios["makespan_over_ideal"].reached is False
+    assert ratios["asha_makespan_over_ideal"].median == pytest.approx((1.5 + 1.2) / 2)
+    assert ratios["asha_epoch_share"].median == pytest.approx((1 / 3 + 1 / 2) / 2)
+    assert ratios["asha_epoch_share"].reached
+    assert ratios["asha_best_less_grid_best"].median == pytest.approx(-0.01)
+    assert not any(ratio.disturbed for ratio in ratios.values())
     by_name = {measured.name: measured.values for measured in bench.measurements}
-    assert by_name["`asha_epoch_share`, search by search"] == [1 / 3, 1 / 2]
+    assert by_name["`asha_epoch_share`, round by round"] == [1 / 3, 1 / 2]
+    assert 0.02 < by_name["standard error of one accuracy"][0] < 0.03
     assert set(ratios) == {note.split("`")[1] for note in tune._notes(config)}

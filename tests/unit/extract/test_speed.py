@@ -18,8 +18,8 @@ def test_the_rate_is_counted_from_the_first_answers_on(monkeypatch, run):
     meter, passed_on = meter_with(monkeypatch, [(100.0, 40), (110.0, 440), (120.0, 840)])
     meter.write(run.folder, ENGINES, actors=2)
     assert read_speed(run.folder) == {
-        "answers_per_second": 20.0, "engines": 2, "engine_busy": 0.9, "requests": 100, "prompt_tokens": 2000,
-        "computed_tokens": 600,
+        "answers_per_second": 20.0, "engines": 2, "requests_per_second": 10.0, "engine_busy": 0.9, "requests": 100,
+        "prompt_tokens": 2000, "computed_tokens": 600,
     }  # fmt: skip
     assert passed_on[-1] == (2, 9, {"answers": 840})
 
@@ -34,3 +34,9 @@ def test_an_engine_may_count_nothing(monkeypatch, run):
     meter, _ = meter_with(monkeypatch, [(100.0, 40), (110.0, 440)])
     meter.write(run.folder, [{"time": 10.0}], actors=1)
     assert read_speed(run.folder)["engine_busy"] == 0
+
+
+def test_each_engine_is_counted_over_its_own_time(monkeypatch, run):
+    meter, _ = meter_with(monkeypatch, [(100.0, 40), (110.0, 440)])
+    meter.write(run.folder, [{"time": 10.0, "requests": 50}, {"time": 4.0, "requests": 40}], actors=2)
+    assert read_speed(run.folder)["requests_per_second"] == 15.0
