@@ -20,6 +20,8 @@ _VARIANTS: dict[str, tuple[type[Section], ...]] = {
     "teacher": (VllmTeacher, OpenAiTeacher, ImportedTeacher, NoInferenceTeacher),
 }
 """Sections that exist in several kinds."""
+_MOVED = {"tune.trackers": "tracking.trackers"}
+"""Keys of earlier versions that have another place."""
 TAG = {"data": "source", "aspects": "source", "aspects.llm": "kind", "teacher": "kind"}
 """The key of each such section that names its kind."""
 
@@ -72,6 +74,8 @@ def _tags(section: str) -> str:
 
 def _suggest(path: list[str]) -> str:
     """`; did you mean 'train.lr'?`, or the keys that are accepted there."""
+    if moved := _MOVED.get(".".join(path)):
+        return f"; it is '{moved}' now"
     sections = _sections()
     if len(path) == 1:
         accepted = list(Config.model_fields)

@@ -18,6 +18,7 @@ from mmkd_ray.config.data import Data
 from mmkd_ray.config.places import ClusterConfig, ExtractConfig, StorageConfig
 from mmkd_ray.config.student import EvaluateConfig, StudentConfig, StudyConfig, TrainConfig
 from mmkd_ray.config.teacher import Teacher, VllmTeacher
+from mmkd_ray.config.tracking import TrackingConfig
 from mmkd_ray.config.tune import TuneConfig
 
 
@@ -35,6 +36,7 @@ class Config(Section):
     study: StudyConfig = StudyConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     tune: TuneConfig = TuneConfig()
+    tracking: TrackingConfig = TrackingConfig()
     extract: ExtractConfig = ExtractConfig()
     cluster: ClusterConfig = ClusterConfig()
     storage: StorageConfig = StorageConfig()

@@ -84,8 +84,6 @@ class TuneConfig(Section):
     `cluster.gpus_per_train_worker` GPUs; unset: as many as fit on the cluster."""
     search_seed: int = 0
     """Seed of the proposals, and of the order in which a grid's values are tried."""
-    trackers: tuple[Literal["mlflow", "wandb"], ...] = ()
-    """Where results are sent, besides TensorBoard's files; a tracker's own environment variables say where it is."""
 
     @model_validator(mode="after")
     def _is_a_search(self) -> Self:

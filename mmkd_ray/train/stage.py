@@ -15,6 +15,7 @@ from mmkd_ray.cluster.connection import check_fits, how_many
 from mmkd_ray.cluster.monitor import ProgressCallback, monitored
 from mmkd_ray.config import Config
 from mmkd_ray.study.students import StudentSpec, distinct, larger_students, list_students, study_identity
+from mmkd_ray.tracking.trackers import check_trackers
 from mmkd_ray.train.worker import train_students
 
 
@@ -36,7 +37,9 @@ def run_study(config: Config, run: Run, progress: ProgressCallback) -> list[Stud
     Raises:
         MmkdError: a student cannot be built, its loss diverges, images or answers cannot be read.
         ClusterError: the cluster cannot hold the workers asked for.
+        ConfigError: a tracker is not installed.
     """
+    check_trackers(config)
     specs = list_students(config, run)
     first = larger_students(specs)
     identity = study_identity(specs).key

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,15 @@ from mmkd_ray.artifacts import Run
 from mmkd_ray.errors import StudentError
 from mmkd_ray.students.model import student_input
 from mmkd_ray.study.students import StudentSpec
+from mmkd_ray.tracking.tracker import Subject
+from mmkd_ray.tracking.trackers import Trackers
 from mmkd_ray.train.loop import StudentTrainer
 from mmkd_ray.train.outcome import write_outcome
 from mmkd_ray.train.study_data import StudyData
 
 STATE = "state.pt"
+CURVES = "tensorboard"
+"""Folder of the study with TensorBoard's files: one folder for each student."""
 
 
 def train_student(spec: StudentSpec, study_data: StudyData, run: Run, monitor: Any) -> None:
@@ -56,16 +62,33 @@ def train_student(spec: StudentSpec, study_data: StudyData, run: Run, monitor: A
         trainer.load_state_dict(state)
         if context.get_world_rank() == 0:
             monitor.add.remote(trainer.epochs_done)
-    while trainer.epochs_done < config.train.epochs:
-        metrics = _run_epoch(spec, trainer)
-        _report(spec, trainer, metrics)
-        if context.get_world_rank() == 0:
-            monitor.add.remote(1)
+    with _curves(spec, run) as update:
+        while trainer.epochs_done < config.train.epochs:
+            metrics = _run_epoch(spec, trainer)
+            _report(spec, trainer, metrics)
+            update(trainer.history)
+            if context.get_world_rank() == 0:
+                monitor.add.remote(1)
     if context.get_world_rank() == 0:
         student, best_epoch = trainer.best_student()
         write_outcome(
             spec, spec.folder(run), student, study_data.held_out(config), best_epoch=best_epoch, trainer=trainer
         )
+
+
+@contextmanager
+def _curves(spec: StudentSpec, run: Run) -> Iterator[Callable[[Sequence[Mapping[str, float]]], None]]:
+    """Give what is to be called with the history so far after each epoch: worker 0 sends it to the trackers."""
+    if ray.train.get_context().get_world_rank() != 0:
+        yield lambda _: None
+        return
+    config, folder = spec.config, spec.folder(run)
+    params = {"variant": spec.variant, "arm": spec.arm, "seed": spec.seed, "questions": len(spec.aspects)}
+    params |= {f"student.{key}": value for key, value in config.student.model_dump().items()}
+    params |= {f"train.{key}": value for key, value in config.train.model_dump().items()}
+    subject = Subject(config.name, str(spec), spec.identity, params)
+    with closing(Trackers(config, subject, run.study.child(CURVES, folder.uri.rpartition("/")[2]))) as trackers:
+        yield trackers.update
 
 
 def _run_epoch(spec: StudentSpec, trainer: StudentTrainer) -> dict[str, float]:

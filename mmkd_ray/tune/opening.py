@@ -14,8 +14,8 @@ from mmkd_ray.errors import ArtifactError
 from mmkd_ray.identity import Identity, changes, defaults, identify, settings
 from mmkd_ray.students.targets.arms import ARMS
 from mmkd_ray.study.students import StudentSpec, larger_student
+from mmkd_ray.tracking.trackers import check_trackers
 from mmkd_ray.tune.space import asking_most
-from mmkd_ray.tune.trackers import check_trackers
 
 BEGUN = "search.json"
 """What decides the search; written when it begins."""
@@ -106,8 +106,8 @@ def _answers(config: Config, asked: Config, run: Run) -> dict[str, Any]:
 
 _SECTIONS = {"student": StudentConfig, "train": TrainConfig, "tune": TuneConfig, "study": StudyConfig}
 _OF_STUDY = {"label_smoothing", "class_question", "kd_teacher"}
-_NOT_IDENTITY = {"concurrency", "trackers"}
-"""Keys of `tune` that decide how fast a search is and where its results are sent."""
+_NOT_IDENTITY = {"concurrency"}
+"""Keys of `tune` that decide how fast a search is."""
 
 
 def _decides(config: Config, images: str, teacher: Any, aspects: tuple[Aspect, ...]) -> Identity:

@@ -8,7 +8,6 @@ from typing import Any
 
 import optuna
 from ray import cloudpickle, tune
-from ray.tune.logger import TBXLoggerCallback
 from ray.tune.search import BasicVariantGenerator
 from ray.tune.search.optuna import OptunaSearch
 
@@ -19,7 +18,6 @@ from mmkd_ray.errors import ArtifactError
 from mmkd_ray.tune.early_stopping import OBJECTIVE, scheduler
 from mmkd_ray.tune.progress import ShowTrials
 from mmkd_ray.tune.space import trial_count
-from mmkd_ray.tune.trackers import tracker_loggers
 from mmkd_ray.tune.worker import SearchWorker
 
 
@@ -56,7 +54,7 @@ def new_tuner(config: Config, folder: Folder, shared: dict[str, Any]) -> tune.Tu
             failure_config=tune.FailureConfig(max_failures=config.cluster.max_failures),
             # With one to keep, Ray notes the state of the whole search after each checkpoint, so also after each trial.
             checkpoint_config=tune.CheckpointConfig(num_to_keep=1, checkpoint_at_end=True),
-            callbacks=[ShowTrials(), TBXLoggerCallback(), *tracker_loggers(config)],
+            callbacks=[ShowTrials()],
             verbose=0,
         ),
     )

@@ -19,11 +19,10 @@ from mmkd_ray.tune.parallel import parallel_coordinates
 from mmkd_ray.tune.progress import shown
 from mmkd_ray.tune.search import has_notes, new_tuner, restored_tuner
 from mmkd_ray.tune.space import trial_count
+from mmkd_ray.tune.worker import RAY
 
 TRIALS, BEST, HEAT_MAP, PARALLEL = "trials.parquet", "best.yaml", "heatmap.svg", "parallel.svg"
 """What a finished search's folder holds, besides the record."""
-RAY = "trials"
-"""Ray Tune's folder: one for each trial, with TensorBoard's files."""
 
 
 def run_search(search: Search, progress: ProgressCallback) -> dict[str, Any]:

@@ -71,6 +71,11 @@ class Trial:
         best = [accumulate((epoch["val_top1"] for epoch in trainer.history), max) for trainer in self._trainers]
         return tuple(_mean(values) for values in zip(*best, strict=False))
 
+    def history(self) -> list[dict[str, float]]:
+        """Of each epoch so far, the means over seeds of what `StudentTrainer` notes."""
+        each = zip(*(trainer.history for trainer in self._trainers), strict=True)
+        return [{key: _mean(epoch[key] for epoch in epochs) for key in epochs[0]} for epochs in each]
+
     def state_dict(self) -> dict[str, Any]:
         """All that is needed to continue."""
         return {"students": [trainer.state_dict() for trainer in self._trainers]}

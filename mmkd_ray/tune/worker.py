@@ -8,16 +8,23 @@ from __future__ import annotations
 import logging
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
+from mmkd_ray.artifacts import Run
 from mmkd_ray.cluster.computing import prepare_to_compute
 from mmkd_ray.cluster.environment import prepare_process
 from mmkd_ray.config import Config, with_values
 from mmkd_ray.errors import MmkdError
+from mmkd_ray.tracking.tracker import Subject
+
+if TYPE_CHECKING:
+    from mmkd_ray.tracking.trackers import Trackers
 
 STATE = "state.pt"
+RAY = "trials"
+"""Ray Tune's folder in that of the search: one for each trial, with TensorBoard's file."""
 CHECKPOINT_S = 10.0
 """Least time between checkpoints of a trial: what it loses at most when its process is killed."""
 
@@ -46,7 +53,9 @@ class SearchWorker(tune.Trainable):
         prepare_to_compute(base.cluster.cpus_per_train_worker)
         self._base, self._aspects, self._larger = base, shared["aspects"], shared["larger"]
         self._device = torch.device("cuda" if base.cluster.gpus_per_train_worker else "cpu")
-        self._study_data = StudyData(shared["run"], held_out=("val",))
+        self._run: Run = shared["run"]
+        self._study_data = StudyData(self._run, held_out=("val",))
+        self._trackers: Trackers | None = None
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -57,7 +66,9 @@ class SearchWorker(tune.Trainable):
     def _begin(self, values: dict[str, Any]) -> None:
         from mmkd_ray.tune.trial import Trial  # noqa: PLC0415
 
+        self._close_trackers()
         self._trial, self._failure, self._done = None, "", False
+        self._values = values
         self._started = self._saved = time.time()
         self._last: dict[str, Any] = {"val_top1": 0.0, "curve": (), "seconds": 0.0, "training_iteration": 0}
         try:
@@ -71,6 +82,7 @@ class SearchWorker(tune.Trainable):
         if self._trial is not None:
             try:
                 self._last = self._trial.run_epoch()
+                self._track(self._trial.history())
             except MmkdError as error:
                 self._failure = str(error)
         self._done = bool(self._failure) or self._last["done"]
@@ -81,6 +93,26 @@ class SearchWorker(tune.Trainable):
             "started": self._started,
             "should_checkpoint": time.time() - self._saved >= CHECKPOINT_S,
         }
+
+    def cleanup(self) -> None:
+        """End the process's last trial."""
+        self._close_trackers()
+
+    def _track(self, history: list[dict[str, float]]) -> None:
+        """Send the curves to the trackers: those of before an interruption come first."""
+        if self._trackers is None:
+            from mmkd_ray.tracking.trackers import Trackers  # noqa: PLC0415
+
+            name = str(self.trial_name)
+            params = {"arm": self._base.tune.arm, **self._values}
+            subject = Subject(f"{self._base.name} search", name, str(self.trial_id), params)
+            self._trackers = Trackers(self._base, subject, self._run.tune.child(RAY, name))
+        self._trackers.update(history)
+
+    def _close_trackers(self) -> None:
+        if self._trackers is not None:
+            self._trackers.close()
+            self._trackers = None
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Write the trial's state, if there is something to continue.

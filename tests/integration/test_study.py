@@ -1,6 +1,7 @@
 """Students trained by Ray Train on a real cluster, several workers each."""
 
 import time
+from pathlib import Path
 
 import pytest
 import ray
@@ -8,6 +9,7 @@ import ray
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.errors import StudentError
 from mmkd_ray.train.stage import run_study
+from tests.support.events import scalars
 from tests.support.search_run import make
 
 
@@ -31,6 +33,11 @@ def cpus(ray_cluster):
 def test_it_takes_what_the_cluster_has(cpus, tmp_path):
     spec, run = study(tmp_path, cpus)
     assert spec.folder(run).record()["workers"] == cpus
+    (curves,) = Path(run.study.child("tensorboard").path).iterdir()
+    assert curves.name.startswith("makd-seed0-")
+    assert {name: [step for step, _ in values] for name, values in scalars(curves).items()} == {
+        "loss": [0, 1], "lr": [0, 1], "val_top1": [0, 1]
+    }  # fmt: skip
 
 
 def test_what_a_restart_cannot_mend_is_not_tried_again_and_again(cpus, tmp_path):

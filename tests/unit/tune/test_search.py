@@ -1,14 +1,11 @@
-import importlib.util
 from types import SimpleNamespace
 
 import pytest
 
 from mmkd_ray.config import load
-from mmkd_ray.errors import ConfigError
 from mmkd_ray.tune.early_stopping import EPOCHS, OBJECTIVE, ResumableAsha, grace_epochs
 from mmkd_ray.tune.search import param_space
 from mmkd_ray.tune.space import asking_most, most_epochs, trial_count
-from mmkd_ray.tune.trackers import check_trackers
 
 
 @pytest.fixture
@@ -71,10 +68,3 @@ def test_asha_remembers_the_trials_of_before_an_interruption():
     resumed.on_trial_add(None, trial("stopped", (0.3,)))
     assert decide(resumed, trial("worse"), 0.4) == "STOP"
     assert decide(resumed, trial("better"), 0.6) == "CONTINUE"
-
-
-def test_a_tracker_that_is_not_installed_is_refused(load_with, monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    check_trackers(load_with())
-    with pytest.raises(ConfigError, match=r"tune\.trackers: got 'wandb', but the package wandb is not installed"):
-        check_trackers(load_with("tune.trackers=[wandb]"))

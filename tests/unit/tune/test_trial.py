@@ -1,3 +1,7 @@
+import itertools
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -10,6 +14,7 @@ from mmkd_ray.train.loop import StudentTrainer
 from mmkd_ray.train.study_data import StudyData
 from mmkd_ray.tune.space import asking_most
 from mmkd_ray.tune.worker import SearchWorker
+from tests.support.events import scalars
 from tests.support.search_run import make
 
 TUNE = {"seeds": [0, 3], "space": {"train.alpha": {"uniform": [0, 9]}, "aspects.count": {"choice": [2, 8]}}}
@@ -21,9 +26,12 @@ def worker(tmp_path, run):
     config = make(tmp_path, run, tune=TUNE)
     shared = {"base": config, "run": run, "aspects": load_aspects(asking_most(config), run), "larger": None}
 
+    numbers = itertools.count()
+
     def begin(**values):
         # Not by __init__, which makes folders at home.
         worker = SearchWorker.__new__(SearchWorker)
+        worker._trial_info = SimpleNamespace(trial_id=f"{next(numbers)}", trial_name="alpha=4,1")
         worker.setup({"train.alpha": 4.0, "aspects.count": 2} | values, **shared)
         return worker
 
@@ -84,6 +92,20 @@ def test_a_trial_continues_from_its_checkpoint(worker, tmp_path):
     assert continued[-1]["curve"] == unbroken[-1]["curve"]
     assert continued[-1]["loss"] == unbroken[-1]["loss"]
     assert continued[-1]["started"] == begun
+
+
+def test_tensorboard_has_each_epoch_of_a_trial_once_also_after_an_interruption(worker, run, tmp_path):
+    broken = worker()
+    results = steps(broken, 2)
+    broken.save_checkpoint(str(tmp_path))
+    steps(broken, 1)  # of which nothing is kept but this
+    other = worker()
+    other.load_checkpoint(str(tmp_path))
+    results += steps(other, 2)
+    other.cleanup()
+    curves = scalars(Path(run.tune.child("trials", "alpha=4,1").path))
+    assert curves["loss"] == [(step, pytest.approx(result["loss"])) for step, result in enumerate(results)]
+    assert curves["val_top1"] == [(step, pytest.approx(result["val_top1_now"])) for step, result in enumerate(results)]
 
 
 def test_a_student_that_cannot_be_built_is_a_failed_trial(worker):
