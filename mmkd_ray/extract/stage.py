@@ -19,6 +19,7 @@ from mmkd_ray.data.table import require_images
 from mmkd_ray.extract.actor import AskTeacher, Assignment
 from mmkd_ray.extract.plan import Plan, files_with, make_plan, only_todo
 from mmkd_ray.extract.pool import pool
+from mmkd_ray.extract.reading import read_ahead
 from mmkd_ray.extract.speed import SpeedMeter
 from mmkd_ray.identity import Identity
 
@@ -131,6 +132,9 @@ def _images(config: Config, run: Run, plan: Plan, *, readers: int) -> ray.data.D
     # wait for ever where the engines have claimed them all.
     context.use_datasource_v2 = False
     files = files_with(run, plan.todo)
+    context.execution_options.resource_limits = ray.data.ExecutionResources.for_limits(
+        object_store_memory=read_ahead(files[0], batch_size=config.extract.batch_size, engines=readers)
+    )
     todo = ray.put(plan.todo)
     return ray.data.read_parquet(
         [f"{folder.path}/{name}" for folder, name in files],
