@@ -1,6 +1,10 @@
 """The exceptions of mmkd_ray: one tree. A message says what was found, what is accepted and what to do."""
 
+from __future__ import annotations
+
+import difflib
 import re
+from collections.abc import Iterable
 
 _LINE_LENGTH = 500
 """Characters of another library's message that an error quotes."""
@@ -99,3 +103,20 @@ def _innermost(error: BaseException) -> BaseException:
         seen.add(id(error))
         error = error.__cause__
     return error
+
+
+def few(names: Iterable[str], *, near: str = "", most: int = 5, slash: bool = False) -> str:
+    """Some of many names for a message: "a, b, c, d, e and 595 more".
+
+    Args:
+        names: in their order.
+        near: those that are most like this come first.
+        most: how many are shown.
+        slash: whether they are folders, shown with a slash behind.
+    """
+    ordered = list(names)
+    if near:
+        like = difflib.get_close_matches(near, ordered, n=most, cutoff=0.4)
+        ordered = [*like, *(name for name in ordered if name not in like)]
+    shown = ", ".join(f"{name}/" if slash else name for name in ordered[:most])
+    return shown + (f" and {len(ordered) - most:,} more" if len(ordered) > most else "")

@@ -24,6 +24,7 @@ from mmkd_ray.extract.wording import check_wording
 from mmkd_ray.report.evidence import write_page
 from mmkd_ray.report.stage import write_report
 from mmkd_ray.report.summary import SUMMARY, result_table, write_summary
+from mmkd_ray.students.check import check_students
 from mmkd_ray.students.model import check_student
 from mmkd_ray.study.cost import describe_study
 from mmkd_ray.train.stage import run_study
@@ -57,7 +58,7 @@ def check(config: Config, run: Run, console: Console) -> None:
             aspects = load_aspects(config, run)
             questions = f"{len(aspects)} questions"
             check_wording(config.teacher, [aspect.question for aspect in aspects])
-        check_student(config.student)
+        check_students(config)
         check_reachable(config.cluster)
         remark.append(f"{questions}, teacher {describe_teacher(config.teacher)}, student {config.student.model}")
 
@@ -70,6 +71,8 @@ def make_images(config: Config, run: Run, console: Console) -> None:
         remark.append(f"{len(record['class_names'])} classes; {splits}")
         if record["quarantined"]:
             remark.append(f"{record['quarantined']} unreadable, listed in {run.images.uri}/quarantine.parquet")
+    for line in record["told"]:
+        console.say(f"          {line}")
 
 
 def select_questions(config: Config, run: Run, console: Console) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from mmkd_ray.aspects.wording import near_duplicates, normal
+from mmkd_ray.aspects.wording import is_question, near_duplicates, normal
 from mmkd_ray.config import QuestionRules
 
 _VERBS = (
@@ -65,7 +65,7 @@ def rejection_reason(question: str, rules: QuestionRules, class_names: Sequence[
     """Why a question is not accepted, regardless of the other questions; None if it is."""
     class_name = None if rules.allow_class_names else _class_in(question, class_names)
     checks = (
-        (not question.endswith("?"), "is not a question: it does not end with '?'"),
+        (not is_question(question), "is not a question: it does not end with '?'"),
         (_TO_THE_READER.search(question), "is addressed to the reader, not about an image"),
         (not _OPENING.match(question), "cannot be answered by Yes or No"),
         (len(normal(question).split()) < 3, "is not a whole question"),

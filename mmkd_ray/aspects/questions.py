@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 
 from mmkd_ray import fieldguide
 from mmkd_ray.artifacts import Run
-from mmkd_ray.aspects.wording import normal
+from mmkd_ray.aspects.wording import is_question, normal
 from mmkd_ray.config import Config, FieldGuideAspects, FileAspects, LlmAspects, load_yaml, parse_yaml
 from mmkd_ray.errors import AspectError
 from mmkd_ray.identity import identify, settings
@@ -161,7 +162,7 @@ _KEYS: Mapping[str, Any] = {
 
 def _rank(entry: Any) -> float:
     rank = entry.get("rank") if isinstance(entry, dict) else None
-    return float("inf") if not isinstance(rank, (int, float)) else rank
+    return rank if isinstance(rank, (int, float)) else float("inf")
 
 
 def _parse(entry: Any, place: str) -> Aspect:
@@ -173,14 +174,14 @@ def _parse(entry: Any, place: str) -> Aspect:
     if (
         not isinstance(entry, dict)
         or "question" not in entry
-        or any(key not in _KEYS or not isinstance(value, _KEYS[key]) for key, value in entry.items())
+        or any(not _is_accepted(key, value) for key, value in entry.items())
     ):
         raise AspectError(
             f"{place}: expected a text, or a mapping of question (TEXT) and, optionally, orientation_sensitive (true "
             f"or false), mirror (TEXT), weight (NUMBER), rank (NUMBER), paraphrase (TEXT), got {entry!r}"
         )
     text = entry["question"].strip()
-    if not text.endswith("?"):
+    if not is_question(text):
         raise AspectError(f"{place}: '{text}' is not a question; it must end with '?' and be answered by Yes or No")
     given = {key: entry[key] for key in ("orientation_sensitive", "mirror", "weight", "paraphrase") if key in entry}
     # The `id` of the entry is ignored: the text may have been edited since it was written.
@@ -190,6 +191,14 @@ def _parse(entry: Any, place: str) -> Aspect:
     if aspect.mirror and not aspect.orientation_sensitive:
         raise AspectError(f"{place}: '{text}' has a mirror but is not marked orientation_sensitive: true")
     return aspect
+
+
+def _is_accepted(key: str, value: Any) -> bool:
+    """Whether an entry may have this; `true` is 1 to Python, and no number here."""
+    if isinstance(value, bool):
+        return _KEYS.get(key) is bool
+    finite = not isinstance(value, float) or math.isfinite(value)
+    return finite and key in _KEYS and isinstance(value, _KEYS[key])
 
 
 def _first(aspects: tuple[Aspect, ...], count: int | None, place: str) -> tuple[Aspect, ...]:

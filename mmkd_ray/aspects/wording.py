@@ -28,6 +28,15 @@ _DECISIVE = _ORDERED | {"left", "right", "without", "not", "no", "never", "upper
 _MIRRORED = {"left": "right", "right": "left"}
 
 
+_QUESTION_MARKS = tuple("?\uff1f\ufe56\u061f\u037e\u055e\u1367\u2e2e\u203d\u2047\u2048\u2049")
+"""Of Latin, full-width, small, Arabic, Greek, Armenian and Ethiopic script, and of several at once."""
+
+
+def is_question(text: str) -> bool:
+    """Whether a text ends with a question mark of any script."""
+    return text.rstrip().endswith(_QUESTION_MARKS)
+
+
 def normal(text: str) -> str:
     """The text without case, punctuation, Unicode variants and repeated spaces: equal for the same words."""
     folded = (

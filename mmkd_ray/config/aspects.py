@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from mmkd_ray.config.base import Fraction, Section
+from mmkd_ray.config.base import Fraction, Section, Seed
 
 ByEvidence = Literal["information", "mrmr"]
 """How questions are ranked by the teacher's answers on a pilot sample. `information`: by the mutual information of
@@ -83,7 +83,7 @@ class FieldGuideAspects(Section):
     select: Literal["file", "random", ByEvidence] = "file"
     """The order from which the first Q are taken: the data set's (`file`), by evidence (`information`, `mrmr`; see
     `pilot`), or `random` as a control."""
-    select_seed: int = 0
+    select_seed: Seed = 0
     """Seed of the random order."""
 
 
@@ -97,7 +97,7 @@ class FileAspects(Section):
     select: Literal["file", "random", ByEvidence] = "file"
     """The order from which the first Q are taken: the file's (`file`), by evidence (`information`, `mrmr`; see
     `pilot`), or `random` as a control."""
-    select_seed: int = 0
+    select_seed: Seed = 0
     """Seed of the random order."""
 
 
@@ -175,7 +175,7 @@ class PilotConfig(Section):
 
     images: PositiveInt = 240
     """Number of training images, spread evenly over the classes."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the sample."""
     paraphrase: str | None = None
     """Second wording of the questions that have no `paraphrase`, e.g. `Look at the image: {question}`; the answers to

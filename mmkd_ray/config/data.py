@@ -6,16 +6,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
-from mmkd_ray.config.base import Section
+from mmkd_ray.config.base import Section, Seed
 
 
 class FieldGuideData(Section):
     """The embedded data set: drawn birds of invented species."""
 
     source: Literal["fieldguide"]
-    species_seed: int = 0
+    species_seed: Seed = 0
     """Seed of the species (classes)."""
-    image_seed: int = 0
+    image_seed: Seed = 0
     """Seed of the individual birds and scenes."""
     train_per_class: PositiveInt = 30
     val_per_class: PositiveInt = 10
@@ -31,18 +31,24 @@ class _Files(Section):
     path: str
     val_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.15
     """Share of each class's training images that is used for validation, if the data set has no validation split."""
-    split_seed: int = 0
+    split_seed: Seed = 0
     """Seed of the choice of validation and test images."""
     max_pixels: PositiveInt = 50_000_000
     """Larger images are quarantined (decompression bombs)."""
 
 
 class FolderData(_Files):
-    """Ordinary images: a folder per class, or `train/`, `test/` (`val/`, any shift set), each with class folders."""
+    """Ordinary images: a folder per class, or `train/`, `test/` (`val/`, any shift set), each with class folders.
+
+    `training`, `valid`, `validation`, `dev`, `testing`, `eval`, with or without `_set` and in any case, are these, too.
+    """
 
     source: Literal["folder"]
     path: str
     """The folder: a local path or a URI that pyarrow reads (s3://, gs://)."""
+    exclude: tuple[str, ...] = ()
+    """Patterns of files and folders to leave out, within `path`: `[drafts, "*/raw/*", "*_mask.png"]`. `*` matches
+    slashes too; a pattern without a slash is compared with names at any depth."""
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """Share of each class's images that is used for the test, if there is no `test/`."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,38 +10,12 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from mmkd_ray.config import yaml_rules
 from mmkd_ray.config.messages import TAG, describe, show
 from mmkd_ray.config.root import Config
+from mmkd_ray.config.values import check_values
 from mmkd_ray.config.variants import check_variants, replaced
-from mmkd_ray.errors import ConfigError
-
-
-class _Loader(yaml.SafeLoader):
-    """SafeLoader that reads words and numbers as YAML 1.2 does and refuses duplicate keys."""
-
-
-# YAML 1.2: only true and false are booleans; "yes" and "no" are text (and often answers here).
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"^(true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
-
-
-def _mapping_without_duplicates(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    keys = [loader.construct_object(key) for key, _ in node.value]
-    for key in keys:
-        if keys.count(key) > 1:
-            raise yaml.constructor.ConstructorError(None, None, f"key '{key}' is a duplicate", node.start_mark)
-    return loader.construct_mapping(node, deep=True)
-
-
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping_without_duplicates)
+from mmkd_ray.errors import ConfigError, few
 
 
 def load_yaml(path: str | Path) -> Any:
@@ -51,11 +24,12 @@ def load_yaml(path: str | Path) -> Any:
     Raises:
         ConfigError: the file is missing, is not text or is not YAML; the message names line and column.
     """
-    file = Path(path)
+    file = Path(path).expanduser()
     if not file.is_file():
+        looked = "" if file.is_absolute() else f" (looked at {file.absolute()})"
         nearby = sorted(str(other) for other in file.parent.glob("*.yaml")) if file.parent.is_dir() else []
-        hint = f"; there are: {', '.join(nearby)}" if nearby else ""
-        raise ConfigError(f"{path}: no such file{hint}")
+        hint = f"; there are: {few(nearby, near=str(file))}" if nearby else ""
+        raise ConfigError(f"{path}: no such file{looked}{hint}")
     return parse_yaml(file.read_bytes(), str(path))
 
 
@@ -63,15 +37,18 @@ def parse_yaml(content: bytes, path: str) -> Any:
     """Parse YAML; `path` names its source in error messages.
 
     Raises:
-        ConfigError: the content is not text or not YAML; the message names line and column.
+        ConfigError: the content is not text or not YAML (the message names line and column), or has a value that no
+            key may have.
     """
     try:
-        return yaml.load(content.decode("utf-8"), Loader=_Loader)  # noqa: S506 (a subclass of SafeLoader)
+        tree = yaml_rules.read(content.decode("utf-8-sig"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" line {mark.line + 1}, column {mark.column + 1}:" if mark else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise ConfigError(f"{path}:{where} not valid YAML: {problem}") from error
+    check_values(tree, where=path)
+    return tree
 
 
 def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -84,10 +61,10 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     Raises:
         ConfigError: one line with the key's path, what was got, and a suggestion where there is one.
     """
-    tree = _read_tree(Path(path))
+    tree = _read_tree(Path(path).expanduser())
     for override in overrides:
         if "=" not in override and override.endswith((".yaml", ".yml")):
-            tree = _merged(tree, _read_tree(Path(override)))
+            tree = _merged(tree, _read_tree(Path(override).expanduser()))
         else:
             _apply(tree, override)
     return validate(tree)
@@ -105,7 +82,8 @@ def _read_tree(path: Path, parents: tuple[Path, ...] = ()) -> dict[str, Any]:
         raise ConfigError(f"{path}: include: got {show(included)}; a list of files is accepted, e.g. [base.yaml]")
     base: dict[str, Any] = {}
     for name in included:
-        base = _merged(base, _read_tree(path.parent / str(name), (*parents, path.resolve())))
+        file = path.parent / Path(str(name)).expanduser()
+        base = _merged(base, _read_tree(file, (*parents, path.resolve())))
     return _merged(base, tree)
 
 
@@ -174,6 +152,10 @@ def of_variants(config: Config) -> dict[str, Config]:
 
 def _checked(tree: Mapping[str, Any], where: str = "") -> Config:
     try:
+        check_values(tree)
+    except ConfigError as error:
+        raise ConfigError(f"{where}{error}") from error
+    try:
         # Through JSON: from JSON, pydantic's strict mode accepts a list for a tuple.
         return Config.model_validate_json(json.dumps(tree))
     except TypeError as error:
@@ -184,7 +166,7 @@ def _checked(tree: Mapping[str, Any], where: str = "") -> Config:
 
 def to_yaml(config: Config) -> str:
     """The resolved configuration, every default filled in, as YAML that `load` accepts."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100)
+    return yaml_rules.write(config.model_dump(mode="json"))
 
 
 def _apply(tree: dict[str, Any], override: str) -> None:
@@ -198,6 +180,6 @@ def _apply(tree: dict[str, Any], override: str) -> None:
         if not isinstance(node, dict):
             raise ConfigError(f"override '{override}': '{parent}' is a value, not a section")
     try:
-        node[last] = yaml.load(text, Loader=_Loader)  # noqa: S506 (a subclass of SafeLoader)
+        node[last] = yaml_rules.read(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"override '{override}': the value is not valid YAML") from error

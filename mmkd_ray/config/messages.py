@@ -35,14 +35,33 @@ def describe(error: Any) -> str:
     if kind == "extra_forbidden":
         return f"unknown key '{key}'{_suggest(path)}"
     if kind == "missing":
-        return f"missing key '{key}'"
+        return f"missing key '{key}'{_replaced_whole(path[:-1])}"
     if kind == "union_tag_not_found":
-        return f"missing key '{key}.{TAG[key]}': accepted are {TAG[key]} = {_tags(key)}"
+        return f"missing key '{key}.{TAG[key]}': accepted are {TAG[key]} = {_tags(key)}{_replaced_whole(path)}"
     if kind == "union_tag_invalid":
         return f"{key}.{TAG[key]}: got '{error['ctx']['tag']}'; accepted are {_tags(key)}"
     if not path or (path == [error["loc"][0]] and isinstance(error["input"], dict)):
         return message  # from a check of several keys: the message names them
-    return f"{key}: got {show(error['input'])}; {message[0].lower()}{message[1:]}"
+    advice = _quoting(error["input"]) if kind == "string_type" else ""
+    return f"{key}: got {show(error['input'])}; {message[0].lower()}{message[1:]}{advice}"
+
+
+def _quoting(value: Any) -> str:
+    """What to do where text is wanted and YAML gave something else."""
+    if isinstance(value, dict) and all(inner is None for inner in value.values()):
+        return ": write text that begins with a brace in quotes, e.g. '{" + next(iter(value), "question") + "} ...'"
+    return f": if it is meant as text, write it in quotes, e.g. '{show(value)}'" if value is not None else ""
+
+
+def _replaced_whole(section: list[str]) -> str:
+    """A hint for a section within a section: a file merged into another replaces it as one value."""
+    if len(section) < 2:
+        return ""
+    name = ".".join(section)
+    return (
+        f" (a file merged into another replaces {name} whole: repeat all its keys there, or set one by "
+        f"{name}.KEY=VALUE on the command line)"
+    )
 
 
 def _without_tags(path: list[str]) -> list[str]:

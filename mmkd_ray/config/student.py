@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from mmkd_ray.config.base import Fraction, Section
+from mmkd_ray.config.base import Fraction, Section, Seed
 
 ArmName = Literal[
     "ce",
@@ -84,6 +84,9 @@ class TrainConfig(Section):
     """Training images are decoded once, to squares with sides of this many pixels; unset: the student's image size."""
     crop_scale: tuple[PositiveFloat, PositiveFloat] = (0.5, 1.0)
     """Range of the random crop's area, as a share of the image's area."""
+    crop: Literal["clamp", "redraw"] = "clamp"
+    """What is done with a crop that is wider or higher than the image. `clamp`: that side is cut to the image's, which
+    makes crops larger on average. `redraw`: another one is drawn, as torchvision's RandomResizedCrop does."""
     flip: Fraction = 0.5
     """Probability of a horizontal flip; see `flip_targets`."""
     brightness: Fraction = 0.2
@@ -104,7 +107,7 @@ class StudyConfig(Section):
 
     arms: tuple[ArmName, ...] = ("ce", "makd")
     """`ce` is the baseline that the others are compared with."""
-    seeds: tuple[int, ...] = (0, 1, 2)
+    seeds: tuple[Seed, ...] = (0, 1, 2)
     variants: dict[str, dict[str, Any]] = {}
     """{NAME: {key.path: value}}: values that replace those of `student.`, `train.`, `aspects.`, `study.arms` or
     `study.seeds`, e.g. `{resnet34: {student.model: resnet34}}`. Every arm and seed is trained in each variant; the

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PositiveInt, model_serializer, model_validator
 
-from mmkd_ray.config.base import Section
+from mmkd_ray.config.base import Section, Seed
 from mmkd_ray.config.student import ArmName
 
 KINDS = ("choice", "uniform", "log_uniform", "integer")
@@ -62,7 +62,7 @@ class TuneConfig(Section):
 
     arm: ArmName = "makd"
     """The arm that is trained in every trial."""
-    seeds: tuple[int, ...] = (0,)
+    seeds: tuple[Seed, ...] = (0,)
     """Each trial trains one student per seed; its result is the mean of their best validation accuracies."""
     search: Literal["optuna", "grid"] = "optuna"
     """`optuna`: its TPE sampler proposes each trial from the results so far. `grid`: every combination of choices."""
@@ -82,7 +82,7 @@ class TuneConfig(Section):
     concurrency: PositiveInt | None = None
     """Trials run at the same time, each in one process with `cluster.cpus_per_train_worker` cores and
     `cluster.gpus_per_train_worker` GPUs; unset: as many as fit on the cluster."""
-    search_seed: int = 0
+    search_seed: Seed = 0
     """Seed of the proposals, and of the order in which a grid's values are tried."""
 
     @model_validator(mode="after")

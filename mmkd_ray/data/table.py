@@ -17,13 +17,14 @@ from mmkd_ray import schema
 from mmkd_ray.artifacts import Folder, Run
 from mmkd_ray.config import Config, CubData, FieldGuideData, FolderData, MiniImageNetData, TorchvisionData
 from mmkd_ray.config.base import Section
+from mmkd_ray.data.duplicates import COLUMNS, DUPLICATES, duplicate_lines, find_duplicates
 from mmkd_ray.data.sources.base import BadImage, ImageRow, Source
 from mmkd_ray.data.sources.cub import CubSource
 from mmkd_ray.data.sources.fieldguide import FieldGuideSource
 from mmkd_ray.data.sources.folder import FolderSource
 from mmkd_ray.data.sources.mini_imagenet import MiniImageNetSource
 from mmkd_ray.data.sources.torchvision_sets import TorchvisionSource
-from mmkd_ray.errors import DataError
+from mmkd_ray.errors import DataError, few
 from mmkd_ray.identity import Identity, identify, settings
 
 QUARANTINE = "quarantine.parquet"
@@ -37,7 +38,6 @@ MAX_FILE_ROWS = 256
 
 _SOURCES: dict[type[Section], Callable[[Any], Source]] = {
     FieldGuideData: FieldGuideSource,
-    FolderData: FolderSource,
     TorchvisionData: TorchvisionSource,
     CubData: CubSource,
     MiniImageNetData: MiniImageNetSource,
@@ -46,6 +46,8 @@ _SOURCES: dict[type[Section], Callable[[Any], Source]] = {
 
 def open_source(config: Config) -> Source:
     """The image source that `data:` describes."""
+    if isinstance(config.data, FolderData):
+        return FolderSource(config.data, config.storage.path)
     return _SOURCES[type(config.data)](config.data)
 
 
@@ -58,10 +60,12 @@ def build_image_table(config: Config, run: Run, progress: Callable[[int, int], N
         progress: called with (images done, images in all).
 
     Returns:
-        The record: `images` by split, `class_names`, `quarantined`, `digest` (of ids, content and splits).
+        The record: `images` by split, `class_names`, `quarantined`, `digest` (of ids, content and splits), `duplicates`
+        (see `find_duplicates`); and `told`, lines on how the source was read, for people.
 
     Raises:
-        DataError: too many images cannot be read, or a class has none left to train on.
+        DataError: too many images cannot be read, a class has none left to train on, or there is none to validate or
+            test on.
     """
     source = open_source(config)
     identity = images_identity(config, source).key
@@ -72,7 +76,9 @@ def build_image_table(config: Config, run: Run, progress: Callable[[int, int], N
     _check_bad(bad, len(source), config.extract.max_bad_fraction, place)
     if run.images != folder:
         run.refer_to_images(folder.uri.rpartition("/")[2])
-    return run.require(folder, "images")
+    record = run.require(folder, "images")
+    told = [*source.describe(), *duplicate_lines(record["duplicates"], f"{folder.uri}/{DUPLICATES}")]
+    return {**record, "told": told}
 
 
 def _find(run: Run, identity: str) -> Folder | None:
@@ -119,14 +125,19 @@ def _write(
     try:
         _check_bad(bad, len(source), config.extract.max_bad_fraction, place)
         _check_classes(writer.train_labels, source.class_names, place)
+        _check_measurable(writer.by_split)
     except DataError:
         run.folder.write_table(UNREADABLE, quarantine)  # the table itself does not stay
         raise
+    tables = [folder.child("table", split).read_table(columns=COLUMNS) for split in writer.by_split]
+    duplicates, rows = find_duplicates(pa.concat_tables(tables))
+    folder.write_table(DUPLICATES, rows)
     return {
         "settings": settings_identity(config),
         "images": dict(writer.by_split),
         "class_names": list(source.class_names),
         "quarantined": len(bad),
+        "duplicates": duplicates,
         "digest": writer.digest.hexdigest()[:16],
     }
 
@@ -175,7 +186,15 @@ def _check_bad(bad: list[dict[str, str]], total: int, limit: float, place: str) 
 def _check_classes(train_labels: set[int], class_names: tuple[str, ...], place: str) -> None:
     missing = [name for label, name in enumerate(class_names) if label not in train_labels]
     if missing:
-        raise DataError(f"no readable training image of {', '.join(missing)}; see {place}")
+        raise DataError(f"no readable training image of {few(missing)}; see {place}")
+
+
+def _check_measurable(by_split: Counter[str]) -> None:
+    if lacking := [name for split, name in (("val", "validation"), ("test", "test")) if not by_split[split]]:
+        raise DataError(
+            f"data: no {' and no '.join(lacking)} images, so that no student could be measured ({by_split['train']} to "
+            "train on); give every class three readable images or more, or folders val/ and test/ with images"
+        )
 
 
 class _Writer:

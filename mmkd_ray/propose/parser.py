@@ -58,7 +58,9 @@ def parse_questions(reply: str) -> list[str]:
     found = _from_json(text)
     if found is None:
         found = [question for line in _FENCES_AND_TAGS.sub("\n", text).splitlines() for question in _from_line(line)]
-    return list(dict.fromkeys(found))
+    # JSON's escapes can spell half of a character, which could be neither stored nor asked.
+    whole = (question.encode("utf-8", "replace").decode() for question in found)
+    return list(dict.fromkeys(whole))
 
 
 def _from_json(text: str) -> list[str] | None:

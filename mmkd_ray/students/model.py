@@ -75,10 +75,10 @@ def check_student(config: StudentConfig) -> None:
     Raises:
         StudentError: as for `build_student`; or a local file of weights is not there.
     """
-    if isinstance(config.pretrained, str) and not Path(config.pretrained).is_file():
+    if isinstance(config.pretrained, str) and not Path(config.pretrained).expanduser().is_file():
         raise StudentError(
-            f"student.pretrained: no file {config.pretrained}; true is accepted (timm's own weights), false, or the "
-            "path of a file of weights that every node can reach"
+            f"student.pretrained: no file {Path(config.pretrained).expanduser().absolute()}; accepted are true (timm's "
+            "own weights), false, or the path of a file of weights that every node can reach"
         )
     build_student(config.model_copy(update={"pretrained": False}), classes=2, aspects=1)
 
@@ -102,12 +102,16 @@ def build_student(config: StudentConfig, *, classes: int, aspects: int) -> Stude
 
 def _backbone(config: StudentConfig, *, outputs: int, pretrained: bool) -> nn.Module:
     if not timm.is_model(config.model):
-        near = difflib.get_close_matches(config.model, timm.list_models(), n=3)
+        # As the hub writes it (timm/resnet18.a1_in1k), or as timm's own functions take it (hf-hub:timm/...).
+        name = config.model.removeprefix("hf-hub:").removeprefix("hf_hub:").removeprefix("timm/")
+        near = [name] if timm.is_model(name) else difflib.get_close_matches(name, timm.list_models(), n=3)
         hint = f"; did you mean {' or '.join(near)}?" if near else "; timm.list_models() lists them"
+        if name != config.model and near == [name]:
+            hint += " (student.pretrained=true starts from its weights)"
         raise StudentError(f"student.model: timm has no model '{config.model}'{hint}")
     file: dict[str, Any] = {}
     if isinstance(config.pretrained, str):
-        file["pretrained_cfg_overlay"] = {"file": config.pretrained}
+        file["pretrained_cfg_overlay"] = {"file": str(Path(config.pretrained).expanduser())}
     try:
         return timm.create_model(
             config.model, pretrained=pretrained, num_classes=outputs, **_size_args(config), **file, **config.model_args

@@ -39,6 +39,8 @@ class Prepared:
     labels_B: Int64[Tensor, " B"]
     aspect_targets_BQ: Float[Tensor, "B Q"] | None
     class_targets_BC: Float[Tensor, "B C"] | None
+    weight: float = 1.0
+    """Of the loss; see `Batch`."""
 
 
 class StudentTrainer:
@@ -191,11 +193,12 @@ class StudentTrainer:
             labels_B=training_set.train.labels_N[rows_B].to(device),
             aspect_targets_BQ=targets_BQ,
             class_targets_BC=class_targets_BC,
+            weight=batch.weight,
         )
 
     def step(self, batch: Prepared) -> Tensor:
         """One step of the optimiser; its loss, detached."""
-        loss = self._loss(batch)
+        loss = batch.weight * self._loss(batch)
         self._optimizer.zero_grad(set_to_none=True)
         self._scaler.scale(loss).backward()
         if self._config.clip_grad_norm:

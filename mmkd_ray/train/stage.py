@@ -14,6 +14,7 @@ from mmkd_ray.artifacts import Run
 from mmkd_ray.cluster.connection import check_fits, how_many
 from mmkd_ray.cluster.monitor import ProgressCallback, monitored
 from mmkd_ray.config import Config
+from mmkd_ray.students.check import check_students
 from mmkd_ray.study.students import StudentSpec, distinct, larger_students, list_students, study_identity
 from mmkd_ray.tracking.trackers import check_trackers
 from mmkd_ray.train.worker import train_students
@@ -48,6 +49,7 @@ def run_study(config: Config, run: Run, progress: ProgressCallback) -> list[Stud
     if not to_do and run.study.finished(identity):
         return specs
     if to_do:
+        check_students(config, images=run.require(run.images, "images")["images"]["train"])
         with monitored(sum(spec.config.train.epochs for spec in to_do), progress) as monitor:
             # The larger students first: others learn from them.
             for phase, some in (("first", students[: len(first)]), ("then", students[len(first) :])):

@@ -1,11 +1,12 @@
-"""Encoded pictures of kinds that Pillow reads and does not write."""
+"""Encoded pictures of kinds that Pillow reads and does not write, and folders of ordinary ones."""
 
 from __future__ import annotations
 
 import io
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,15 @@ def encode(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
     stream = io.BytesIO()
     image.save(stream, kind, **options)
     return stream.getvalue()
+
+
+def fill_tree(root: Path, folders: Iterable[str], count: int = 5) -> None:
+    """Put so many pictures, each of its own, into folders."""
+    for place, folder in enumerate(folders):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+        for number in range(count):
+            picture = Image.new("RGB", (8, 8), (place, number, 0))
+            (root / folder / f"{number}.png").write_bytes(encode(picture))
 
 
 def png(

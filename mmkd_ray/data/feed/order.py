@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mmkd_ray.config import TrainConfig
 from mmkd_ray.data.views import Views, draw_views
+from mmkd_ray.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,9 @@ class Batch:
 
     rows_B: Int64[Tensor, " B"]
     views: Views
+    weight: float = 1.0
+    """Factor of this share's mean loss, so that the mean over workers, which DDP takes, is the mean over the global
+    batch: its rows as a multiple of an even share, so 1 where all shares are even."""
 
 
 def steps_per_epoch(images: int, config: TrainConfig) -> int:
@@ -31,8 +35,8 @@ def epoch_batches(
 ) -> Iterator[Batch]:
     """The batches of one epoch for worker `rank` of `workers`.
 
-    Order and views are drawn for the whole global batch and then cut into equal shares, so that one worker or many
-    train on the same batches.
+    Order and views are drawn for the whole global batch and then cut into shares that differ by one row at most, so
+    that one worker or many train on the same rows.
 
     Args:
         images: N, size of the training set.
@@ -41,7 +45,15 @@ def epoch_batches(
         epoch: from 0.
         rank: of this worker.
         workers: their number.
+
+    Raises:
+        DataError: there are fewer images than workers.
     """
+    if images < workers:
+        raise DataError(
+            f"{images} training images cannot be shared by {workers} workers: set cluster.train_workers to at most "
+            f"{images}"
+        )
     generator = torch.Generator().manual_seed(_mix(seed, epoch))
     order_N = torch.randperm(images, generator=generator)
     for step in range(steps_per_epoch(images, config)):
@@ -51,11 +63,11 @@ def epoch_batches(
             crop_scale=config.crop_scale,
             flip=config.flip,
             brightness=config.brightness,
+            crop=config.crop,
             generator=generator,
         )
-        share = len(rows) // workers
-        mine = slice(rank * share, (rank + 1) * share)
-        yield Batch(rows[mine], views[mine])
+        mine = slice(rank * len(rows) // workers, (rank + 1) * len(rows) // workers)
+        yield Batch(rows[mine], views[mine], (mine.stop - mine.start) * workers / len(rows))
 
 
 def _mix(seed: int, epoch: int) -> int:

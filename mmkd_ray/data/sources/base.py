@@ -35,6 +35,10 @@ class Source(Protocol):
         """Number of images, bad ones included."""
         ...
 
+    def describe(self) -> list[str]:
+        """How what lies there was read, a line each."""
+        ...
+
     def identity(self) -> dict[str, Any]:
         """Plain values that change when the content does."""
         ...

@@ -29,6 +29,10 @@ class FieldGuideSource:
         """Number of images."""
         return len(self.class_names) * sum(self._per_class.values())
 
+    def describe(self) -> list[str]:
+        """Nothing was found, all is drawn."""
+        return []
+
     def identity(self) -> dict[str, Any]:
         """The seeds and counts, and a hash of sample pictures that changes when the drawing does."""
         config = self._config

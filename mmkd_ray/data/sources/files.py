@@ -12,7 +12,7 @@ from mmkd_ray.artifacts import Folder, open_run
 from mmkd_ray.data.decode import decode_rgb
 from mmkd_ray.data.sources.base import BadImage, ImageRow
 from mmkd_ray.data.sources.listing import Found, reason
-from mmkd_ray.errors import DataError
+from mmkd_ray.errors import DataError, few
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,15 @@ class FileSource:
     def __len__(self) -> int:
         """Number of files."""
         return len(self._files)
+
+    def describe(self) -> list[str]:
+        """The classes, and those of which a split has no image."""
+        lines = [f"{len(self.class_names)} classes: {few(self.class_names, most=20)}"]
+        for split in ("val", "test"):
+            having = {file.class_name for file in self._files if file.split == split}
+            if lacking := [name for name in self.class_names if name not in having]:
+                lines.append(f"no {split} image of {few(lacking)}: what is learnt of them is not measured there")
+        return lines
 
     def identity(self) -> dict[str, Any]:
         """Names, classes, sizes and times of the files; their content is hashed later, when it is read."""
@@ -99,7 +108,8 @@ def open_root(path: str, expected: str) -> Folder:
     except OSError as error:
         raise DataError(f"data.path: '{path}' cannot be reached: {reason(error)}") from error
     if kind != fs.FileType.Directory:
-        raise DataError(f"data.path: '{path}' is not a folder; {expected}")
+        looked = "" if folder.path.rstrip("/") == path.rstrip("/") else f" (looked at {folder.uri.rstrip('/')})"
+        raise DataError(f"data.path: '{path}' is not a folder{looked}; {expected}")
     return folder
 
 
@@ -111,6 +121,4 @@ def _check_classes(class_names: tuple[str, ...], files: list[ImageFile], path: s
     if untrained := set(class_names) - trained:
         broken = [file.found for file in files if file.class_name in untrained and file.found.problem]
         why = f" ({broken[0].path}: {broken[0].problem})" if broken else ""
-        raise DataError(
-            f"data.path: no training images of {', '.join(sorted(untrained))}{why}; add some or drop the class"
-        )
+        raise DataError(f"data.path: no training images of {few(sorted(untrained))}{why}; add some or drop the class")

@@ -2,48 +2,109 @@
 
 from __future__ import annotations
 
-import unicodedata
+import os
+from collections import Counter
+from pathlib import Path
 
+from pyarrow import fs
+
+from mmkd_ray.artifacts import Folder, open_run
 from mmkd_ray.config import FolderData
 from mmkd_ray.data.sources.files import FileSource, ImageFile, open_root
-from mmkd_ray.data.sources.listing import Found, list_tree
+from mmkd_ray.data.sources.junk import Skipped
+from mmkd_ray.data.sources.layout import ACCEPTED, Layout, read_layout
+from mmkd_ray.data.sources.listing import Tree, list_tree
 from mmkd_ray.data.sources.split import cut
-from mmkd_ray.errors import DataError
+from mmkd_ray.errors import DataError, few
 
 
 class FolderSource(FileSource):
-    """`CLASS/IMAGE` below `path`, or `SPLIT/CLASS/IMAGE` where `path` has a folder `train`.
+    """`CLASS/IMAGE` below `path`, or `SPLIT/CLASS/IMAGE` where its folders are splits (see `read_layout`).
 
-    Hidden files and files outside of class folders are ignored. Every other file is either read or named in the
-    quarantine table. Class names that look the same are the same, even if their accents are encoded differently.
+    What is no image by its name, lies in no class folder or is excluded is not of the data set, and is counted. Every
+    other file is either read or named in the quarantine table. Names of classes that look the same are the same,
+    however their accents are encoded.
     """
 
-    def __init__(self, config: FolderData) -> None:
+    def __init__(self, config: FolderData, storage: str | None = None) -> None:
+        """List the files and decide what each is.
+
+        Args:
+            config: `data` of the configuration.
+            storage: `storage.path`: what runs write there is never data.
+
+        Raises:
+            DataError: the folders are not a data set, or could be read in two ways.
+        """
         path = config.path
         root = open_root(path, "give one that holds a folder of images for each class")
-        files = _place(list_tree(root), path)
+        self._skipped = Skipped(config.exclude, _within(root, storage, path) if storage else "")
+        tree = list_tree(root, self._skipped)
+        self._layout = read_layout(tree, path)
+        files, self._outside = _place(tree, self._layout)
+        self._empty = _empty_folders(tree, files, self._layout)
         if not files:
-            raise DataError(
-                f"data.path: '{path}' holds no images; expected {path}/CLASS/IMAGE or {path}/train/CLASS/IMAGE"
-            )
+            raise DataError(f"data.path: '{path}' holds no images; {'; '.join([ACCEPTED, *self._skipped.lines()])}")
         files = _assign_splits(files, config)
         class_names = tuple(sorted({file.class_name for file in files}))
         super().__init__(root, files, class_names, path=path, max_pixels=config.max_pixels)
 
+    def describe(self) -> list[str]:
+        """How the folders were read, what was skipped, and the classes."""
+        lines = [*self._layout.lines(), *self._skipped.lines()]
+        if self._outside:
+            lines.append(f"not used, since they lie in no class folder: {few(self._outside)}")
+        if self._empty:
+            lines.append(f"without images: {few(self._empty, slash=True)}")
+        return [*lines, *super().describe()]
 
-def _place(found: list[Found], root: str) -> list[ImageFile]:
-    """Split and class of all files in class folders, and of what may be a class folder; without splits, all `train`."""
-    has_splits = any(item.path.startswith("train/") and item.path.count("/") >= 2 for item in found)
-    depth = 2 if has_splits else 1
-    files = []
-    for item in found:
-        parts = item.path.rstrip("/").split("/")
-        if len(parts) > depth or (len(parts) == depth and item.hides_files):
-            split = parts[0] if has_splits else "train"
-            files.append(ImageFile(item, split, unicodedata.normalize("NFC", parts[depth - 1])))
-        elif item.hides_files:
-            raise DataError(f"data.path: '{root}/{item.path}': {item.problem}; make it readable, or remove it")
-    return files
+
+def _place(tree: Tree, layout: Layout) -> tuple[list[ImageFile], list[str]]:
+    """The files with split and class, and the paths of those that have none."""
+    files, outside = [], []
+    for item in tree.found:
+        if place := layout.place(item):
+            files.append(ImageFile(item, *place))
+        else:
+            outside.append(item.path)
+    return files, outside
+
+
+def _empty_folders(tree: Tree, files: list[ImageFile], layout: Layout) -> list[str]:
+    """Folders at the place of a class, or of a split, that hold no image."""
+    filled = Counter(
+        "/".join(parts[:depth])
+        for file in files
+        for parts in [file.found.path.rstrip("/").split("/")]
+        for depth in range(1, layout.depth + 1)
+    )
+    empty = [folder for folder in tree.folders if folder.count("/") < layout.depth and folder not in filled]
+    # Of a split without images, its classes need not be told as well.
+    told = [folder for folder in empty if folder.rpartition("/")[0] not in empty]
+    return [os.fsencode(folder).decode("utf-8", "backslashreplace") for folder in told]
+
+
+def _within(root: Folder, storage: str, path: str) -> str:
+    """Where in the tree the runs' storage lies; empty if it lies elsewhere.
+
+    Raises:
+        DataError: it is the tree itself.
+    """
+    there = open_run(storage, "").folder
+    try:
+        if not there.filesystem.equals(root.filesystem):
+            return ""
+    except (OSError, TypeError):
+        return ""
+    here, below = root.path.rstrip("/"), there.path.rstrip("/")
+    if isinstance(root.filesystem, fs.LocalFileSystem):
+        here, below = str(Path(here).resolve()), str(Path(below).resolve())
+    if here == below:
+        raise DataError(
+            f"data.path and storage.path are the same folder ('{path}'): runs would be taken for images; give another "
+            "storage.path"
+        )
+    return below.removeprefix(f"{here}/") if below.startswith(f"{here}/") else ""
 
 
 def _assign_splits(files: list[ImageFile], config: FolderData) -> list[ImageFile]:

@@ -1,16 +1,17 @@
-"""List a tree of folders: its files, and entries that cannot be read."""
+"""What lies in a tree of folders: files, folders, and what looks like one and cannot be read."""
 
 from __future__ import annotations
 
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pyarrow import fs
 
 from mmkd_ray.artifacts import Folder
+from mmkd_ray.data.sources.junk import Skipped
 from mmkd_ray.errors import DataError
 
 MAX_FILE_BYTES = 2**30
@@ -30,18 +31,32 @@ class Found:
     """Whether it is, or may be, a folder, so that an unknown number of files is missing."""
 
 
-def list_tree(root: Folder) -> list[Found]:
-    """All entries that are not hidden, sorted by path; no file is opened, and links to folders are followed.
+@dataclass
+class Tree:
+    """All that a folder holds, without what is skipped by name."""
+
+    found: list[Found] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+    """Paths within the tree, empty folders among them."""
+
+
+def list_tree(root: Folder, skipped: Skipped) -> Tree:
+    """All that is an image by its name or may be one, sorted by path; nothing is opened, links to folders are followed.
 
     Raises:
         DataError: the root itself cannot be listed.
     """
     local = isinstance(root.filesystem, fs.LocalFileSystem)
+    tree = Tree()
     try:
-        found = [_checked(item) for item in (_local_tree(root.path) if local else _remote_tree(root))]
+        for item in _local_tree(root.path, skipped) if local else _remote_tree(root, skipped):
+            if isinstance(item, str):
+                tree.folders.append(item)
+            else:
+                tree.found.append(_checked(item))
     except OSError as error:
         raise DataError(f"data.path: '{root.uri}' cannot be listed: {reason(error)}") from error
-    return sorted(found, key=lambda item: item.path)
+    return Tree(sorted(tree.found, key=lambda item: item.path), sorted(tree.folders))
 
 
 def find_file(root: Folder, path: str) -> Found:
@@ -55,23 +70,32 @@ def reason(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno else str(error)
 
 
-def _remote_tree(root: Folder) -> Iterator[Found]:
+def _remote_tree(root: Folder, skipped: Skipped) -> Iterator[Found | str]:
     base = root.path.rstrip("/") + "/"
+    known: dict[str, bool] = {"": False}  # folder: whether it is skipped, as a part of another or itself
+
+    def is_skipped(folder: str) -> bool:
+        if folder not in known:
+            known[folder] = is_skipped(folder.rpartition("/")[0]) or skipped.folder(folder)
+        return known[folder]
+
     for info in root.filesystem.get_file_info(fs.FileSelector(base.rstrip("/"), recursive=True)):
-        path = info.path.removeprefix(base)
-        if info.type == fs.FileType.File and not any(part.startswith(".") for part in path.split("/")):
+        path = info.path.removeprefix(base).rstrip("/")
+        if info.type == fs.FileType.Directory and not is_skipped(path):
+            yield path
+        elif info.type == fs.FileType.File and not is_skipped(path.rpartition("/")[0]) and not skipped.file(path):
             yield Found(path, info.size, info.mtime_ns or 0)
 
 
-def _local_tree(base: str) -> Iterator[Found]:
-    """List a local tree. pyarrow's listing would fail at a folder without permission or a name that is not UTF-8."""
+def _local_tree(base: str, skipped: Skipped) -> Iterator[Found | str]:
+    """The listing of pyarrow ends with an exception at a folder that it may not enter or a name that is not UTF-8."""
     pending: list[tuple[str, frozenset[tuple[int, int]]]] = [("", frozenset())]
     while pending:
         folder, above = pending.pop()
         try:
             status = (Path(base) / folder).stat()
-            with os.scandir(Path(base) / folder) as entries:
-                visible = [entry for entry in entries if not entry.name.startswith(".")]
+            with os.scandir(Path(base) / folder) as scanned:
+                entries = list(scanned)
         except OSError as error:
             if not folder:
                 raise
@@ -80,11 +104,15 @@ def _local_tree(base: str) -> Iterator[Found]:
         if (status.st_dev, status.st_ino) in above:
             yield Found(folder, problem="a link to a folder that it lies in", hides_files=True)
             continue
-        for entry in visible:
-            if found := _look_at(Path(entry.path), folder + entry.name):
+        for entry in entries:
+            path = folder + entry.name
+            found = _look_at(Path(entry.path), path)
+            if found is None:
+                if not skipped.folder(path):
+                    yield path
+                    pending.append((f"{path}/", above | {(status.st_dev, status.st_ino)}))
+            elif not skipped.file(path):
                 yield found
-            else:
-                pending.append((f"{folder}{entry.name}/", above | {(status.st_dev, status.st_ino)}))
 
 
 def _look_at(entry: Path, path: str) -> Found | None:

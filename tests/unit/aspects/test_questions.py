@@ -48,6 +48,8 @@ def test_count_takes_the_first(tmp_path):
         ("- {question: 'Is it red?', weight: -1}", {}, "the weight of 'Is it red\\?' is -1; it must not be negative"),
         ("- {question: 'Is it red?', mirror: 'Is it blue?'}", {}, "has a mirror but is not marked"),
         ("- {question: }", {}, "expected a text, or a mapping"),
+        ("- {question: 'Is it red?', weight: true}", {}, "weight .NUMBER"),
+        ("- {question: 'Is it red?', rank: false}", {}, "rank .NUMBER"),
     ],
 )
 def test_mistakes_are_explained(tmp_path, text, settings, message):
@@ -177,3 +179,20 @@ def test_too_few_questions_are_an_error(run):
     selected(run, config, "- Is it red?\n")
     with pytest.raises(AspectError, match=r"aspects.count is 2, but .*aspects.yaml has 1 questions"):
         load_aspects(config, run)
+
+
+@pytest.mark.parametrize("weight", [".nan", ".inf", "1e400"])
+def test_no_weight_is_infinite(tmp_path, weight):
+    with pytest.raises(ConfigError, match=r"questions.yaml: entry 1.weight: got .*must be finite"):
+        from_text(tmp_path, f"- {{question: 'Is it red?', weight: {weight}}}")
+
+
+@pytest.mark.parametrize("question", ["鳥は赤いですか\uff1f", "هل الطائر أحمر؟", "Is it red\ufe56", "Is it red?"])
+def test_question_marks_of_other_scripts_are_question_marks(tmp_path, question):
+    assert from_text(tmp_path, f"- '{question}'")[0].question == question
+
+
+def test_a_home_folder_is_expanded(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "q.yaml").write_text("- Is it red?")
+    assert load(source="file", path="~/q.yaml")[0].question == "Is it red?"

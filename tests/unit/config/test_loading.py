@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from mmkd_ray.config import load, to_yaml, validate
+from mmkd_ray.config import Config, load, load_yaml, to_yaml, validate
 from mmkd_ray.errors import ConfigError
 
 MINIMAL = {"name": "a", "data": {"source": "fieldguide"}, "aspects": {"source": "fieldguide"}}
@@ -174,3 +174,112 @@ def test_shipped_llms_are_valid_in_other_runs(repository, name):
     for run in ("own_images", "quickstart"):
         config = load(repository / f"configs/{run}.yaml", [str(repository / f"configs/aspects/{name}.yaml")])
         assert (config.aspects.source, config.aspects.llm.kind, config.aspects.count) == ("llm", name, 50)
+
+
+def test_a_file_that_is_not_there_is_looked_for_by_an_absolute_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for number in range(30):
+        (tmp_path / f"other_{number}.yaml").write_text("")
+    (tmp_path / "questions.yaml").write_text("")
+    with pytest.raises(ConfigError) as caught:
+        load("question.yaml")
+    message = str(caught.value)
+    assert f"(looked at {tmp_path}/question.yaml)" in message
+    assert "there are: questions.yaml, " in message
+    assert message.endswith("and 26 more")
+
+
+def test_a_home_folder_is_expanded(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write(tmp_path, to_yaml(validate(MINIMAL)))
+    (tmp_path / "over.yaml").write_text("include: [~/more.yaml]\ntrain: {epochs: 3}\n")
+    (tmp_path / "more.yaml").write_text("train: {lr: 0.5}\n")
+    config = load("~/c.yaml", ["~/over.yaml"])
+    assert (config.train.epochs, config.train.lr) == (3, 0.5)
+
+
+def test_a_section_in_a_section_that_is_replaced_whole_is_told(tmp_path):
+    path = write(
+        tmp_path,
+        "name: t\ndata: {source: fieldguide}\naspects: {source: llm, llm: {kind: openai, model: m}}\n",
+    )
+    (tmp_path / "over.yaml").write_text("aspects: {llm: {temperature: 0.5}}\n")
+    with pytest.raises(
+        ConfigError, match=r"missing key 'aspects.llm.kind'.*replaces aspects.llm whole.*aspects.llm.KEY=VALUE"
+    ):
+        load(path, [str(tmp_path / "over.yaml")])
+    (tmp_path / "over.yaml").write_text("aspects: {llm: {kind: openai}}\n")
+    with pytest.raises(ConfigError, match=r"missing key 'aspects.llm.model'.*replaces aspects.llm whole"):
+        load(path, [str(tmp_path / "over.yaml")])
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("teacher.revision=25921e05", "teacher.revision: got 2592100000.0; .*write it in quotes"),
+        ("teacher.revision=1234567", "teacher.revision: got 1234567; .*write it in quotes"),
+        ("teacher.prompt={question}", 'teacher.prompt: got {"question": null}; .*a brace in quotes'),
+        ("teacher.yes_token=true", "teacher.yes_token: got true; .*write it in quotes"),
+    ],
+)
+def test_what_is_no_text_is_to_be_written_in_quotes(tmp_path, override, message):
+    path = write(tmp_path, to_yaml(validate(MINIMAL)))
+    with pytest.raises(ConfigError, match=message):
+        load(path, [override])
+    key, _, value = override.partition("=")
+    if "{" not in value:
+        assert value in to_yaml(load(path, [f"{key}='{value}'"]))
+
+
+def test_a_date_is_text(tmp_path):
+    path = write(tmp_path, to_yaml(validate(MINIMAL)))
+    assert load(path, ["teacher.revision=2024-01-01"]).teacher.revision == "2024-01-01"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("train.alpha", ".inf"), ("train.lr", "1e400"), ("train.lr", "-.inf"), ("train.crop_scale", "[.nan, 1]"),
+        ("student.model_args", "{drop_rate: .nan}"), ("teacher.engine_args", "{a: {b: [.inf]}}"),
+        ("study.variants", "{a: {train.lr: .inf}}"), ("tune.space", "{train.lr: {uniform: [0, .inf]}}"),
+        ("train.epochs", "1" * 30), ("cluster.connect_timeout_s", ".inf"), ("evaluate.confidence", ".nan"),
+    ],
+)  # fmt: skip
+def test_no_number_is_infinite_or_too_large(tmp_path, key, value):
+    path = write(tmp_path, to_yaml(validate(MINIMAL)))
+    with pytest.raises(ConfigError, match=rf"^{key}.*: got .*(must be finite|64 bits at most)"):
+        load(path, [f"{key}={value}"])
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["data.species_seed", "data.image_seed", "aspects.select_seed", "pilot.seed", "tune.search_seed", "study.seeds",
+     "tune.seeds"],
+)  # fmt: skip
+def test_seeds_have_the_range_that_all_their_users_have(key, tmp_path):
+    path = write(tmp_path, to_yaml(validate(MINIMAL)))
+
+    def with_seed(seed):
+        return load(path, [f"{key}=[{seed}]" if key.endswith("seeds") else f"{key}={seed}"])
+
+    for seed in (-1, 2**32):
+        with pytest.raises(ConfigError, match=f"{key}.*: got {seed}; input should be (greater|less) than or equal to"):
+            with_seed(seed)
+    with_seed(2**32 - 1)
+
+
+def test_every_seed_has_these_bounds():
+    for name, schema in Config.model_json_schema()["$defs"].items():
+        for key, field in schema.get("properties", {}).items():
+            if key.endswith(("seed", "seeds")):
+                bounds = field.get("items", field)
+                assert (bounds["minimum"], bounds["maximum"]) == (0, 2**32 - 1), f"{name}.{key}"
+
+
+def test_half_a_character_is_refused_by_name(tmp_path):
+    path = write(tmp_path, to_yaml(validate(MINIMAL)))
+    with pytest.raises(ConfigError, match=r"teacher.prompt: '.*\\ud800.*half of a character"):
+        load(path, ['teacher.prompt="{question} \\ud800"'])
+    (tmp_path / "questions.yaml").write_text('- Is it red?\n- question: "Is it \\ud83d?"\n')
+    with pytest.raises(ConfigError, match=r"questions.yaml: entry 2.question: '.*\\ud83d"):
+        load_yaml(tmp_path / "questions.yaml")

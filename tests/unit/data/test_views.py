@@ -1,4 +1,6 @@
 import torch
+from scipy.stats import ks_2samp
+from torchvision.transforms import RandomResizedCrop
 
 from mmkd_ray.data.views import Views, apply_views, draw_views
 
@@ -45,3 +47,41 @@ def test_part_of_a_batch_has_the_same_views_as_the_whole():
     views = draw_views(6, crop_scale=(0.5, 1), flip=0.5, brightness=0.2, generator=torch.Generator().manual_seed(1))
     whole = apply_views(images, views, size=8)
     assert torch.allclose(apply_views(images[2:4], views[2:4], size=8), whole[2:4])
+
+
+def test_redrawn_crops_are_distributed_as_torchvisions():
+    count, side, scale = 20_000, 4096, (0.5, 1.0)
+    views = draw_views(
+        count, crop_scale=scale, flip=0, brightness=0, crop="redraw", generator=torch.Generator().manual_seed(0)
+    )
+    picture = torch.empty(3, side, side, device="meta")
+    torch.manual_seed(0)
+    theirs = torch.tensor(
+        [RandomResizedCrop.get_params(picture, list(scale), [3 / 4, 4 / 3]) for _ in range(count)]
+    ).double()
+    top, left, height, width = theirs.T / side
+    ours = {
+        "area": views.scale_B2.prod(dim=1),
+        "width": views.scale_B2[:, 0],
+        "height": views.scale_B2[:, 1],
+        "left": (views.centre_B2[:, 0] - views.scale_B2[:, 0] + 1) / 2,
+        "top": (views.centre_B2[:, 1] - views.scale_B2[:, 1] + 1) / 2,
+    }
+    wanted = {"area": height * width, "width": width, "height": height, "left": left, "top": top}
+    for name, drawn in ours.items():
+        assert ks_2samp(drawn.numpy(), wanted[name].numpy()).statistic < 0.02, name
+    assert abs(ours["area"].mean() - 0.692) < 0.004
+
+
+def test_clamped_crops_are_larger_and_unchanged():
+    views = draw_views(20_000, crop_scale=(0.5, 1.0), flip=0, brightness=0, generator=torch.Generator().manual_seed(0))
+    assert abs(views.scale_B2.prod(dim=1).mean() - 0.739) < 0.004
+    assert abs((views.scale_B2 == 1).any(dim=1).float().mean() - 0.266) < 0.01
+
+
+def test_a_crop_that_never_fits_is_the_whole_image():
+    views = draw_views(
+        50, crop_scale=(1.0, 1.0), flip=0, brightness=0, crop="redraw", generator=torch.Generator().manual_seed(0)
+    )
+    assert (views.scale_B2 == 1).all()
+    assert (views.centre_B2 == 0).all()

@@ -370,3 +370,7 @@ def test_any_text_can_be_parsed(text):
     for question in parse_questions(text):
         assert question == question.strip() != ""
         assert "\n" not in question
+
+
+def test_half_a_character_is_replaced():
+    assert parse_questions('{"questions": ["Is the \\ud83d bird red?"]}') == ["Is the ? bird red?"]

@@ -3,7 +3,7 @@ import torch
 
 from mmkd_ray.config import StudentConfig
 from mmkd_ray.errors import StudentError
-from mmkd_ray.students.model import build_student
+from mmkd_ray.students.model import build_student, check_student
 
 TINY = StudentConfig(model="resnet18", model_args={"layers": [1, 1, 1, 1], "channels": [4, 4, 8, 8]}, image_size=32)
 
@@ -38,3 +38,15 @@ def test_an_unknown_model_is_named_with_its_neighbours():
 def test_refused_arguments_are_named():
     with pytest.raises(StudentError, match=r"'resnet18' cannot be built with model_args \{'nonsense': 1\}"):
         build_student(StudentConfig(model="resnet18", model_args={"nonsense": 1}), classes=2, aspects=1)
+
+
+@pytest.mark.parametrize("prefix", ["timm/", "hf-hub:timm/"])
+def test_the_hubs_name_of_a_model_is_told_apart(prefix):
+    with pytest.raises(StudentError, match=r"did you mean resnet18.a1_in1k\? \(student.pretrained=true"):
+        build_student(StudentConfig(model=f"{prefix}resnet18.a1_in1k"), classes=2, aspects=1)
+
+
+def test_weights_that_are_not_there_are_looked_for_by_an_absolute_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StudentError, match=f"no file {tmp_path}/weights.pt"):
+        check_student(TINY.model_copy(update={"pretrained": "weights.pt"}))

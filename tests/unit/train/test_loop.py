@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from mmkd_ray.config import TrainConfig
+from mmkd_ray.data.feed.order import epoch_batches
 from mmkd_ray.errors import StudentError
 from mmkd_ray.train.loop import StudentTrainer, predict
 from tests.support.toy_student import CONFIG, WITHOUT_BATCH_NORM, pixels, run, student, trainer, training_set
@@ -148,3 +149,20 @@ def test_the_golden_curve():
     """Losses of a fixed training, under version control: a change of the method shows here first."""
     losses = [epoch["loss"] for epoch in run(trainer(CONFIG)).history]
     assert losses == pytest.approx(json.loads(GOLDEN.read_text()), rel=2e-3)
+
+
+def test_the_gradient_of_uneven_shares_is_that_of_the_whole_batch():
+    made = student(WITHOUT_BATCH_NORM)
+    config = CONFIG.model_copy(update={"batch_size": 16})
+
+    def gradient(rank, workers):
+        training = StudentTrainer(made, made, training_set(), config, image_size=16, seed=0, rank=rank, workers=workers)
+        batch = next(epoch_batches(48, config, seed=0, epoch=0, rank=rank, workers=workers))
+        prepared = training.prepare(batch)
+        made.zero_grad()
+        (prepared.weight * training._loss(prepared)).backward()
+        return torch.cat([weight.grad.flatten() for weight in made.parameters()])
+
+    whole = gradient(0, 1)
+    averaged = torch.stack([gradient(rank, 3) for rank in range(3)]).mean(dim=0)
+    torch.testing.assert_close(averaged, whole, rtol=1e-4, atol=1e-6)

@@ -1,7 +1,9 @@
+import pytest
 import torch
 
 from mmkd_ray.config import TrainConfig
 from mmkd_ray.data.feed.order import epoch_batches, steps_per_epoch
+from mmkd_ray.errors import DataError
 
 CONFIG = TrainConfig(batch_size=8, epochs=2)
 
@@ -35,3 +37,24 @@ def test_several_workers_train_on_the_batches_of_one_worker():
 
 def test_fewer_images_than_a_batch_make_one_batch():
     assert [len(batch.rows_B) for batch in epoch_batches(5, CONFIG, seed=0, epoch=0)] == [5]
+
+
+@pytest.mark.parametrize(("images", "workers"), [(64, 3), (64, 5), (27, 3), (5, 4), (64, 2)])
+def test_every_row_is_dealt_out_to_any_number_of_workers(images, workers):
+    config = CONFIG.model_copy(update={"batch_size": 16})
+    alone = list(epoch_batches(images, config, seed=1, epoch=0))
+    shares = [list(epoch_batches(images, config, seed=1, epoch=0, rank=r, workers=workers)) for r in range(workers)]
+    for whole, *parts in zip(alone, *shares, strict=True):
+        assert torch.equal(whole.rows_B, torch.cat([part.rows_B for part in parts]))
+        sizes = [len(part.rows_B) for part in parts]
+        assert max(sizes) - min(sizes) <= 1
+        assert [part.weight for part in parts] == [size * workers / sum(sizes) for size in sizes]
+
+
+def test_even_shares_all_weigh_one():
+    assert {batch.weight for batch in epoch_batches(27, CONFIG, seed=0, epoch=0, rank=1, workers=4)} == {1.0}
+
+
+def test_fewer_images_than_workers_are_refused():
+    with pytest.raises(DataError, match="2 training images cannot be shared by 3 workers"):
+        next(epoch_batches(2, CONFIG, seed=0, epoch=0, workers=3))

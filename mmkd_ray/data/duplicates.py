@@ -1,0 +1,48 @@
+"""The same bytes in two splits or two classes: a test on what was trained on, or labels that contradict each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+DUPLICATES = "duplicates.parquet"
+"""Beside the image table: every image whose bytes are in two splits or two classes, equal ones one after the other."""
+COLUMNS = ["sha256", "image_id", "split", "class_name"]
+
+
+def find_duplicates(images: pa.Table) -> tuple[dict[str, int], pa.Table]:
+    """Images of the same bytes in places that should have none in common.
+
+    Args:
+        images: the `COLUMNS` of the image table.
+
+    Returns:
+        The number of different pictures that are in more than one split (`across_splits`) and in more than one class
+        (`across_classes`); and the rows of all these.
+    """
+    places = images.group_by("sha256").aggregate([("split", "count_distinct"), ("class_name", "count_distinct")])
+    across = {kind: places[f"{kind}_count_distinct"].to_numpy() > 1 for kind in ("split", "class_name")}
+    hashes = set(places.filter(pa.array(across["split"] | across["class_name"]))["sha256"].to_pylist())
+    rows = images.filter(pa.array([sha256 in hashes for sha256 in images["sha256"].to_pylist()], pa.bool_()))
+    counts = {"across_splits": int(across["split"].sum()), "across_classes": int(across["class_name"].sum())}
+    return counts, rows.sort_by([(key, "ascending") for key in COLUMNS])
+
+
+def duplicate_lines(counts: Mapping[str, Any], place: str) -> list[str]:
+    """What to tell about them; nothing if there are none.
+
+    Args:
+        counts: `duplicates` of the record.
+        place: where they are listed.
+    """
+    told = []
+    for key, kind, meaning in (
+        ("across_splits", "split", "results on them are no test of anything new"),
+        ("across_classes", "class", "at most one of their labels can be right"),
+    ):
+        if count := counts[key]:
+            are = "picture is" if count == 1 else "pictures are"
+            told.append(f"{count:,} {are} in more than one {kind}, byte for byte: {meaning}; listed in {place}")
+    return told
