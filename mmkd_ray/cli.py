@@ -9,6 +9,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from mmkd_ray.artifacts import Run, open_run
 from mmkd_ray.config import Config, load, to_yaml
 from mmkd_ray.console import Console, last_lines, quiet_output
 from mmkd_ray.errors import ArtifactError, mmkd_cause
+from mmkd_ray.stages import STAGES
 
 _STAGES = {
     "run": "everything, from images to the report",
@@ -208,20 +210,15 @@ def _stage_function(arguments: argparse.Namespace, config: Config) -> Callable[[
     prepare_process(offline=not hub and not config.student.pretrained)
     from mmkd_ray import pipeline  # noqa: PLC0415 (imports ray and torch: seconds)
 
-    with_options: dict[str, Callable[[], Callable[[Config, Run, Console], None]]] = {
-        "plan": lambda: partial(pipeline.plan, answers_per_second=arguments.answers_per_second),
-        "study": lambda: (
-            partial(pipeline.dry_run, seconds_per_epoch=arguments.seconds_per_epoch)
-            if arguments.dry_run
-            else pipeline.run_all
-        ),
-        "tune": lambda: partial(pipeline.tune, resume=arguments.resume),
-        "aspects score": lambda: partial(pipeline.score, stored=arguments.stored),
-        "aspects audit": lambda: partial(pipeline.audit, stored=arguments.stored, mapping=arguments.mapping),
-    }
-    if arguments.stage in with_options:
-        return with_options[arguments.stage]()
-    return pipeline.STAGES[arguments.stage]
+    if arguments.stage == "plan":
+        return partial(pipeline.plan, answers_per_second=arguments.answers_per_second)
+    if arguments.stage == "study" and arguments.dry_run:
+        return partial(pipeline.dry_run, seconds_per_epoch=arguments.seconds_per_epoch)
+    if arguments.stage in ("run", "study"):
+        return pipeline.run_all
+    stage = STAGES[arguments.stage]
+    options = {option.name: getattr(arguments, option.name) for option in fields(stage)}
+    return partial(pipeline.run_stage, replace(stage, **options))
 
 
 def _storage(config: Config) -> str:

@@ -7,8 +7,8 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +25,19 @@ from mmkd_ray.errors import ClusterError
 def connect(config: ClusterConfig) -> Iterator[str]:
     """Connect to the cluster of the configuration or of RAY_ADDRESS, or start a private one; disconnect at the end.
 
+    A process that is connected already, as a notebook may be, stays so before, meanwhile and afterwards.
+
     Yields:
         A line that names the cluster, its size, and the folder of Ray's logs.
 
     Raises:
         ClusterError: the cluster does not answer, or refuses the connection.
     """
-    check_reachable(config)
     address = _address(config)
+    if ray.is_initialized():
+        yield _describe(ray.get_runtime_context().gcs_address)
+        return
+    check_reachable(config)
     on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         context = ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **_init_args(address))
@@ -47,6 +52,44 @@ def connect(config: ClusterConfig) -> Iterator[str]:
         yield f"{_describe(address)}; its logs are in {session}/logs"
     finally:
         ray.shutdown()
+
+
+class ClusterOnDemand:
+    """The cluster of a command: attached by the first stage that needs it, and kept for those after it."""
+
+    def __init__(self, config: ClusterConfig, announce: Callable[[str], None]) -> None:
+        """Nothing is started yet.
+
+        Args:
+            config: which cluster.
+            announce: told which one it is, when it is attached.
+        """
+        self._config, self._announce, self._stack = config, announce, ExitStack()
+        self.attached = False
+
+    def attach(self) -> None:
+        """Connect, if that has not been done.
+
+        Raises:
+            ClusterError: as for `connect`.
+        """
+        if not self.attached:
+            description = self._stack.enter_context(connect(self._config))
+            self.attached = True
+            self._announce(description)
+
+    def detach(self) -> None:
+        """Disconnect; a private cluster ends."""
+        self.attached = False
+        self._stack.close()
+
+    def __enter__(self) -> ClusterOnDemand:
+        """Give it, not attached."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Disconnect, whatever happened."""
+        self.detach()
 
 
 def capacity() -> tuple[float, float]:
@@ -107,6 +150,11 @@ def _init_args(address: str) -> dict[str, Any]:
 
 def _address(config: ClusterConfig) -> str:
     return config.address or os.environ.get("RAY_ADDRESS") or "local"
+
+
+def is_named(config: ClusterConfig) -> bool:
+    """Whether the configuration or RAY_ADDRESS names a cluster, so that none is started."""
+    return _address(config) != "local"
 
 
 def check_reachable(config: ClusterConfig) -> None:

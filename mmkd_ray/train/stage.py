@@ -20,6 +20,16 @@ from mmkd_ray.tracking.trackers import check_trackers
 from mmkd_ray.train.worker import train_students
 
 
+def needs_training(config: Config, run: Run) -> bool:
+    """Whether a student of the study is not trained yet.
+
+    Raises:
+        ArtifactError: the image table or the teacher table of this configuration is not finished.
+    """
+    specs = list_students(config, run)
+    return any(not spec.folder(run).finished(spec.identity) for spec in distinct([*larger_students(specs), *specs]))
+
+
 def run_study(config: Config, run: Run, progress: ProgressCallback) -> list[StudentSpec]:
     """Train every student that is not trained yet; continue the ones that were interrupted.
 

@@ -1,0 +1,45 @@
+"""What can be found wrong before anything slow begins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mmkd_ray.artifacts import Run
+    from mmkd_ray.config import Config
+
+
+def questions(config: Config, run: Run) -> str:
+    """The questions of the run, as far as they are known yet."""
+    from mmkd_ray.aspects.questions import is_selected, load_aspects
+
+    if is_selected(config):
+        candidates(config, run)
+        return f"questions by {config.aspects.select}"
+    return f"{len(load_aspects(config, run))} questions"
+
+
+def candidates(config: Config, _run: Run) -> str:
+    """All questions of the source; an LLM's are not known yet."""
+    from mmkd_ray.aspects.questions import source_aspects
+    from mmkd_ray.config import LlmAspects
+
+    if isinstance(config.aspects, LlmAspects):
+        return f"questions of {config.aspects.llm.model}"
+    return f"{len(source_aspects(config.aspects))} questions"
+
+
+def teacher(config: Config, _run: Run) -> str:
+    """The teacher, without loading it."""
+    from mmkd_ray.answers.teacher import check_teacher, describe_teacher
+
+    check_teacher(config.teacher)
+    return f"teacher {describe_teacher(config.teacher)}"
+
+
+def student(config: Config, _run: Run) -> str:
+    """The student model, without its weights."""
+    from mmkd_ray.students.model import check_student
+
+    check_student(config.student)
+    return f"student {config.student.model}"

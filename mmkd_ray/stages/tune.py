@@ -1,0 +1,51 @@
+"""A search for alpha, Q and other keys of the recipe on stored answers; the teacher is not asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mmkd_ray.stages import checks
+from mmkd_ray.stages.stage import Stage
+
+if TYPE_CHECKING:
+    from mmkd_ray.artifacts import Folder, Run
+    from mmkd_ray.config import Config
+
+
+@dataclass(frozen=True)
+class Tune(Stage):
+    """Beside the story: what it finds is a configuration."""
+
+    resume: bool = field(default=False, metadata={"help": "continue a search that was interrupted"})
+
+    name = command = "tune"
+    help = "search alpha, Q and other keys on the stored answers"
+    unit = "trials"
+    checks = (checks.student,)
+
+    def needs_cluster(self, config: Config, run: Run) -> bool:
+        from mmkd_ray.tune.opening import open_search
+
+        return open_search(config, run, resume=self.resume).finished is None
+
+    def artifact(self, run: Run) -> Folder:
+        return run.tune
+
+    def run(self, config: Config, run: Run, progress: Any) -> dict[str, Any]:
+        from mmkd_ray.tune.opening import open_search
+        from mmkd_ray.tune.stage import run_search
+
+        return run_search(open_search(config, run, resume=self.resume), progress)
+
+    def remark(self, config: Config, run: Run, record: Any) -> str:
+        from mmkd_ray.tune.outcome import one_line
+
+        return one_line(record)
+
+    def closing(self, config: Config, run: Run, record: Any) -> str:
+        from mmkd_ray.tune.outcome import text_table
+        from mmkd_ray.tune.stage import BEST, TRIALS
+
+        table = text_table(config, run.tune.read_table(TRIALS))
+        return f"\n{table}\n\nto train it: mmkd train {run.tune.uri}/{BEST}"

@@ -1,0 +1,114 @@
+"""The pipeline with small stages of its own, and a cluster that nobody can reach."""
+
+import io
+from dataclasses import dataclass, field
+
+import pytest
+
+from mmkd_ray.config import validate
+from mmkd_ray.console import Console
+from mmkd_ray.errors import ArtifactError, ClusterError
+from mmkd_ray.pipeline import run_stages
+from mmkd_ray.stages import STAGES, Stage
+from mmkd_ray.stages.seconds import read_seconds
+
+
+@dataclass(frozen=True)
+class Writing(Stage):
+    """Writes an artifact, once."""
+
+    needs: bool = False
+    done: list = field(default_factory=list)
+    name = command = "writing"
+    unit = "words"
+
+    def needs_cluster(self, config, run):
+        return self.needs
+
+    def artifact(self, run):
+        return run.images
+
+    def run(self, config, run, progress):
+        self.done.append(self.name)
+        if not run.images.record():
+            progress(2, 2)
+            run.images.finish("written", words=2)
+        return run.images.record()
+
+    def remark(self, config, run, record):
+        return f"{record['words']} words"
+
+    def closing(self, config, run, record):
+        return f"the {record['words']} words"
+
+
+@dataclass(frozen=True)
+class Reading(Writing):
+    """Needs the artifact to know whether it needs a cluster."""
+
+    name = "reading"
+
+    def needs_cluster(self, config, run):
+        run.require(run.images, "writing")
+        return self.needs
+
+    def artifact(self, run):
+        return None
+
+
+@pytest.fixture
+def call(run):
+    sections = {"name": "test", "data": {"source": "fieldguide"}, "aspects": {"source": "fieldguide"}}
+
+    def called(*stages, address="127.0.0.1:1"):
+        config = validate({**sections, "cluster": {"address": address}})
+        stream = io.StringIO()
+        try:
+            run_stages(stages, config, run, Console(stream))
+        finally:
+            called.output = stream.getvalue()
+        return called.output
+
+    return called
+
+
+def test_stages_follow_one_another_and_the_last_one_closes(call):
+    lines = call(Writing(), Reading(), address=None).splitlines()
+    assert [line.split()[0] for line in lines] == ["writing", "writing", "reading", "the"]
+    assert [line.split("  ")[-1] for line in lines[1:]] == ["2 words", "2 words", "the 2 words"]
+
+
+def test_what_is_finished_is_reused_and_its_time_stays(call, run):
+    call(Writing())
+    seconds = read_seconds(run)
+    assert set(seconds) == {"writing"}
+    run.folder.write_json("seconds.json", {"writing": 1234.5})
+    assert "already done: reused; 2 words" in call(Writing())
+    assert read_seconds(run) == {"writing": 1234.5}
+
+
+def test_no_cluster_is_asked_for_where_no_stage_needs_one(call, run):
+    run.images.finish("written", words=2)
+    assert "cluster" not in call(Writing(), Reading())
+
+
+@pytest.mark.parametrize("stages", [[Writing(needs=True)], [Writing(), Reading(needs=True)]])
+def test_a_cluster_that_is_out_of_reach_is_found_before_anything_is_done(call, stages):
+    """The second needs one, or may: that is not known before the first has written."""
+    with pytest.raises(ClusterError, match=r"no Ray cluster answers at '127\.0\.0\.1:1'"):
+        call(*stages)
+    assert not any(stage.done for stage in stages)
+    assert call.output == ""
+
+
+def test_a_missing_input_is_found_before_a_cluster_is_started(call):
+    with pytest.raises(ArtifactError, match="run `mmkd writing CONFIG` first"):
+        call(Reading(needs=True), address=None)
+    assert call.output == ""
+
+
+def test_every_stage_says_what_a_command_line_needs():
+    for command, stage in STAGES.items():
+        assert command == stage.command
+        assert command.split()[-1] == stage.name
+        assert stage.help
