@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from mmkd_ray.artifacts import Folder, Run
     from mmkd_ray.config import Config
 
-Check = Callable[["Config", "Run"], str]
-"""Finds what would stop a stage, before anything slow begins; gives what it found, in a word or two."""
+Check = Callable[..., str]
+"""Called with the configuration and the run: finds what would stop a stage, and says in a few words what it found."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class Stage:
     """What follows `mmkd`."""
     help: ClassVar[str]
     """One line for the command line."""
+    again: ClassVar[str] = "the same command"
+    """What continues it after it was stopped."""
     unit: ClassVar[str] = ""
     """What its progress counts, in the plural."""
     rated: ClassVar[str] = ""

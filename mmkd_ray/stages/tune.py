@@ -21,6 +21,7 @@ class Tune(Stage):
 
     name = command = "tune"
     help = "search alpha, Q and other keys on the stored answers"
+    again = "`mmkd tune CONFIG --resume`"
     unit = "trials"
     checks = (checks.student,)
 

@@ -1,28 +1,13 @@
-import errno
-import os
+"""The commands as a user gives them: what is printed, and the exit status."""
 
 import numpy as np
 import pytest
 
-from mmkd_ray import cli, fieldguide
+from mmkd_ray import fieldguide
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.config import load
 from mmkd_ray.data.table import build_image_table, read_splits
-from mmkd_ray.errors import TeacherError
 from tests.support.stored_answers import write_teacher
-
-
-@pytest.fixture
-def mmkd(capfd, repository, monkeypatch, tmp_path):
-    """Run a command in this process; gives (status, what it printed)."""
-    monkeypatch.chdir(repository)
-
-    def call(*arguments):
-        status = cli.main(list(arguments))
-        captured = capfd.readouterr()
-        return status, (captured.out + captured.err).strip()
-
-    return call
 
 
 def test_config_prints_every_default(mmkd):
@@ -72,55 +57,6 @@ def test_a_stage_without_its_input_names_the_command(mmkd, tmp_path):
     assert "run `mmkd" in output
 
 
-@pytest.mark.parametrize(
-    ("path", "in_a_job"), [("runs", "~/runs"), ("/shared/runs", "/shared/runs"), ("s3://b/runs", "s3://b/runs")]
-)
-def test_a_jobs_own_folder_is_temporary_and_never_written_to(repository, monkeypatch, path, in_a_job):
-    config = load(repository / "configs" / "quickstart.yaml", [f"storage.path={path}"])
-    assert cli._storage(config) == path
-    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")
-    assert cli._storage(config) == in_a_job
-
-
-def test_a_full_disk_is_explained(mmkd, tmp_path, monkeypatch):
-    def full(*_arguments):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/data/part-00000.parquet")
-
-    monkeypatch.setattr("mmkd_ray.artifacts.Folder.write_table", full)
-    status, output = mmkd("images", "configs/quickstart.yaml", f"storage.path={tmp_path}")
-    assert status == 2
-    assert "storage: no space left (/data/part-00000.parquet); free some or set storage.path elsewhere" in output
-
-
-def test_a_failure_of_ours_shows_the_end_of_the_log(mmkd, tmp_path, monkeypatch):
-    def broken(*_arguments):
-        raise ZeroDivisionError("an oversight")
-
-    monkeypatch.setattr("mmkd_ray.data.table.build_image_table", broken)
-    status, output = mmkd("images", "configs/quickstart.yaml", f"storage.path={tmp_path}")
-    assert status == 1
-    assert "mmkd: failed: ZeroDivisionError: an oversight" in output
-    assert "--- last lines of" in output
-    assert "in broken" in output
-
-
-def test_the_cause_behind_a_workers_error_is_what_is_shown(capsys):
-    wrapped = RuntimeError("a task died")
-    wrapped.__cause__ = TeacherError("no single-token yes")
-    assert cli._fail(wrapped, log=None) == 2
-    assert capsys.readouterr().err == "mmkd: error: no single-token yes\n"
-
-
-def test_a_stop_that_arrives_in_rays_c_code_is_a_stop(mmkd, tmp_path, monkeypatch):
-    def stopped(*_arguments):
-        raise SystemError("returned a result with an exception set") from cli._Terminated(15)
-
-    monkeypatch.setattr("mmkd_ray.data.table.build_image_table", stopped)
-    status, output = mmkd("images", "configs/quickstart.yaml", f"storage.path={tmp_path}")
-    assert status == 143
-    assert output.splitlines()[-1] == "mmkd: stopped; the same command continues"
-
-
 def test_a_dry_run_says_what_a_study_would_train(mmkd, tmp_path):
     status, output = mmkd("study", "configs/evidence.yaml", f"storage.path={tmp_path}", "--dry-run")
     assert status == 0
@@ -138,37 +74,6 @@ def test_the_cost_of_a_study_follows_from_the_rate_given(mmkd, tmp_path):
     )  # fmt: skip
     assert status == 0
     assert "training  840 epochs at 0.50 s: 0.12 core-hours; 0.06 h with 2 students at a time" in output
-
-
-@pytest.mark.parametrize(
-    ("command", "options"),
-    [("aspects", []), ("aspects score", ["--stored"]), ("aspects audit", ["--stored", "--mapping"])],
-)
-def test_commands_about_questions_explain_themselves(capsys, command, options):
-    with pytest.raises(SystemExit) as stop:
-        cli.main([*command.split(), "--help"])
-    assert stop.value.code == 0
-    shown = capsys.readouterr().out
-    assert f"usage: mmkd {command} " in " ".join(shown.split())
-    assert all((option in shown) == (option in options) for option in ("--stored", "--mapping"))
-
-
-@pytest.mark.parametrize(
-    "arguments", [["score", "--mapping", "x.yaml"], ["score", "--stord"], ["audit", "--dry-run"], ["--stored"]]
-)
-def test_options_of_other_commands_are_refused(capsys, arguments):
-    with pytest.raises(SystemExit) as stop:
-        cli.main(["aspects", arguments[0], "configs/quickstart.yaml", *arguments[1:]])
-    assert stop.value.code == 2
-    assert "mmkd: error: unrecognized arguments: " in " ".join(capsys.readouterr().err.split())
-
-
-def test_an_override_may_follow_an_option():
-    parsed = cli._parse(["aspects", "audit", "c.yaml", "a.b=1", "--stored", "--mapping", "m.yaml", "c.d=2"])
-    assert (parsed.stage, parsed.config, parsed.overrides) == ("aspects audit", "c.yaml", ["a.b=1", "c.d=2"])
-    assert (parsed.stored, parsed.mapping) == (True, "m.yaml")
-    # `aspects` alone is a stage of its own, whatever its configuration is called.
-    assert (cli._parse(["aspects", "c.yaml"]).stage, cli._parse(["aspects", "c.yaml"]).config) == ("aspects", "c.yaml")
 
 
 @pytest.fixture

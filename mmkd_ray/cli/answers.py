@@ -1,0 +1,71 @@
+"""The commands about a teacher table that is there, or made elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated, Literal
+
+from typer import Argument, Option
+
+from mmkd_ray.cli.arguments import Overrides, RunFolder
+from mmkd_ray.cli.request import Request
+from mmkd_ray.cli.running import run_of
+
+
+def verify(run: RunFolder) -> Request:
+    """Prove that a run's teacher table is complete."""
+    return Request(partial(_verify, run))
+
+
+def import_teacher(
+    config: Annotated[str, Argument(metavar="CONFIG", help="YAML file with teacher: {kind: imported, name: ...}")],
+    file: Annotated[str, Argument(metavar="FILE", help="{image name: (P(yes), ...)} as one JSON object or one a line")],
+    overrides: Overrides = None,
+    merge_duplicates: Annotated[
+        bool, Option("--merge-duplicates", help="drop repeats, take the mean of what differs")
+    ] = False,
+    epsilon: Annotated[float, Option(help="P(yes) is clipped to (EPSILON, 1 - EPSILON)")] = 1e-6,
+) -> Request:
+    """Make the teacher table from answers made elsewhere."""
+    return Request(partial(_import, config, file, overrides or (), merge_duplicates=merge_duplicates, epsilon=epsilon))
+
+
+def export_teacher(
+    run: RunFolder,
+    file: Annotated[str, Argument(metavar="FILE", help="file to write")],
+    format_: Annotated[Literal["makd-json"], Option("--format", help="of the file")] = "makd-json",  # noqa: ARG001
+    splits: Annotated[
+        list[str] | None, Option(help="MaKD's own training wants train alone; train val if unset", metavar="SPLIT...")
+    ] = None,
+) -> Request:
+    """Write a run's teacher table as a file of another tool."""
+    return Request(partial(_export, run, file, splits or ["train", "val"]))
+
+
+def _verify(place: str) -> int:
+    from mmkd_ray.answers.verify import verify as verify_table
+    from mmkd_ray.artifacts import open_run
+
+    print(f"verified  {place}: {verify_table(open_run(place, '')).line()}")
+    return 0
+
+
+def _import(config_file: str, file: str, overrides: Sequence[str], *, merge_duplicates: bool, epsilon: float) -> int:
+    from mmkd_ray.answers.interop.importing import import_teacher as import_table
+    from mmkd_ray.answers.ledger import Ledger
+    from mmkd_ray.config import load
+
+    config = load(config_file, overrides)
+    record = import_table(config, run_of(config), file, merge_duplicates=merge_duplicates, epsilon=epsilon)
+    print("\n".join([*record["remarks"], Ledger(**record["ledger"]).line()]))
+    return 0
+
+
+def _export(place: str, file: str, splits: list[str]) -> int:
+    from mmkd_ray.answers.interop.exporting import export_teacher as export_table
+    from mmkd_ray.answers.interop.exporting import open_finished_run
+
+    written = export_table(open_finished_run(place), file, splits=splits)
+    print(f"{file}: {len(written):,} images; questions in order: {place}/teacher/questions.json")
+    return 0

@@ -1,0 +1,35 @@
+"""Arguments that many commands take."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from typer import Argument
+from typer.core import TyperCommand
+
+ConfigFile = Annotated[str, Argument(metavar="CONFIG", help="YAML file, e.g. configs/quickstart.yaml")]
+Overrides = Annotated[
+    list[str] | None,
+    Argument(
+        metavar="key.path=value|FILE.yaml",
+        help="e.g. train.epochs=10; a YAML file is laid over CONFIG",
+        show_default=False,
+    ),
+]
+RunFolder = Annotated[str, Argument(metavar="RUN", help="folder or URI of a run, e.g. runs/quickstart")]
+
+
+class ManyValues(TyperCommand):
+    """A command whose `--splits` takes several values: `--splits train val`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Repeat the option for each of its values, as the parser wants it."""
+        spelled: list[str] = []
+        inside = False
+        for place, word in enumerate(args):
+            if word.startswith("-"):
+                inside = word == "--splits"
+            elif inside and args[place - 1] != "--splits":
+                spelled.append("--splits")
+            spelled.append(word)
+        return super().parse_args(ctx, spelled)

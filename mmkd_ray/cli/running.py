@@ -1,0 +1,88 @@
+"""Run what needs a configuration and a run: with a log file, and everybody else's output in it."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmkd_ray import __version__
+
+if TYPE_CHECKING:
+    from mmkd_ray.artifacts import Run
+    from mmkd_ray.config import Config
+    from mmkd_ray.console import Console
+
+Work = Callable[["Config", "Run", "Console"], None]
+
+
+def run_work(work: Work, command: str, config_file: str, overrides: Sequence[str], *, closing: str = "") -> int:
+    """Load the configuration, open the run and do the work; gives the exit status.
+
+    Args:
+        work: imports what it needs by itself: when it is called, the environment is set.
+        command: for people, and for the log's name.
+        config_file: as given.
+        overrides: as given.
+        closing: what is said at the end.
+    """
+    from mmkd_ray.cli.failures import explain_failure, stop_among_causes
+    from mmkd_ray.config import load
+    from mmkd_ray.console import quiet_output
+
+    config = load(config_file, overrides)
+    run = run_of(config)
+    log = _log_file(run, command.replace(" ", "-"))
+    with quiet_output(log) as console:
+        console.say(f"mmkd_ray {__version__}  {command} {config_file}")
+        console.say(f"run       {run.folder.uri}\nlogs      {log}")
+        try:
+            prepare_environment(config)
+            work(config, run, console)
+        except Exception as error:
+            if stop := stop_among_causes(error):
+                raise stop from error
+            traceback.print_exc()
+            sys.stderr.flush()
+            return explain_failure(error, log=log, console=console)
+        if closing:
+            console.say(closing)
+    return 0
+
+
+def prepare_environment(config: Config) -> None:
+    """Set the environment, before anything heavy is imported."""
+    from mmkd_ray.answers.teacher import needs_hub
+    from mmkd_ray.cluster.environment import prepare_process
+
+    proposing = getattr(config.aspects, "llm", None)
+    hub = needs_hub(config.teacher) or (proposing is not None and needs_hub(proposing))
+    prepare_process(offline=not hub and not config.student.pretrained)
+
+
+def run_of(config: Config) -> Run:
+    """The run of a configuration."""
+    from mmkd_ray.artifacts import open_run
+
+    return open_run(storage_of(config), config.name)
+
+
+def storage_of(config: Config) -> str:
+    """A job's own folder is Ray's, and temporary: there a relative storage.path is taken from the home folder."""
+    from mmkd_ray.cluster.environment import in_ray_job
+
+    path = config.storage.path
+    if in_ray_job() and "://" not in path and not path.startswith(("/", "~")):
+        return f"~/{path}"
+    return path
+
+
+def _log_file(run: Run, command: str) -> Path:
+    name = f"{command}-{datetime.now(UTC):%Y%m%d-%H%M%S}.log"
+    if "://" in run.folder.uri:
+        return Path(tempfile.gettempdir()) / "mmkd-logs" / name
+    return Path(run.folder.uri) / "logs" / name

@@ -1,0 +1,71 @@
+"""The commands about a whole run: do it, or say what it would take."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Option
+
+from mmkd_ray.cli.arguments import ConfigFile, Overrides
+from mmkd_ray.cli.request import Request
+from mmkd_ray.cli.running import run_work
+
+if TYPE_CHECKING:
+    from mmkd_ray.artifacts import Run
+    from mmkd_ray.config import Config
+    from mmkd_ray.console import Console
+
+_WHAT_NEXT = """
+What to try next:
+  own images     mmkd run configs/own_images.yaml data.path=FOLDER   (FOLDER/CLASS/IMAGE)
+  a real MLLM    ... configs/teachers/internvl3.yaml extract.gpus_per_actor=1
+  a cluster      ray job submit --working-dir . -- python jobs/run.py configs/quickstart.yaml
+README.md and docs/ say more."""
+
+
+def run(config: ConfigFile, overrides: Overrides = None) -> Request:
+    """Everything, from images to the report."""
+    return Request(partial(run_work, _run_all, "run", config, overrides or (), closing=_WHAT_NEXT))
+
+
+def study(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    dry_run: Annotated[bool, Option("--dry-run", help="train nothing, ask nothing")] = False,
+    seconds_per_epoch: Annotated[
+        float | None, Option(help="of one student; measured by finished ones if unset", show_default=False)
+    ] = None,
+) -> Request:
+    """The same as run; --dry-run says what it would train, and the cost."""
+    work = partial(_dry_run, seconds_per_epoch) if dry_run else _run_all
+    return Request(partial(run_work, work, "study", config, overrides or ()))
+
+
+def plan(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    answers_per_second: Annotated[
+        float | None, Option(help="of one engine; measured by earlier runs if unset", show_default=False)
+    ] = None,
+) -> Request:
+    """Say what extraction will take: cells, tokens, hours."""
+    return Request(partial(run_work, partial(_plan, answers_per_second), "plan", config, overrides or ()))
+
+
+def _run_all(config: Config, run: Run, console: Console) -> None:
+    from mmkd_ray import pipeline
+
+    pipeline.run_all(config, run, console)
+
+
+def _plan(rate: float | None, config: Config, run: Run, console: Console) -> None:
+    from mmkd_ray import pipeline
+
+    pipeline.plan(config, run, console, answers_per_second=rate)
+
+
+def _dry_run(seconds: float | None, config: Config, run: Run, console: Console) -> None:
+    from mmkd_ray import pipeline
+
+    pipeline.dry_run(config, run, console, seconds_per_epoch=seconds)

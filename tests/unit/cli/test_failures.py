@@ -1,0 +1,44 @@
+import errno
+import os
+
+from mmkd_ray.cli.failures import Terminated, explain_failure
+from mmkd_ray.errors import TeacherError
+
+
+def test_a_full_disk_is_explained(mmkd, tmp_path, monkeypatch):
+    def full(*_arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/data/part-00000.parquet")
+
+    monkeypatch.setattr("mmkd_ray.artifacts.Folder.write_table", full)
+    status, output = mmkd("images", "configs/quickstart.yaml", f"storage.path={tmp_path}")
+    assert status == 2
+    assert "storage: no space left (/data/part-00000.parquet); free some or set storage.path elsewhere" in output
+
+
+def test_a_failure_of_ours_shows_the_end_of_the_log(mmkd, tmp_path, monkeypatch):
+    def broken(*_arguments):
+        raise ZeroDivisionError("an oversight")
+
+    monkeypatch.setattr("mmkd_ray.data.table.build_image_table", broken)
+    status, output = mmkd("images", "configs/quickstart.yaml", f"storage.path={tmp_path}")
+    assert status == 1
+    assert "mmkd: failed: ZeroDivisionError: an oversight" in output
+    assert "--- last lines of" in output
+    assert "in broken" in output
+
+
+def test_the_cause_behind_a_workers_error_is_what_is_shown(capsys):
+    wrapped = RuntimeError("a task died")
+    wrapped.__cause__ = TeacherError("no single-token yes")
+    assert explain_failure(wrapped, log=None) == 2
+    assert capsys.readouterr().err == "mmkd: error: no single-token yes\n"
+
+
+def test_a_stop_that_arrives_in_rays_c_code_is_a_stop(mmkd, tmp_path, monkeypatch):
+    def stopped(*_arguments):
+        raise SystemError("returned a result with an exception set") from Terminated(15)
+
+    monkeypatch.setattr("mmkd_ray.data.table.build_image_table", stopped)
+    status, output = mmkd("images", "configs/quickstart.yaml", f"storage.path={tmp_path}")
+    assert status == 143
+    assert output.splitlines()[-1] == "mmkd: stopped; the same command continues"
