@@ -1,20 +1,12 @@
 import io
 import re
-import subprocess
-import sys
 
-from mmkd_ray import console as console_module
-from mmkd_ray.console import Console, last_lines
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
+from mmkd_ray.console import Console
 
 
 def clocked(monkeypatch):
     clock = {"now": 0.0}
-    monkeypatch.setattr(console_module.time, "monotonic", lambda: clock["now"])
+    monkeypatch.setattr("mmkd_ray.console.progress.time.monotonic", lambda: clock["now"])
     return clock
 
 
@@ -40,43 +32,9 @@ def test_the_last_line_has_the_seconds_and_the_remark(monkeypatch):
     assert stream.getvalue().splitlines()[-1] == "train     4 / 4 epochs  12.3 s  2 students"
 
 
-def test_a_terminal_keeps_one_line(monkeypatch):
-    clock, stream = clocked(monkeypatch), Terminal()
-    progress = Console(stream).progress("train", "epochs")
-    for done in range(3):
-        clock["now"] = done
-        progress(done, 3)
-    progress.close()
-    assert stream.getvalue().count("\n") == 1
-    assert stream.getvalue().count("\r") == 4
-
-
-def test_quiet_output_takes_everything_but_the_console(tmp_path):
-    log = tmp_path / "logs" / "run.log"
-    script = f"""
-import os, pathlib
-from mmkd_ray.console import quiet_output
-with quiet_output(pathlib.Path({str(log)!r})) as console:
-    print("from python")
-    os.system("echo from a child; echo trouble >&2")
-    console.say("for a person")
-print("afterwards")
-"""
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert ended.stdout == "for a person\nafterwards\n"
-    assert ended.stderr == ""
-    assert sorted(log.read_text().splitlines()) == ["from a child", "from python", "trouble"]
-
-
-def test_last_lines(tmp_path):
-    (tmp_path / "log").write_text("\n".join(map(str, range(100))))
-    assert last_lines(tmp_path / "log", 3) == "97\n98\n99"
-    assert last_lines(tmp_path / "none") == ""
-
-
 def test_another_count_is_shown_as_a_rate_and_the_rest_as_counts(monkeypatch):
     clock = iter([0.0, 1.0, 11.0, 21.0])
-    monkeypatch.setattr("mmkd_ray.console.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("mmkd_ray.console.progress.time.monotonic", lambda: next(clock))
     stream = io.StringIO()
     progress = Console(stream).progress("extract", "images", "answers")
     progress(100, 400, {})
