@@ -26,14 +26,14 @@ class Writing(Stage):
         return self.needs
 
     def artifact(self, run):
-        return run.images
+        return run.aspects
 
     def run(self, config, run, progress):
         self.done.append(self.name)
-        if not run.images.record():
+        if not run.aspects.record():
             progress(2, 2)
-            run.images.finish("written", words=2)
-        return run.images.record()
+            run.aspects.finish("written", words=2)
+        return run.aspects.record()
 
     def remark(self, config, run, record):
         return f"{record['words']} words"
@@ -49,7 +49,7 @@ class Reading(Writing):
     name = "reading"
 
     def needs_cluster(self, config, run):
-        run.require(run.images, "writing")
+        run.require(run.aspects, "writing")
         return self.needs
 
     def artifact(self, run):
@@ -88,7 +88,7 @@ def test_what_is_finished_is_reused_and_its_time_stays(call, run):
 
 
 def test_no_cluster_is_asked_for_where_no_stage_needs_one(call, run):
-    run.images.finish("written", words=2)
+    run.aspects.finish("written", words=2)
     assert "cluster" not in call(Writing(), Reading())
 
 
