@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from mmkd_ray.artifacts import Run
-from mmkd_ray.cluster.connection import ClusterOnDemand, check_reachable, is_named
+from mmkd_ray.cluster.address import check_reachable, is_named
+from mmkd_ray.cluster.connection import ClusterOnDemand
 from mmkd_ray.config import Config
 from mmkd_ray.console import Console
 from mmkd_ray.errors import MmkdError

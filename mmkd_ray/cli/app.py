@@ -21,7 +21,7 @@ _GROUPS = {
     "Questions": ("aspects",),
     "Teacher": ("plan", "extract", "verify", "import-teacher", "export-teacher"),
     "Study": ("study", "train", "tune", "evaluate", "report"),
-    "Look and maintain": ("config", "fieldguide"),
+    "Look and maintain": ("config", "doctor", "fieldguide"),
 }
 PANELS = {command: panel for panel, commands in _GROUPS.items() for command in commands}
 """The panel of the help that each command stands in, in order."""
@@ -73,5 +73,6 @@ _add("verify", answers.verify)
 _add("import-teacher", answers.import_teacher)
 _add("export-teacher", answers.export_teacher, cls=ManyValues)
 _add("config", looking.config)
+_add("doctor", looking.doctor)
 app.add_typer(questions_app(), name="aspects", rich_help_panel=PANELS["aspects"])
 app.add_typer(looking.fieldguide, name="fieldguide", rich_help_panel=PANELS["fieldguide"])

@@ -19,6 +19,16 @@ def config(config: ConfigFile, overrides: Overrides = None) -> Request:
     return Request(partial(_print_config, config, overrides or ()))
 
 
+def doctor(
+    config: Annotated[
+        str | None, Argument(metavar="CONFIG", help="YAML file of a run that is wanted", show_default=False)
+    ] = None,
+    overrides: Overrides = None,
+) -> Request:
+    """Say what a run would find on this machine, and what to do; status 2 if a run is impossible."""
+    return Request(partial(_examine, config, overrides or ()))
+
+
 @fieldguide.command()
 def sheet(
     path: Annotated[str, Argument(help="file to write")],
@@ -47,3 +57,20 @@ def _write_sheet(path: str, *, species_seed: int, seed: int) -> int:
     write_sheet(path, species_seed=species_seed, seed=seed)
     print(path)
     return 0
+
+
+def _examine(config_file: str | None, overrides: Sequence[str]) -> int:
+    from mmkd_ray.answers.teacher import needs_hub
+    from mmkd_ray.cli.running import storage_of
+    from mmkd_ray.config import ClusterConfig, load
+    from mmkd_ray.config.places import StorageConfig
+    from mmkd_ray.doctor import examine
+
+    if config_file is None:
+        findings = examine(ClusterConfig(), StorageConfig().path)
+    else:
+        config = load(config_file, overrides)
+        findings = examine(config.cluster, storage_of(config), needs_hub=needs_hub(config.teacher))
+    for finding in findings:
+        print(finding)
+    return 2 if any(finding.status == "fail" for finding in findings) else 0

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,6 +14,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 import mmkd_ray
+from mmkd_ray.cluster.address import LOCAL, check_reachable, cluster_address
 from mmkd_ray.cluster.environment import in_ray_job
 from mmkd_ray.config import ClusterConfig
 from mmkd_ray.errors import ClusterError
@@ -33,7 +32,7 @@ def connect(config: ClusterConfig) -> Iterator[str]:
     Raises:
         ClusterError: the cluster does not answer, or refuses the connection.
     """
-    address = _address(config)
+    address = cluster_address(config)
     if ray.is_initialized():
         yield _describe(ray.get_runtime_context().gcs_address)
         return
@@ -141,44 +140,16 @@ def _unpack_on_all_nodes() -> None:
 
 
 def _init_args(address: str) -> dict[str, Any]:
-    if address == "local":
+    if address == LOCAL:
         return {"include_dashboard": False}
     if in_ray_job():
         return {}  # the job's working_dir contains the code
     return {"runtime_env": {"py_modules": [str(Path(mmkd_ray.__file__).parent)]}}
 
 
-def _address(config: ClusterConfig) -> str:
-    return config.address or os.environ.get("RAY_ADDRESS") or "local"
-
-
-def is_named(config: ClusterConfig) -> bool:
-    """Whether the configuration or RAY_ADDRESS names a cluster, so that none is started."""
-    return _address(config) != "local"
-
-
-def check_reachable(config: ClusterConfig) -> None:
-    """Check that a named cluster accepts connections: Ray itself would try for a minute and then end the process.
-
-    Raises:
-        ClusterError: nothing listens at its address.
-    """
-    address = _address(config)
-    host, _, port = address.removeprefix("ray://").partition(":")
-    if address in ("local", "auto") or not port.isdigit():
-        return
-    try:
-        socket.create_connection((host, int(port)), timeout=config.connect_timeout_s).close()
-    except OSError as error:
-        raise ClusterError(
-            f"no Ray cluster answers at '{address}' ({error}); start one with `ray start --head`, "
-            "or unset cluster.address and RAY_ADDRESS for a private one"
-        ) from error
-
-
 def _describe(address: str) -> str:
     cpus, gpus = capacity()
-    kind = "private Ray cluster" if address == "local" else f"Ray cluster at {address}"
+    kind = "private Ray cluster" if address == LOCAL else f"Ray cluster at {address}"
     nodes = sum(1 for node in ray.nodes() if node["Alive"])
     return f"{kind}: {nodes} node{'s' if nodes > 1 else ''}, {cpus:g} CPU, {gpus:g} GPU"
 

