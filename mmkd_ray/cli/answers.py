@@ -10,7 +10,6 @@ from typer import Argument, Option
 
 from mmkd_ray.cli.arguments import Overrides, RunFolder
 from mmkd_ray.cli.request import Request
-from mmkd_ray.cli.running import run_of
 
 
 def verify(run: RunFolder) -> Request:
@@ -55,6 +54,7 @@ def _import(config_file: str, file: str, overrides: Sequence[str], *, merge_dupl
     from mmkd_ray.answers.interop.importing import import_teacher as import_table
     from mmkd_ray.answers.ledger import Ledger
     from mmkd_ray.config import load
+    from mmkd_ray.stages.opening import run_of
 
     config = load(config_file, overrides)
     record = import_table(config, run_of(config), file, merge_duplicates=merge_duplicates, epsilon=epsilon)

@@ -61,10 +61,10 @@ def _write_sheet(path: str, *, species_seed: int, seed: int) -> int:
 
 def _examine(config_file: str | None, overrides: Sequence[str]) -> int:
     from mmkd_ray.answers.teacher import needs_hub
-    from mmkd_ray.cli.running import storage_of
     from mmkd_ray.config import ClusterConfig, load
     from mmkd_ray.config.places import StorageConfig
     from mmkd_ray.doctor import examine
+    from mmkd_ray.stages.opening import storage_of
 
     if config_file is None:
         findings = examine(ClusterConfig(), StorageConfig().path)

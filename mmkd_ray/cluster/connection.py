@@ -13,7 +13,6 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-import mmkd_ray
 from mmkd_ray.cluster.address import LOCAL, check_reachable, cluster_address
 from mmkd_ray.cluster.environment import in_ray_job
 from mmkd_ray.config import ClusterConfig
@@ -144,7 +143,7 @@ def _init_args(address: str) -> dict[str, Any]:
         return {"include_dashboard": False}
     if in_ray_job():
         return {}  # the job's working_dir contains the code
-    return {"runtime_env": {"py_modules": [str(Path(mmkd_ray.__file__).parent)]}}
+    return {"runtime_env": {"py_modules": [str(Path(__file__).parents[1])]}}
 
 
 def _describe(address: str) -> str:

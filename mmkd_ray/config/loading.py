@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -51,17 +52,18 @@ def parse_yaml(content: bytes, path: str) -> Any:
     return tree
 
 
-def load(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+def load(source: str | Path | Mapping[str, Any], overrides: Sequence[str] = ()) -> Config:
     """Read a configuration file, then apply overrides.
 
     Args:
-        path: the file. Its key `include` lists files, relative to its folder, whose values it can replace.
+        source: the file, or its content as plain values. A file's key `include` lists files, relative to its folder,
+            whose values it can replace.
         overrides: applied in order: `FILE.yaml`, whose values replace those so far, or `key.path=value` (a YAML value).
 
     Raises:
         ConfigError: one line with the key's path, what was got, and a suggestion where there is one.
     """
-    tree = _read_tree(Path(path).expanduser())
+    tree = copy.deepcopy(dict(source)) if isinstance(source, Mapping) else _read_tree(Path(source).expanduser())
     for override in overrides:
         if "=" not in override and override.endswith((".yaml", ".yml")):
             tree = _merged(tree, _read_tree(Path(override).expanduser()))

@@ -132,9 +132,12 @@ def test_a_signal_says_how_to_continue(mmkd, monkeypatch, words, again, signum, 
         os.kill(os.getpid(), signum)
 
     monkeypatch.setattr("mmkd_ray.config.load", signalled)
-    before = signal.getsignal(signal.SIGTERM)
+    # A shell that starts a job in the background has it ignore SIGINT.
+    before = {signal.SIGTERM: signal.getsignal(signal.SIGTERM)}
+    before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         ended, output = mmkd(*words, "c.yaml")
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     assert (ended, output) == (status, f"mmkd: stopped; {again} continues")

@@ -1,7 +1,7 @@
 import pytest
 
-from mmkd_ray.cli.running import storage_of
 from mmkd_ray.config import load
+from mmkd_ray.stages.opening import storage_of
 
 
 @pytest.mark.parametrize(

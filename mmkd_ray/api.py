@@ -1,0 +1,114 @@
+"""What a notebook needs: load a configuration, run stages, read results, and predict by a student.
+
+import mmkd_ray as mm
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pyarrow as pa
+
+from mmkd_ray import artifacts
+from mmkd_ray.artifacts import Run
+from mmkd_ray.config import Config
+from mmkd_ray.config import load as load_config
+from mmkd_ray.console import Console
+from mmkd_ray.errors import ArtifactError, ConfigError
+from mmkd_ray.stages import STAGES
+from mmkd_ray.stages.opening import prepare_environment, run_of
+
+ConfigLike: TypeAlias = Config | str | Path | Mapping[str, Any]
+"""A configuration, its file, or what the file would say."""
+RunLike: TypeAlias = Run | Config | str | Path
+"""A run, its configuration, or its folder."""
+
+
+def load(config: ConfigLike, overrides: Sequence[str] = ()) -> Config:
+    """Load and check a configuration.
+
+    Args:
+        config: a YAML file, or plain values: `{"name": ..., "data": {...}, ...}`.
+        overrides: `key.path=value` or `FILE.yaml`, as on the command line.
+
+    Raises:
+        ConfigError: one line that names the key, what was got and what is accepted.
+    """
+    if not isinstance(config, Config):
+        return load_config(config, overrides)
+    return load_config(config.model_dump(mode="json"), overrides) if overrides else config
+
+
+def run(config: ConfigLike, stages: Sequence[str] | str | None = None, *, quiet: bool = False) -> Run:
+    """Do a whole run, or some of its stages; what is finished is not done again.
+
+    A Ray cluster is started, or the one that the configuration names is used, if something is left to do that takes
+    one. A process that is connected to a cluster already stays on that one.
+
+    Args:
+        config: what to do.
+        stages: names in the order in which they are done, e.g. `["images", "extract"]`; the whole story if unset.
+        quiet: whether to print no progress.
+
+    Returns:
+        The run, for `results` and `summary`.
+
+    Raises:
+        MmkdError: what the user can mend; the message says how.
+    """
+    config = load(config)
+    prepare_environment(config)
+    from mmkd_ray import pipeline  # noqa: PLC0415 (imports ray: only after the environment is set)
+
+    console, opened = Console(io.StringIO() if quiet else sys.stdout), run_of(config)
+    if stages is None:
+        pipeline.run_all(config, opened, console)
+        return opened
+    names = [stages] if isinstance(stages, str) else list(stages)
+    if unknown := [name for name in names if name not in STAGES]:
+        raise ConfigError(f"stages: got {', '.join(map(repr, unknown))}; accepted are {', '.join(STAGES)}")
+    pipeline.run_stages([STAGES[name] for name in names], config, opened, console)
+    return opened
+
+
+def open_run(run: RunLike) -> Run:
+    """The run of a configuration, or in a folder: a local path or a URI, e.g. `runs/quickstart`."""
+    if isinstance(run, Run):
+        return run
+    return run_of(run) if isinstance(run, Config) else artifacts.open_run(*_split(str(run)))
+
+
+def results(run: RunLike) -> pa.Table:
+    """The results of a run, a row each; `.to_pandas()` gives a data frame.
+
+    Raises:
+        ArtifactError: the run has not been evaluated.
+    """
+    opened = open_run(run)
+    _require(opened, "results.parquet", "evaluate")
+    return opened.folder.read_table("results.parquet")
+
+
+def summary(run: RunLike) -> dict[str, Any]:
+    """What `summary.json` of a run holds; docs/summary.md describes its keys.
+
+    Raises:
+        ArtifactError: the run has no report yet.
+    """
+    opened = open_run(run)
+    _require(opened, "summary.json", "report")
+    return opened.folder.read_json("summary.json")
+
+
+def _require(opened: Run, file: str, command: str) -> None:
+    if not opened.folder.exists(file):
+        raise ArtifactError(f"{opened.folder.uri}/{file} is not there: run `mmkd {command} CONFIG` first")
+
+
+def _split(folder: str) -> tuple[str, str]:
+    parent, _, name = folder.rstrip("/").rpartition("/")
+    return parent or ".", name
