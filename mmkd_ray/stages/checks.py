@@ -12,11 +12,14 @@ if TYPE_CHECKING:
 def questions(config: Config, run: Run) -> str:
     """The questions of the run, as far as they are known yet."""
     from mmkd_ray.aspects.questions import is_selected, load_aspects
+    from mmkd_ray.extract.wording import check_wording
 
     if is_selected(config):
         candidates(config, run)
         return f"questions by {config.aspects.select}"
-    return f"{len(load_aspects(config, run))} questions"
+    aspects = load_aspects(config, run)
+    check_wording(config.teacher, [aspect.question for aspect in aspects])
+    return f"{len(aspects)} questions"
 
 
 def candidates(config: Config, _run: Run) -> str:
