@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import re
+import select
 import struct
 import termios
 from contextlib import contextmanager
@@ -20,9 +21,16 @@ def terminal(columns):
     """A stream on a pseudo terminal of so many columns, and a function that reads what came out of it."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    os.set_blocking(ours, False)
+
+    def read():
+        """All of it: the kernel hands it over in pieces."""
+        seen = b""
+        while select.select([ours], [], [], 0.5)[0]:
+            seen += os.read(ours, 1 << 16)
+        return seen.decode()
+
     with os.fdopen(theirs, "w") as stream:
-        yield stream, lambda: os.read(ours, 1 << 20).decode()
+        yield stream, read
     os.close(ours)
 
 
