@@ -70,6 +70,8 @@ def perform(stage: Stage, config: Config, run: Run, console: Console) -> Any:
     if not reused:
         note_seconds(run, stage.name, time.monotonic() - started)
     progress.close(("already done: reused; " if reused else "") + stage.remark(config, run, record))
+    for note in stage.notes(config, run, record):
+        console.say(f"          {note}")
     return record
 
 

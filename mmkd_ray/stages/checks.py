@@ -46,3 +46,11 @@ def student(config: Config, _run: Run) -> str:
 
     check_student(config.student)
     return f"student {config.student.model}"
+
+
+def students(config: Config, _run: Run) -> str:
+    """Every student of the study takes a step, without its pretrained weights."""
+    from mmkd_ray.students.check import check_students
+
+    check_students(config)
+    return f"student {config.student.model}"

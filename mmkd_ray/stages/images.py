@@ -33,3 +33,6 @@ class Images(Stage):
         bad = record["quarantined"]
         unreadable = f"; {bad} unreadable, listed in {run.images.uri}/quarantine.parquet" if bad else ""
         return f"{len(record['class_names'])} classes; {splits}{unreadable}"
+
+    def notes(self, config: Config, run: Run, record: Any) -> list[str]:
+        return record["told"]

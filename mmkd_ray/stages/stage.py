@@ -68,6 +68,10 @@ class Stage:
         """What the stage's last line says of the record."""
         raise NotImplementedError
 
+    def notes(self, config: Config, run: Run, record: Any) -> list[str]:
+        """What is to be known besides, a line each below the stage's last line."""
+        return []
+
     def closing(self, config: Config, run: Run, record: Any) -> str:
         """What is said at the end of a command whose last stage this is."""
         return ""

@@ -20,7 +20,7 @@ class Train(Stage):
     name = command = "train"
     help = "train the students of the study"
     unit = "epochs"
-    checks = (checks.questions, checks.teacher, checks.student)
+    checks = (checks.questions, checks.teacher, checks.students)
 
     def needs_cluster(self, config: Config, run: Run) -> bool:
         from mmkd_ray.train.stage import needs_training
