@@ -254,7 +254,11 @@ class Run:
         return record
 
 
+def absolute(place: str) -> str:
+    """A URI as it is; a local path, which may be relative to the current folder, as an absolute one."""
+    return place if "://" in place else str(Path(place).expanduser().absolute())
+
+
 def open_run(storage_path: str, name: str) -> Run:
-    """The run `name` under `storage_path`; a relative path is taken from the current folder."""
-    root = storage_path if "://" in storage_path else str(Path(storage_path).expanduser().absolute())
-    return Run(Folder(f"{root.rstrip('/')}/{name}"))
+    """The run `name` under `storage_path`."""
+    return Run(Folder(f"{absolute(storage_path).rstrip('/')}/{name}"))

@@ -27,6 +27,7 @@ VERSIONS = {
     "selection": 1,
     "student": 1,
     "study": 1,
+    "predictions": 1,
     "evaluation": 1,
     "search": 1,
 }

@@ -25,14 +25,25 @@ RESULTS = pa.schema(
         "variant": pa.string(),  # empty in a study without variants
         "arm": pa.string(),
         "seed": pa.int64(),
-        "student": pa.string(),  # fingerprint: the same in two rows if one student stands for both
-        "test_top1": pa.float64(),  # accuracies in [0, 1]
-        "test_top5": pa.float64(),
-        "shift_top1": pa.float64(),  # plain mean over the shift sets
-        "val_top1": pa.float64(),
-        "aspect_fidelity_auc": pa.float64(),
-        "best_epoch": pa.int64(),
-        "seconds": pa.float64(),
+        "student": pa.string(),  # fingerprint: the same in several variants if one student stands for all
+        "probe": pa.string(),  # how the student was looked at: clean, ...
+        "severity": pa.float64(),  # of the probe; 0 for clean
+        "split": pa.string(),  # val, test, or the name of a shift set
+        "metric": pa.string(),  # name of a task's metric, or aspect_fidelity_auc
+        "value": pa.float64(),  # shares in [0, 1]; null where it is not defined
+    }
+)
+
+STUDENTS = pa.schema(
+    {
+        "variant": pa.string(),  # the first four as in RESULTS
+        "arm": pa.string(),
+        "seed": pa.int64(),
+        "student": pa.string(),
+        "best_epoch": pa.int64(),  # whose weights were kept, from 0
+        "epochs": pa.int64(),
+        "seconds": pa.float64(),  # of training and validation
+        "workers": pa.int64(),  # that trained it together
     }
 )
 

@@ -21,6 +21,7 @@ from mmkd_ray.data.feed.prefetch import prefetched
 from mmkd_ray.data.feed.resident import Pixels
 from mmkd_ray.students.model import build_student
 from mmkd_ray.students.targets.training_set import TrainingSet
+from mmkd_ray.tasks.classify import CLASSIFY
 from mmkd_ray.train.loop import StudentTrainer
 from mmkd_ray.train.recipe import make_optimizer
 
@@ -97,6 +98,7 @@ def _our_step(model: str, config: TrainConfig, setting: Setting) -> Callable[[],
         student,
         TrainingSet(pixels, pixels.subset([0]), targets_NQ, targets_NQ, torch.ones(_ASPECTS)),
         config,
+        task=CLASSIFY,
         image_size=size,
         seed=0,
     )

@@ -22,6 +22,7 @@ from mmkd_ray.config import Config
 from mmkd_ray.data.feed.order import epoch_batches
 from mmkd_ray.students.model import build_student, student_input
 from mmkd_ray.study.students import HISTORY, StudentSpec, list_students
+from mmkd_ray.tasks import task_of
 from mmkd_ray.train.loop import Prepared, StudentTrainer
 from mmkd_ray.train.recipe import make_optimizer
 from mmkd_ray.train.stage import run_study
@@ -78,6 +79,7 @@ def time_steps(config: Config, epochs: int, core: int | None) -> dict[str, Any]:
         student,
         study_data.training_set(spec),
         config.train,
+        task=task_of(config),
         image_size=student_input(config.student).size,
         seed=spec.seed,
     )
@@ -96,11 +98,11 @@ def time_aspects(config: Config, blocks: int) -> list[tuple[float, float]]:
     torch.manual_seed(spec.seed)
     bare = build_student(config.student, classes=len(study_data.class_names), aspects=0)
     of_classes = replace(training_set, aspect_targets_NQ=None, mirrored_targets_NQ=None)
-    size = student_input(config.student).size
+    size, task = student_input(config.student).size, task_of(config)
     student = study_data.new_student(spec)
     contenders = [
-        StudentTrainer(student, student, training_set, config.train, image_size=size, seed=spec.seed),
-        StudentTrainer(bare, bare, of_classes, config.train, image_size=size, seed=spec.seed),
+        StudentTrainer(student, student, training_set, config.train, task=task, image_size=size, seed=spec.seed),
+        StudentTrainer(bare, bare, of_classes, config.train, task=task, image_size=size, seed=spec.seed),
     ]
     medians = []
     for block in range(blocks + 1):

@@ -28,24 +28,6 @@ def percent(share: float | None) -> str:
     return MISSING if share is None else f"{100 * share:.1f}"
 
 
-def percent_sign(share: float | None) -> str:
-    """A share in [0, 1] in percent, with the sign."""
-    return MISSING if share is None else f"{percent(share)}{_SPACE}%"
-
-
-def points(difference: float | None) -> str:
-    """A difference of shares in percentage points: 0.039 -> +3.9."""
-    if difference is None:
-        return MISSING
-    value = round(100 * difference, 1)
-    return "0.0" if value == 0 else f"{'+' if value > 0 else _MINUS}{abs(value):.1f}"
-
-
-def interval(low: float | None, high: float | None) -> str:
-    """An interval of differences in percentage points: +0.9 to +6.8."""
-    return MISSING if low is None or high is None else f"{points(low)} to {points(high)}"
-
-
 def decimal(value: float | None) -> str:
     """A probability or an AUC, with two digits."""
     return MISSING if value is None else f"{value:.2f}"

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from mmkd_ray.metrics.statistics import PairedDifference
 from mmkd_ray.render.scale import Scale, Tick, nice_values
-from mmkd_ray.render.words import percent, points
+from mmkd_ray.render.units import Unit
+from mmkd_ray.tasks import Metric
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class LearningCurves:
-    """Validation accuracy by epoch."""
+    """The primary metric on the validation split by epoch."""
 
     curves: list[Curve]
     x_ticks: list[Tick]
@@ -33,9 +34,11 @@ class LearningCurves:
     seeds: int
 
 
-def learning_curves(histories: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]]) -> LearningCurves | None:
-    """Curves of `val_top1`, from each arm's history of each seed; None where nothing was trained for an epoch."""
-    series = {arm: _val_top1(seeds) for arm, seeds in histories.items()}
+def learning_curves(
+    histories: Mapping[str, Sequence[Sequence[Mapping[str, float]]]], metric: Metric
+) -> LearningCurves | None:
+    """Curves of a metric, from each arm's history of each seed; None where nothing was trained for an epoch."""
+    series = {arm: _by_epoch(seeds, metric.val_key) for arm, seeds in histories.items()}
     series = {arm: seeds for arm, seeds in series.items() if seeds and seeds[0]}
     if not series:
         return None
@@ -46,14 +49,17 @@ def learning_curves(histories: Mapping[str, Sequence[Sequence[Mapping[str, Any]]
     return LearningCurves(
         curves=[_curve(arm, seeds, x, y) for arm, seeds in series.items()],
         x_ticks=[Tick(x(epoch), str(epoch)) for epoch in whole],
-        y_ticks=[Tick(100 - y(v), f"{100 * v:.4g}") for v in nice_values(max(y.low, 0), min(y.high, 1))],
+        y_ticks=[
+            Tick(100 - y(value), f"{metric.unit.factor * value:.4g}")
+            for value in nice_values(max(y.low, 0), min(y.high, 1))
+        ],
         seeds=max(len(seeds) for seeds in series.values()),
     )
 
 
-def _val_top1(histories: Sequence[Sequence[Mapping[str, Any]]]) -> list[list[float]]:
+def _by_epoch(histories: Sequence[Sequence[Mapping[str, float]]], key: str) -> list[list[float]]:
     """One list a seed, all of the length of the shortest."""
-    seeds = [[epoch["val_top1"] for epoch in history] for history in histories]
+    seeds = [[epoch[key] for epoch in history] for history in histories]
     shortest = min((len(seed) for seed in seeds), default=0)
     return [seed[:shortest] for seed in seeds]
 
@@ -93,37 +99,36 @@ class IntervalChart:
     ticks: list[Tick]
 
 
-def interval_chart(differences: Mapping[str, Mapping[str, Any]]) -> IntervalChart | None:
+def interval_chart(differences: Mapping[str, PairedDifference], unit: Unit) -> IntervalChart | None:
     """A row for each arm that is compared with the baseline; None where there is none."""
     if not differences:
         return None
-    known = [d[key] for d in differences.values() for key in ("mean", "low", "high") if d[key] is not None]
-    known += [value for d in differences.values() for value in d["per_seed"]]
-    scale = Scale.around([0.0, *known])
+    known = [value for d in differences.values() for value in (d.mean, d.low, d.high, *d.per_seed)]
+    scale = Scale.around([0.0, *(value for value in known if value is not None)])
     return IntervalChart(
-        rows=[_interval_row(arm, difference, scale) for arm, difference in differences.items()],
+        rows=[_interval_row(arm, difference, scale, unit) for arm, difference in differences.items()],
         zero=scale(0),
-        ticks=_point_ticks(scale),
+        ticks=_difference_ticks(scale, unit),
     )
 
 
-def _interval_row(arm: str, difference: Mapping[str, Any], scale: Scale) -> IntervalRow:
-    low, high = difference["low"], difference["high"]
+def _interval_row(arm: str, difference: PairedDifference, scale: Scale, unit: Unit) -> IntervalRow:
+    low, high = difference.low, difference.high
     return IntervalRow(
         arm=arm,
-        mean=scale(difference["mean"]),
+        mean=scale(difference.mean),
         low=None if low is None else scale(low),
         high=None if high is None else scale(high),
-        per_seed=[scale(value) for value in difference["per_seed"]],
-        text=points(difference["mean"]),
+        per_seed=[scale(value) for value in difference.per_seed],
+        text=unit.difference(difference.mean),
     )
 
 
-def _point_ticks(scale: Scale) -> list[Tick]:
-    """Ticks of an axis of differences, in percentage points."""
-    values = [value * 100 for value in nice_values(scale.low, scale.high)]
+def _difference_ticks(scale: Scale, unit: Unit) -> list[Tick]:
+    """Ticks of an axis of differences."""
+    values = [value * unit.factor for value in nice_values(scale.low, scale.high)]
     labels = [f"{value:+.4g}".replace("-", "\N{MINUS SIGN}") if abs(value) > 1e-9 else "0" for value in values]
-    return [Tick(scale(value / 100), label) for value, label in zip(values, labels, strict=True)]
+    return [Tick(scale(value / unit.factor), label) for value, label in zip(values, labels, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -157,9 +162,9 @@ MAX_CLASSES = 30
 
 
 def gain_chart(
-    class_names: Sequence[str], baseline: Sequence[float | None], arm: Sequence[float | None]
+    class_names: Sequence[str], baseline: Sequence[float | None], arm: Sequence[float | None], metric: Metric
 ) -> GainChart | None:
-    """Accuracy by class, arm against baseline; classes without test images are passed over."""
+    """A metric by class, arm against baseline, best gain first; classes without test images are passed over."""
     pairs = zip(class_names, baseline, arm, strict=True)
     known = [
         (after - before, name, before, after)
@@ -168,10 +173,10 @@ def gain_chart(
     ]
     if not known:
         return None
-    known.sort(key=lambda row: (-row[0], row[1]))
+    known.sort(key=lambda row: (-row[0] if metric.higher_is_better else row[0], row[1]))
     gains = [row[0] for row in known]
     scale = Scale(min(0.0, *gains, -0.001), max(0.0, *gains, 0.001))
-    rows = [_gain_row(name, before, after, scale) for _, name, before, after in known]
+    rows = [_gain_row(name, before, after, scale, metric) for _, name, before, after in known]
     end = MAX_CLASSES // 2
     many = len(rows) > MAX_CLASSES
     return GainChart(
@@ -179,19 +184,19 @@ def gain_chart(
         worst=rows[-end:] if many else [],
         left_out=max(len(rows) - 2 * end, 0) if many else 0,
         zero=scale(0),
-        up=sum(gain > 0 for gain in gains),
-        down=sum(gain < 0 for gain in gains),
+        up=sum(metric.is_better(gain, than=0) for gain in gains),
+        down=sum(metric.is_better(0, than=gain) for gain in gains),
     )
 
 
-def _gain_row(name: str, before: float, after: float, scale: Scale) -> GainRow:
+def _gain_row(name: str, before: float, after: float, scale: Scale, metric: Metric) -> GainRow:
     ends = sorted((scale(0), scale(after - before)))
     return GainRow(
         class_name=name,
         left=ends[0],
         width=round(ends[1] - ends[0], 2),
-        is_gain=after >= before,
-        text=points(after - before),
-        before=percent(before),
-        after=percent(after),
+        is_gain=not metric.is_better(before, than=after),
+        text=metric.unit.difference(after - before),
+        before=metric.unit.text(before),
+        after=metric.unit.text(after),
     )

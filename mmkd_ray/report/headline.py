@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any, Literal
+from typing import Literal
 
+from mmkd_ray.evaluate.evaluation import SHIFT_MEAN, Evaluation, Measure
 from mmkd_ray.metrics.statistics import PairedDifference, paired_difference
-from mmkd_ray.render.words import arm_name, capital, count, interval, level, percent, percent_sign, points
+from mmkd_ray.render.units import Unit
+from mmkd_ray.render.words import arm_name, capital, count, level
 from mmkd_ray.students.targets.arms import ARMS, BASELINE
+from mmkd_ray.tasks import Metric
 
 METHOD = "makd"
 """The arm that the study is about, where it is there."""
@@ -42,43 +45,37 @@ class Headline:
     """Further sentences: shift sets, controls."""
 
 
-def focus_arm(evaluation: dict[str, Any]) -> str:
+def focus_arm(evaluation: Evaluation) -> str:
     """The arm that the report is about: `makd`, else the first that is not the baseline, else the baseline."""
-    arms = list(evaluation["arms"])
+    arms = list(evaluation.arms)
     others = [arm for arm in arms if arm != BASELINE]
     return METHOD if METHOD in arms else (others or arms)[0]
 
 
-def verdict_of(difference: dict[str, Any] | None) -> Verdict:
+def verdict_of(difference: PairedDifference | None, metric: Metric) -> Verdict:
     """What a paired difference to the baseline amounts to."""
-    if difference is None or difference["low"] is None:
+    if difference is None or difference.low is None:
         return "open"
-    if not difference["excludes_zero"]:
+    if not difference.excludes_zero:
         return "noise"
-    return "gain" if difference["mean"] > 0 else "loss"
+    return "gain" if metric.is_better(difference.mean, than=0) else "loss"
 
 
-def headline(evaluation: dict[str, Any], summary_arms: dict[str, Any]) -> Headline:
-    """The study in a sentence, what it amounts to, and what else is to be known.
-
-    Args:
-        evaluation: what `evaluation.json` holds.
-        summary_arms: of `evaluate.stage.summarise_arms`.
-    """
-    arm = focus_arm(evaluation)
-    measured = summary_arms[arm]
-    images = count(evaluation["images"].get("test", 0), "test image")
-    difference = measured["difference"]
+def headline(evaluation: Evaluation) -> Headline:
+    """The study in a sentence, what it amounts to, and what else is to be known."""
+    arm, metric = focus_arm(evaluation), evaluation.primary
+    test = _measure(evaluation, arm)
+    images = count(evaluation.images.get("test", 0), "test image")
+    difference = test.difference
     if difference is None:
-        return _without_comparison(arm, measured, images, has_baseline=BASELINE in summary_arms)
-    verdict = verdict_of(difference)
-    baseline = summary_arms[BASELINE]
+        return _without_comparison(evaluation, arm, test, images)
+    verdict = verdict_of(difference, metric)
     sentence = (
-        f"{capital(arm_name(arm))} reaches {percent_sign(measured['top1_mean'])} against "
-        f"{percent_sign(baseline['top1_mean'])} of {arm_name(BASELINE)} on {images}: "
-        f"{points(difference['mean'])} points ({_evidence(difference, evaluation['confidence'])})."
+        f"{capital(arm_name(arm))} reaches {metric.unit.text_with_sign(test.mean)} against "
+        f"{metric.unit.text_with_sign(_measure(evaluation, BASELINE).mean)} of {arm_name(BASELINE)} on {images}: "
+        f"{metric.unit.difference_with_sign(difference.mean)} ({_evidence(difference, evaluation)})."
     )
-    details = [_shift(evaluation, measured, baseline), _controls(evaluation, arm, verdict)]
+    details = [_shift(evaluation, arm), _controls(evaluation, arm, verdict)]
     return Headline(verdict, _BADGES[verdict], sentence, _CONCLUSIONS[verdict], tuple(text for text in details if text))
 
 
@@ -88,51 +85,60 @@ def sampling_error(accuracy: float, images: int, confidence: float) -> float:
     return z * math.sqrt(accuracy * (1 - accuracy) / images)
 
 
-def _evidence(difference: dict[str, Any], confidence: float) -> str:
-    seeds = count(len(difference["per_seed"]), "seed")
-    if difference["low"] is None:
+def _measure(evaluation: Evaluation, arm: str, split: str = "test") -> Measure:
+    found = evaluation.arms[arm].measure(evaluation.primary, split)
+    assert found is not None, "every student is measured on the same splits"
+    return found
+
+
+def _evidence(difference: PairedDifference, evaluation: Evaluation) -> str:
+    seeds = count(len(difference.per_seed), "seed")
+    if difference.low is None:
         return seeds
-    return f"{level(confidence)} interval {interval(difference['low'], difference['high'])}, {seeds}"
+    interval = evaluation.primary.unit.interval(difference.low, difference.high)
+    return f"{level(evaluation.confidence)} interval {interval}, {seeds}"
 
 
-def _without_comparison(arm: str, measured: dict[str, Any], images: str, *, has_baseline: bool) -> Headline:
-    seeds = count(len(measured["seeds"]), "seed")
-    mean = "mean of " if len(measured["seeds"]) > 1 else ""
-    sentence = f"{capital(arm_name(arm))} reaches {percent_sign(measured['top1_mean'])} on {images} ({mean}{seeds})."
+def _without_comparison(evaluation: Evaluation, arm: str, test: Measure, images: str) -> Headline:
+    seeds = count(len(test.values), "seed")
+    mean = "mean of " if len(test.values) > 1 else ""
+    value = evaluation.primary.unit.text_with_sign(test.mean)
+    sentence = f"{capital(arm_name(arm))} reaches {value} on {images} ({mean}{seeds})."
     conclusion = (
         "The study has no other arm to compare it with."
-        if has_baseline
+        if BASELINE in evaluation.arms
         else f"The study has no baseline arm '{BASELINE}': it cannot say what is gained."
     )
     return Headline("open", "No comparison", sentence, conclusion, ())
 
 
-def _shift(evaluation: dict[str, Any], measured: dict[str, Any], baseline: dict[str, Any]) -> str | None:
-    difference = measured["shift_difference"]
-    if difference is None:
+def _shift(evaluation: Evaluation, arm: str) -> str | None:
+    if not evaluation.shift_sets:
         return None
-    sets = list(next(iter(evaluation["arms"].values()))["shift"])
+    metric, measured = evaluation.primary, _measure(evaluation, arm, SHIFT_MEAN)
+    if (difference := measured.difference) is None:
+        return None
+    sets, unit = evaluation.shift_sets, metric.unit
     where = "the shift set" if len(sets) == 1 else f"{len(sets)} shift sets (mean)"
-    verdict = verdict_of(difference)
-    remark = "; within the noise" if verdict == "noise" else ""
+    remark = "; within the noise" if verdict_of(difference, metric) == "noise" else ""
     return (
-        f"On {where}: {percent(measured['shift_top1_mean'])} against {percent_sign(baseline['shift_top1_mean'])}, "
-        f"{points(difference['mean'])} points ({_evidence(difference, evaluation['confidence'])}){remark}."
+        f"On {where}: {unit.text(measured.mean)} against "
+        f"{unit.text_with_sign(_measure(evaluation, BASELINE, SHIFT_MEAN).mean)}, "
+        f"{unit.difference_with_sign(difference.mean)} ({_evidence(difference, evaluation)}){remark}."
     )
 
 
-def _controls(evaluation: dict[str, Any], arm: str, verdict: Verdict) -> str | None:
+def _controls(evaluation: Evaluation, arm: str, verdict: Verdict) -> str | None:
     """Whether the arm beats the controls, which have everything but the teacher's knowledge of the image."""
-    arms = evaluation["arms"]
-    controls = [other for other in arms if other in ARMS and ARMS[other].control]
+    controls = [other for other in evaluation.arms if other in ARMS and ARMS[other].control]
     if arm != METHOD or not controls:
         return None
-    found = {
-        other: paired_difference(arms[arm]["top1"], arms[other]["top1"], confidence=evaluation["confidence"])
-        for other in controls
-    }
-    listed = ", ".join(f"{points(d.mean)} points over {arm_name(other)}{_bracket(d)}" for other, d in found.items())
-    equal = [arm_name(other) for other, d in found.items() if not (d.excludes_zero and d.mean > 0)]
+    metric, found = evaluation.primary, {other: _over(evaluation, arm, other) for other in controls}
+    listed = ", ".join(
+        f"{metric.unit.difference_with_sign(d.mean)} over {arm_name(other)}{_bracket(d, metric.unit)}"
+        for other, d in found.items()
+    )
+    equal = [arm_name(other) for other, d in found.items() if verdict_of(d, metric) != "gain"]
     if verdict == "gain" and not equal:
         return f"The controls do not explain it: {arm_name(arm)} is {listed}."
     remark = f" {arm_name(arm)} is not shown to be better than {' or '.join(equal)}" if equal else ""
@@ -141,5 +147,10 @@ def _controls(evaluation: dict[str, Any], arm: str, verdict: Verdict) -> str | N
     return f"{arm_name(arm)} against the controls: {listed}.{remark if equal and has_intervals else ''}"
 
 
-def _bracket(difference: PairedDifference) -> str:
-    return "" if difference.low is None else f" ({interval(difference.low, difference.high)})"
+def _over(evaluation: Evaluation, arm: str, other: str) -> PairedDifference:
+    ours, theirs = _measure(evaluation, arm).defined, _measure(evaluation, other).defined
+    return paired_difference(ours, theirs, confidence=evaluation.confidence)
+
+
+def _bracket(difference: PairedDifference, unit: Unit) -> str:
+    return "" if difference.low is None else f" ({unit.interval(difference.low, difference.high)})"

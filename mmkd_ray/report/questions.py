@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from mmkd_ray.answers.table import TeacherTable
+from mmkd_ray.evaluate.evaluation import Evaluation
 from mmkd_ray.render.scale import Scale, Tick, nice_values
 
 MAX_QUESTIONS = 20
@@ -42,17 +42,17 @@ class QuestionChart:
 
 
 def question_chart(
-    evaluation: dict[str, Any], teacher: TeacherTable, answer_mass: dict[str, float], *, order_by: str
+    evaluation: Evaluation, teacher: TeacherTable, answer_mass: dict[str, float], *, order_by: str
 ) -> QuestionChart:
     """Questions in the order of the aspect fidelity of arm `order_by`."""
-    fidelity = {arm: measured["fidelity"] for arm, measured in evaluation["arms"].items()}
+    fidelity = {arm: results.fidelity for arm, results in evaluation.arms.items()}
     defined = [value for values in fidelity.values() for value in values if value is not None]
     scale = Scale(min([0.4, *(value - 0.03 for value in defined)]), 1.03)
     mean_Q = teacher.p_yes_NQ.mean(axis=0) if len(teacher.p_yes_NQ) else np.full(len(teacher.questions), np.nan)
     means = dict(zip(teacher.questions, mean_Q.tolist(), strict=True))
     rows = [
         _row(question, means.get(question), answer_mass, {arm: fidelity[arm][q] for arm in fidelity}, scale)
-        for q, question in enumerate(evaluation["questions"])
+        for q, question in enumerate(evaluation.questions)
     ]
     rows.sort(key=lambda row: _descending(row.fidelity[order_by]))
     drawn = [row for row in rows if row.fidelity[order_by] is not None]

@@ -3,55 +3,65 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from mmkd_ray.render.words import decimal, duration, interval, percent, points
+from mmkd_ray.evaluate.evaluation import SHIFT_MEAN, ArmResults, Measure
+from mmkd_ray.evaluate.measure import FIDELITY
+from mmkd_ray.render.words import MISSING, duration
 from mmkd_ray.students.targets.arms import ARMS
+from mmkd_ray.tasks import Metric, Task
 
 _DESCRIPTIONS: dict[str, str] = {name: arm.description for name, arm in ARMS.items()}
 
 
 @dataclass(frozen=True)
 class ResultRow:
-    """One arm, ready to be shown; accuracies in percent, differences in percentage points."""
+    """One arm, ready to be shown, in the units of its metrics."""
 
     arm: str
     description: str
     seeds: int
-    top1: str
-    top1_std: str
-    top1_by_seed: list[str]
+    mean: str
+    """Of the primary metric on the test split; likewise the next five."""
+    std: str
+    by_seed: list[str]
     difference: str
     interval: str
     excludes_zero: bool
-    top5: str
+    others: dict[str, str]
+    """Mean of each further metric on the test split, by its title."""
     shift: str
+    """Mean of the primary metric over the shift sets."""
     shift_difference: str
     fidelity: str
     seconds: str
 
 
-def result_rows(summary_arms: dict[str, Any]) -> list[ResultRow]:
-    """A row for each arm, from what `evaluate.stage.summarise_arms` gives."""
-    return [_row(arm, measured) for arm, measured in summary_arms.items()]
+def result_rows(arms: dict[str, ArmResults], task: Task) -> list[ResultRow]:
+    """A row for each arm of a variant."""
+    return [_row(arm, results, task) for arm, results in arms.items()]
 
 
-def _row(arm: str, measured: dict[str, Any]) -> ResultRow:
-    difference = measured["difference"] or {"mean": None, "low": None, "high": None, "excludes_zero": False}
-    shift_difference = measured["shift_difference"]
+def _row(arm: str, results: ArmResults, task: Task) -> ResultRow:
+    primary = task.primary
+    test, shift = results.measure(primary), results.measure(primary, SHIFT_MEAN)
+    difference = test.difference if test else None
     return ResultRow(
         arm=arm,
         description=_DESCRIPTIONS.get(arm, ""),
-        seeds=len(measured["seeds"]),
-        top1=percent(measured["top1_mean"]),
-        top1_std=percent(measured["top1_std"]),
-        top1_by_seed=[percent(value) for value in measured["top1"]],
-        difference=points(difference["mean"]),
-        interval=interval(difference["low"], difference["high"]),
-        excludes_zero=difference["excludes_zero"],
-        top5=percent(measured["top5_mean"]),
-        shift=percent(measured["shift_top1_mean"]),
-        shift_difference=points(shift_difference["mean"]) if shift_difference else "",
-        fidelity=decimal(measured["aspect_fidelity_auc"]),
-        seconds=duration(measured["seconds_mean"]),
+        seeds=len(results.seeds),
+        mean=_mean(primary, test),
+        std=primary.unit.text(test.std if test else None),
+        by_seed=[primary.unit.text(value) for value in (test.values if test else ())],
+        difference=primary.unit.difference(difference.mean if difference else None),
+        interval=primary.unit.interval(difference.low, difference.high) if difference else MISSING,
+        excludes_zero=difference is not None and difference.excludes_zero,
+        others={other.title: _mean(other, results.measure(other)) for other in task.metrics if other != primary},
+        shift=_mean(primary, shift),
+        shift_difference=primary.unit.difference(shift.difference.mean) if shift and shift.difference else "",
+        fidelity=_mean(FIDELITY, results.measure(FIDELITY, "val")),
+        seconds=duration(sum(results.seconds) / len(results.seconds)),
     )
+
+
+def _mean(metric: Metric, measure: Measure | None) -> str:
+    return metric.unit.text(measure.mean if measure else None)

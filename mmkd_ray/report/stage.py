@@ -10,7 +10,9 @@ from mmkd_ray.answers.teacher import describe_teacher
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config, to_yaml
 from mmkd_ray.data.table import read_splits
+from mmkd_ray.evaluate.evaluation import Evaluation
 from mmkd_ray.render import words
+from mmkd_ray.render.units import SHARE
 from mmkd_ray.report.charts import GainChart, gain_chart, interval_chart, learning_curves
 from mmkd_ray.report.gallery import gallery
 from mmkd_ray.report.headline import focus_arm, headline, sampling_error
@@ -24,14 +26,14 @@ MAX_QUARANTINED = 20
 """Files that could not be read are named up to this number."""
 
 
-def write_report(config: Config, run: Run, summary: dict[str, Any], evaluation: dict[str, Any]) -> str:
+def write_report(config: Config, run: Run, summary: dict[str, Any], evaluation: Evaluation) -> str:
     """Write `report.html` into the run's folder: one file that needs nothing else.
 
     Args:
         config: the run's configuration.
         run: with its image table and its teacher table finished.
-        summary: `name`, `arms` (of `evaluate.stage.summarise_arms`); and where they are known `ledger`, `seconds` (by
-            stage), `versions`, `answer_mass` (mean by question).
+        summary: `name`; and where they are known `ledger`, `seconds` (by stage), `versions`, `answer_mass` (mean by
+            question).
         evaluation: what `evaluation.json` holds.
 
     Returns:
@@ -50,11 +52,12 @@ def render(page: dict[str, Any]) -> str:
     return environment().get_template("report.html.j2").render(page, words=words, colour=_colour)
 
 
-def gather(config: Config, run: Run, summary: dict[str, Any], evaluation: dict[str, Any]) -> dict[str, Any]:
+def gather(config: Config, run: Run, summary: dict[str, Any], evaluation: Evaluation) -> dict[str, Any]:
     """All that the template shows, by name."""
-    teacher = read_teacher_table(run, evaluation["questions"])
-    arms, arm = evaluation["arms"], focus_arm(evaluation)
-    differences = {name: measured["difference"] for name, measured in arms.items() if measured.get("difference")}
+    teacher = read_teacher_table(run, list(evaluation.questions))
+    arms, arm, metric = evaluation.arms, focus_arm(evaluation), evaluation.primary
+    tests = {name: test for name, results in arms.items() if (test := results.measure(metric))}
+    differences = {name: test.difference for name, test in tests.items() if test.difference}
     return {
         "config": config,
         "teacher_name": describe_teacher(config.teacher),
@@ -62,12 +65,13 @@ def gather(config: Config, run: Run, summary: dict[str, Any], evaluation: dict[s
         "evaluation": evaluation,
         "arm": arm,
         "baseline": BASELINE,
-        "headline": headline(evaluation, summary["arms"]),
-        "rows": result_rows(summary["arms"]),
-        "variants": {name: result_rows(arms) for name, arms in summary.get("variants", {}).items()},
+        "metric": metric,
+        "headline": headline(evaluation),
+        "rows": result_rows(arms, evaluation.of_task),
+        "variants": {name: result_rows(of, evaluation.of_task) for name, of in evaluation.named_variants.items()},
         "differences": differences,
-        "intervals": interval_chart(differences),
-        "curves": learning_curves({name: measured["history"] for name, measured in arms.items()}),
+        "intervals": interval_chart(differences, metric.unit),
+        "curves": learning_curves({name: results.history for name, results in arms.items()}, metric),
         "gains": _gains(evaluation, arm),
         "test_images_by_class": _test_images_by_class(run),
         "questions": question_chart(evaluation, teacher, summary.get("answer_mass") or {}, order_by=arm),
@@ -76,7 +80,7 @@ def gather(config: Config, run: Run, summary: dict[str, Any], evaluation: dict[s
         "quarantine": _quarantine(run),
         "max_quarantined": MAX_QUARANTINED,
         "config_yaml": words.without_credentials(to_yaml(config)),
-        "sampling_error": _sampling_error(evaluation, summary["arms"][arm]["top1_mean"]),
+        "sampling_error": _sampling_error(evaluation, tests[arm].mean if arm in tests else None),
         **_least_mass(teacher),
     }
 
@@ -87,11 +91,11 @@ def _colour(arm: str) -> int:
     return known.index(arm) if arm in known else len(known)
 
 
-def _gains(evaluation: dict[str, Any], arm: str) -> GainChart | None:
-    arms = evaluation["arms"]
+def _gains(evaluation: Evaluation, arm: str) -> GainChart | None:
+    arms = evaluation.arms
     if BASELINE not in arms or arm == BASELINE:
         return None
-    return gain_chart(evaluation["classes"], arms[BASELINE]["per_class"], arms[arm]["per_class"])
+    return gain_chart(evaluation.classes, arms[BASELINE].by_class, arms[arm].by_class, evaluation.primary)
 
 
 def _test_images_by_class(run: Run) -> tuple[int, int]:
@@ -106,9 +110,12 @@ def _quarantine(run: Run) -> list[dict[str, str]]:
     return run.images.read_table("quarantine.parquet").to_pylist()
 
 
-def _sampling_error(evaluation: dict[str, Any], accuracy: float) -> float | None:
-    images = evaluation["images"].get("test", 0)
-    return sampling_error(accuracy, images, evaluation["confidence"]) if images else None
+def _sampling_error(evaluation: Evaluation, value: float | None) -> float | None:
+    """Of a primary metric that is a share of the test images."""
+    images = evaluation.images.get("test", 0)
+    if not images or value is None or evaluation.primary.unit != SHARE:
+        return None
+    return sampling_error(value, images, evaluation.confidence)
 
 
 def _least_mass(teacher: TeacherTable) -> dict[str, Any]:

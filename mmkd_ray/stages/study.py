@@ -11,6 +11,7 @@ from mmkd_ray.stages.stage import Stage
 if TYPE_CHECKING:
     from mmkd_ray.artifacts import Folder, Run
     from mmkd_ray.config import Config
+    from mmkd_ray.evaluate.evaluation import Evaluation
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,22 @@ class Evaluate(Stage):
 
     name = command = "evaluate"
     help = "measure and compare the students"
+    unit = "predictions"
 
-    def run(self, config: Config, run: Run, progress: Any) -> dict[str, Any]:
+    def needs_cluster(self, config: Config, run: Run) -> bool:
+        from mmkd_ray.evaluate.pieces import needs_predictions
+
+        return needs_predictions(config, run)
+
+    def run(self, config: Config, run: Run, progress: Any) -> Evaluation:
+        from mmkd_ray.evaluate.predict import predict_study
         from mmkd_ray.evaluate.stage import evaluate_study
 
+        predict_study(config, run, progress)
         return evaluate_study(config, run)
 
     def remark(self, config: Config, run: Run, record: Any) -> str:
-        return ", ".join(f"{split} {count:,}" for split, count in record["images"].items() if split != "train")
+        return ", ".join(f"{split} {count:,}" for split, count in record.images.items() if split != "train")
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,7 @@ class Report(Stage):
 
     def run(self, config: Config, run: Run, progress: Any) -> dict[str, Any]:
         from mmkd_ray.config import to_yaml
-        from mmkd_ray.evaluate.stage import read_evaluation
+        from mmkd_ray.evaluate.evaluation import read_evaluation
         from mmkd_ray.extract.stage import mean_answer_mass
         from mmkd_ray.report.stage import write_report
         from mmkd_ray.report.summary import write_summary
@@ -77,7 +86,7 @@ class Report(Stage):
         mass, seconds = mean_answer_mass(run), read_seconds(run)
         summary = write_summary(config, run, evaluation, answer_mass=mass, seconds=seconds)
         run.folder.write_bytes("config.yaml", to_yaml(config).encode())
-        return {"summary": summary, "report": write_report(config, run, summary, evaluation)}
+        return {"evaluation": evaluation, "report": write_report(config, run, summary, evaluation)}
 
     def remark(self, config: Config, run: Run, record: Any) -> str:
         from mmkd_ray.report.summary import SUMMARY
@@ -87,4 +96,4 @@ class Report(Stage):
     def closing(self, config: Config, run: Run, record: Any) -> str:
         from mmkd_ray.report.summary import result_table
 
-        return f"\n{result_table(record['summary'])}\n\nreport: {record['report']}"
+        return f"\n{result_table(record['evaluation'])}\n\nreport: {record['report']}"

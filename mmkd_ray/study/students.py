@@ -16,8 +16,8 @@ from mmkd_ray.data.table import require_images
 from mmkd_ray.identity import Identity, identify, settings
 from mmkd_ray.students.targets.arms import ARMS, BASELINE
 
-STUDENT, PREDICTIONS, HISTORY = "student.safetensors", "predictions.parquet", "history.json"
-"""What a finished student's folder holds, besides the record."""
+HISTORY = "history.json"
+"""In a finished student's folder, beside its bundle (`students.bundle`): what each epoch of its training came to."""
 
 _TAUGHT = ("alpha", "teacher_temperature", "flip_targets")
 _DISTILLED = ("kd_weight", "kd_temperature", "dkd_beta")

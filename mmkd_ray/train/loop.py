@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Float, Int64
 from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 
@@ -22,9 +22,9 @@ from mmkd_ray.errors import StudentError
 from mmkd_ray.students.losses import dkd_loss, hybrid_loss, kd_loss, soft_cross_entropy
 from mmkd_ray.students.model import Student
 from mmkd_ray.students.targets.training_set import TrainingSet
+from mmkd_ray.tasks import Task
 from mmkd_ray.train.recipe import learning_rate, make_optimizer
 
-EVAL_BATCH = 256
 DIVERGED = 100
 """A mean loss more than this many times the first epoch's counts as diverged."""
 
@@ -57,6 +57,7 @@ class StudentTrainer:
         training_set: TrainingSet,
         config: TrainConfig,
         *,
+        task: Task,
         image_size: int,
         seed: int,
         rank: int = 0,
@@ -65,7 +66,7 @@ class StudentTrainer:
         """Take a student and, where it is trained by several workers, `model`: the student wrapped in DDP."""
         self.student = student
         self._model, self._training_set, self._config = model, training_set, config
-        self._image_size, self._seed, self._rank = image_size, seed, rank
+        self._task, self._image_size, self._seed, self._rank = task, image_size, seed, rank
         self.workers = workers
         """Workers that train it together."""
         self._device = next(student.parameters()).device
@@ -77,7 +78,7 @@ class StudentTrainer:
         self._aspect_weights_Q = None if weights_Q is None else weights_Q.to(self._device)
         if training_set.larger_student is not None:
             training_set.larger_student.to(self._device)
-        self._best: dict[str, Any] = {"val_top1": -1.0, "epoch": -1, "weights": {}}
+        self._best: dict[str, Any] = {"value": task.primary.worst, "epoch": -1, "weights": {}}
         self.history: list[dict[str, float]] = []
         self.continued_at: list[int] = []
         """Epochs at which the training was continued from a checkpoint."""
@@ -91,7 +92,8 @@ class StudentTrainer:
         """Train for one epoch, validate, and keep the weights if none were better.
 
         Returns:
-            `epoch`, `loss` (mean, nats), `lr` at its end, `val_top1` in [0, 1], `seconds`.
+            `epoch`, `loss` (mean, nats), `lr` at its end, `val_` and the name of the task's primary metric,
+            `seconds`.
 
         Raises:
             StudentError: the loss is not finite, or is more than `DIVERGED` times that of the first epoch.
@@ -99,15 +101,15 @@ class StudentTrainer:
         started, epoch = time.perf_counter(), self.epochs_done
         torch.manual_seed(self._seed * 1_000_003 + epoch)  # dropout and the like
         loss = self._train_epoch(epoch)
-        val_top1 = self._validate()
-        if val_top1 >= self._best["val_top1"]:
-            self._best = {"val_top1": val_top1, "epoch": epoch, "weights": copy.deepcopy(self._kept.state_dict())}
+        metric, value = self._task.primary, self._task.validate(self._kept, self._training_set.val)
+        if not metric.is_better(self._best["value"], than=value):  # of equal ones, the last
+            self._best = {"value": value, "epoch": epoch, "weights": copy.deepcopy(self._kept.state_dict())}
         self.history.append(
             {
                 "epoch": epoch,
                 "loss": loss,
                 "lr": self._optimizer.param_groups[0]["lr"],
-                "val_top1": val_top1,
+                metric.val_key: value,
                 "seconds": time.perf_counter() - started,
             }
         )
@@ -249,20 +251,3 @@ class StudentTrainer:
         with torch.autocast(self._device.type, dtype=dtype, enabled=dtype is not None):
             class_logits_BC, aspect_logits_BQ = model(images_BCHW)
         return class_logits_BC.float(), aspect_logits_BQ.float()
-
-    def _validate(self) -> float:
-        class_logits_NC, _ = predict(self._kept, self._training_set.val.images_N3SS)
-        return float((class_logits_NC.argmax(dim=1) == self._training_set.val.labels_N).double().mean())
-
-
-@torch.no_grad()
-def predict(student: Student, images_N3SS: UInt8[Tensor, "N 3 S S"]) -> tuple[Tensor, Tensor]:
-    """Class logits [N, C] and aspect logits [N, Q] of decoded images, on the CPU, in evaluation mode."""
-    was_training = student.training
-    student.eval()
-    device = next(student.parameters()).device
-    outputs = [student(images.to(device).float() / 255) for images in images_N3SS.split(EVAL_BATCH)]
-    student.train(was_training)
-    class_logits_NC = torch.cat([classes for classes, _ in outputs]).float().cpu()
-    aspect_logits_NQ = torch.cat([aspects for _, aspects in outputs]).float().cpu()
-    return class_logits_NC, aspect_logits_NQ

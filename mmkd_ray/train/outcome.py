@@ -1,48 +1,32 @@
-"""What a finished student leaves behind: predictions, weights, history."""
+"""What a finished student leaves behind: a bundle, its history, the record of its training."""
 
 from __future__ import annotations
 
-import pyarrow as pa
-import safetensors.torch
 from torch import Tensor
 
-from mmkd_ray import schema
 from mmkd_ray.artifacts import Folder
-from mmkd_ray.data.feed.resident import Pixels
-from mmkd_ray.students.model import Student
-from mmkd_ray.study.students import HISTORY, PREDICTIONS, STUDENT, StudentSpec
-from mmkd_ray.train.loop import StudentTrainer, predict
+from mmkd_ray.students.bundle import write_bundle
+from mmkd_ray.students.card import Card
+from mmkd_ray.students.model import Student, student_input
+from mmkd_ray.study.students import HISTORY, StudentSpec
+from mmkd_ray.tasks import task_of
+from mmkd_ray.train.loop import StudentTrainer
 
 
-def write_outcome(
-    spec: StudentSpec, folder: Folder, student: Student, held_out: Pixels, *, best_epoch: int, trainer: StudentTrainer
-) -> None:
-    """Predictions on the held-out splits, weights and history of a finished student; its record last.
+def write_outcome(spec: StudentSpec, folder: Folder, trainer: StudentTrainer, class_names: list[str]) -> None:
+    """Write the student with its best weights, and how it was trained; the record last.
 
     Args:
         spec: the student.
-        folder: where to write.
-        student: with its best weights.
-        held_out: every image that is not for training, each once.
-        best_epoch: epoch of those weights.
-        trainer: for its history.
+        folder: where to write; whatever it holds is deleted, predictions of another training among it.
+        trainer: that has trained it to the end.
+        class_names: in the order of the class outputs.
     """
     folder.delete()
-    class_logits_NC, aspect_logits_NQ = predict(student, held_out.images_N3SS)
-    folder.write_table(
-        PREDICTIONS,
-        pa.table(
-            {
-                "image_id": held_out.image_ids,
-                "split": held_out.splits,
-                "label": pa.array(held_out.labels_N.numpy(), pa.int32()),
-                "class_logits": schema.fixed_size_rows(class_logits_NC.numpy()),
-                "aspect_logits": schema.fixed_size_rows(aspect_logits_NQ.numpy()),
-            },
-            schema=schema.predictions(class_logits_NC.shape[1], aspect_logits_NQ.shape[1]),
-        ),
-    )
-    folder.write_bytes(STUDENT, safetensors.torch.save(_packed(student)))
+    student, best_epoch = trainer.best_student()
+    metric = task_of(spec.config).primary
+    metrics = {metric.val_key: trainer.history[best_epoch][metric.val_key]}
+    write_bundle(folder, _card(spec, student, class_names, metrics), student)
     folder.write_json(HISTORY, trainer.history)
     folder.finish(
         spec.identity,
@@ -56,6 +40,26 @@ def write_outcome(
     )
 
 
-def _packed(student: Student) -> dict[str, Tensor]:
-    """The weights in the usual memory layout: safetensors refuses channels last."""
-    return {name: weight.detach().cpu().contiguous() for name, weight in student.state_dict().items()}
+def _card(spec: StudentSpec, student: Student, class_names: list[str], metrics: dict[str, float]) -> Card:
+    config = spec.config.student
+    taken = student_input(config)
+    return Card(
+        task=task_of(spec.config).name,
+        identity=spec.identity,
+        name=str(spec),
+        model=config.model,
+        model_args=config.model_args,
+        classes=len(class_names),
+        class_names=tuple(class_names),
+        questions=tuple(aspect.question for aspect in spec.aspects),
+        image_size=taken.size,
+        interpolation=taken.interpolation,
+        mean=_plain(student.mean),
+        std=_plain(student.std),
+        metrics=metrics,
+    )
+
+
+def _plain(values_1C11: Tensor) -> tuple[float, ...]:
+    """Float32 values by their shortest names: 0.485, not 0.48500001430511475."""
+    return tuple(float(str(value)) for value in values_1C11.flatten().numpy())

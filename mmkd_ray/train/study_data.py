@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
 from functools import cache
 
 import numpy as np
-import safetensors.torch
 import torch
 from jaxtyping import Float32
 from torch import Tensor
@@ -18,29 +16,27 @@ from mmkd_ray.answers.table import TeacherTable, read_teacher_table
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config
 from mmkd_ray.data.feed.resident import Pixels, load_pixels
-from mmkd_ray.students.model import Student, build_student, student_input
+from mmkd_ray.students.bundle import load_bundle
+from mmkd_ray.students.model import Student, student_input
 from mmkd_ray.students.targets.arms import ARMS, aspect_targets, class_targets, soften
 from mmkd_ray.students.targets.flips import mirrored_targets
 from mmkd_ray.students.targets.training_set import TrainingSet
-from mmkd_ray.study.students import STUDENT, StudentSpec
+from mmkd_ray.study.students import StudentSpec
+from mmkd_ray.tasks import task_of
 
 
 class StudyData:
     """The images and the teacher's answers in memory, shared by the students that one worker trains in turn."""
 
-    def __init__(self, run: Run, held_out: Collection[str] | None = None) -> None:
-        """Nothing is read before it is needed.
+    def __init__(self, run: Run) -> None:
+        """Nothing is read before it is needed; of the images, none but those of `train` and `val`.
 
         Args:
             run: with its image table and its teacher table.
-            held_out: splits besides train that may be looked at; all there are if unset.
         """
         self._run = run
         record = run.require(run.images, "images")
         self.class_names: list[str] = record["class_names"]
-        self._held_out = [
-            split for split in record["images"] if split != "train" and (held_out is None or split in held_out)
-        ]
         self._pixels = cache(self._load_pixels)
         self._answers = cache(self._read_answers)
 
@@ -51,7 +47,7 @@ class StudyData:
         targets_NQ, of_mirrored_NQ = self._aspect_targets(spec, train)
         return TrainingSet(
             train=train,
-            val=self.held_out(config).of_split("val"),
+            val=self._pixels(("val",), *self._input(config)),
             aspect_targets_NQ=targets_NQ,
             mirrored_targets_NQ=of_mirrored_NQ,
             aspect_weights_Q=torch.tensor([aspect.weight for aspect in spec.aspects]),
@@ -61,14 +57,10 @@ class StudyData:
             label_smoothing=config.study.label_smoothing if arm.classes == "smoothed" else config.train.label_smoothing,
         )
 
-    def held_out(self, config: Config) -> Pixels:
-        """Every image that is not for training, and may be looked at."""
-        return self._pixels(tuple(self._held_out), *self._input(config))
-
     def new_student(self, spec: StudentSpec) -> Student:
         """The student of a student before training: the same for all arms of a seed."""
         torch.manual_seed(spec.seed)
-        return build_student(spec.config.student, classes=len(self.class_names), aspects=len(spec.aspects))
+        return task_of(spec.config).build(spec.config.student, classes=len(self.class_names), aspects=len(spec.aspects))
 
     def _aspect_targets(self, spec: StudentSpec, train: Pixels) -> tuple[Tensor | None, Tensor | None]:
         """Targets [N, Q] of the images as they are, and of their mirrored views."""
@@ -103,10 +95,9 @@ class StudyData:
 
     def _trained(self, spec: StudentSpec) -> Student:
         """A finished student, frozen."""
-        self._run.require(spec.folder(self._run), "train", fingerprint=spec.identity)
-        student = self.new_student(spec)
-        student.load_state_dict(safetensors.torch.load(spec.folder(self._run).read_bytes(STUDENT)))
-        return student.eval().requires_grad_(False)
+        folder = spec.folder(self._run)
+        self._run.require(folder, "train", fingerprint=spec.identity)
+        return load_bundle(folder).student
 
     def _train_pixels(self, config: Config) -> Pixels:
         size, interpolation = self._input(config)

@@ -17,6 +17,7 @@ from mmkd_ray.artifacts import Run
 from mmkd_ray.errors import StudentError
 from mmkd_ray.students.model import student_input
 from mmkd_ray.study.students import StudentSpec
+from mmkd_ray.tasks import task_of
 from mmkd_ray.tracking.tracker import Subject
 from mmkd_ray.tracking.trackers import Trackers
 from mmkd_ray.train.loop import StudentTrainer
@@ -53,6 +54,7 @@ def train_student(spec: StudentSpec, study_data: StudyData, run: Run, monitor: A
         student,
         study_data.training_set(spec),
         config.train,
+        task=task_of(config),
         image_size=student_input(config.student).size,
         seed=spec.seed,
         rank=context.get_world_rank(),
@@ -70,10 +72,7 @@ def train_student(spec: StudentSpec, study_data: StudyData, run: Run, monitor: A
             if context.get_world_rank() == 0:
                 monitor.add.remote(1)
     if context.get_world_rank() == 0:
-        student, best_epoch = trainer.best_student()
-        write_outcome(
-            spec, spec.folder(run), student, study_data.held_out(config), best_epoch=best_epoch, trainer=trainer
-        )
+        write_outcome(spec, spec.folder(run), trainer, study_data.class_names)
 
 
 @contextmanager

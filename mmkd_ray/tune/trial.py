@@ -11,6 +11,7 @@ from mmkd_ray.aspects.questions import Aspect
 from mmkd_ray.config import Config
 from mmkd_ray.students.model import student_input
 from mmkd_ray.study.students import StudentSpec
+from mmkd_ray.tasks import task_of
 from mmkd_ray.train.loop import StudentTrainer
 from mmkd_ray.train.study_data import StudyData
 
@@ -32,7 +33,7 @@ class Trial:
             config: of the trial.
             aspects: the questions, those of the largest Q; the trial takes the first so many.
             larger: the larger student that they learn from, if their arm does; finished.
-            study_data: images and answers; of the held-out splits only `val` is looked at.
+            study_data: images and answers.
             device: where they are trained.
         """
         self._epochs = config.train.epochs
@@ -93,6 +94,7 @@ def _trainer(spec: StudentSpec, study_data: StudyData, device: torch.device) -> 
         student,
         study_data.training_set(spec),
         spec.config.train,
+        task=task_of(spec.config),
         image_size=student_input(spec.config.student).size,
         seed=spec.seed,
     )

@@ -54,7 +54,7 @@ class SearchWorker(tune.Trainable):
         self._base, self._aspects, self._larger = base, shared["aspects"], shared["larger"]
         self._device = torch.device("cuda" if base.cluster.gpus_per_train_worker else "cpu")
         self._run: Run = shared["run"]
-        self._study_data = StudyData(self._run, held_out=("val",))
+        self._study_data = StudyData(self._run)
         self._trackers: Trackers | None = None
         self._begin(config)
 

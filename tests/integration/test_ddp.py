@@ -6,6 +6,7 @@ import torch
 import torch.multiprocessing
 from torch.nn.parallel import DistributedDataParallel
 
+from mmkd_ray.tasks.classify import CLASSIFY
 from mmkd_ray.train.loop import StudentTrainer
 from tests.support.toy_student import CONFIG, WITHOUT_BATCH_NORM, student, training_set
 
@@ -21,7 +22,15 @@ def train(rank, workers, port, folder):
     made = student(WITHOUT_BATCH_NORM)
     model = DistributedDataParallel(made) if workers > 1 else made
     training = StudentTrainer(
-        model, made, training_set(sensitive=(False, True)), RECIPE, image_size=16, seed=0, rank=rank, workers=workers
+        model,
+        made,
+        training_set(sensitive=(False, True)),
+        RECIPE,
+        task=CLASSIFY,
+        image_size=16,
+        seed=0,
+        rank=rank,
+        workers=workers,
     )
     for _ in range(EPOCHS):
         training.run_epoch()

@@ -14,9 +14,11 @@ from PIL import Image
 
 from mmkd_ray import schema
 from mmkd_ray.answers.identity import what_is_asked
-from mmkd_ray.artifacts import Folder, Run, open_run
+from mmkd_ray.artifacts import Run, open_run
 from mmkd_ray.config import Config, validate
-from mmkd_ray.evaluate.stage import evaluate_study, summarise_arms
+from mmkd_ray.evaluate.evaluation import Evaluation
+from mmkd_ray.evaluate.pieces import PREDICTIONS, pieces_of
+from mmkd_ray.evaluate.stage import evaluate_study
 from mmkd_ray.study.students import StudentSpec, list_students
 from tests.support.tables import image_row, write_answers, write_image_table
 
@@ -46,7 +48,7 @@ class Made:
     config: Config
     run: Run
     summary: dict[str, Any]
-    evaluation: dict[str, Any]
+    evaluation: Evaluation
 
 
 def make(root: Path, plan: Plan) -> Made:
@@ -69,13 +71,12 @@ def make(root: Path, plan: Plan) -> Made:
     write_images(config, run, images, plan)
     write_teacher(config, run, images, plan)
     for cell in list_students(config, run):
-        write_cell(cell, cell.folder(run), images, plan)
+        write_cell(cell, run, images, plan)
     evaluation = evaluate_study(config, run)
     asked = [row for row in images if row["split"] in ("train", "val")]
     cells = len(asked) * len(plan.questions)
     summary = {
         "name": plan.name,
-        "arms": summarise_arms(evaluation["arms"]),
         "ledger": {
             "images": len(asked),
             "questions": len(plan.questions),
@@ -127,7 +128,7 @@ def write_teacher(config: Config, run: Run, images: list[dict], plan: Plan) -> N
     run.teacher.finish("teacher", asked=asked, ledger={"questions": len(plan.questions)})
 
 
-def write_cell(cell: StudentSpec, folder: Folder, images: list[dict], plan: Plan) -> None:
+def write_cell(cell: StudentSpec, run: Run, images: list[dict], plan: Plan) -> None:
     arm, seed = cell.arm, cell.seed
     rng = np.random.default_rng([2, list(plan.right).index(arm), seed])
     held_out = [row for row in images if row["split"] != "train"]
@@ -147,13 +148,16 @@ def write_cell(cell: StudentSpec, folder: Folder, images: list[dict], plan: Plan
         },
         schema=schema.predictions(len(plan.classes), len(plan.questions)),
     )
-    folder.write_table("predictions.parquet", table)
+    folder = cell.folder(run)
+    for piece in pieces_of(cell, run.images.record()):
+        piece.folder(run).write_table(PREDICTIONS, table)
+        piece.folder(run).finish(piece.identity)
     history = [
         {"epoch": e, "loss": 1.0, "lr": 0.1, "val_top1": 0.6 * (1 - 0.7**e) + 0.01 * seed, "seconds": 1.5}
         for e in range(plan.epochs)
     ]
     folder.write_json("history.json", history)
-    folder.finish(cell.identity, arm=arm, seed=seed, best_epoch=plan.epochs - 1, seconds=1.5 * plan.epochs)
+    folder.finish(cell.identity, arm=arm, seed=seed, best_epoch=plan.epochs - 1, seconds=1.5 * plan.epochs, workers=1)
 
 
 def fixed(values_NK: np.ndarray) -> pa.FixedSizeListArray:

@@ -12,6 +12,7 @@ from mmkd_ray.data.feed.resident import Pixels
 from mmkd_ray.students.model import build_student
 from mmkd_ray.students.targets.flips import mirrored_targets
 from mmkd_ray.students.targets.training_set import TrainingSet
+from mmkd_ray.tasks.classify import CLASSIFY
 from mmkd_ray.train.loop import StudentTrainer
 
 STUDENT = StudentConfig(model="resnet18", model_args={"layers": [1, 1, 1, 1], "channels": [4, 4, 8, 8]}, image_size=16)
@@ -54,7 +55,7 @@ def trainer(config: TrainConfig = CONFIG, *, seed: int = 0, **lesson_args: Any) 
     than the kernel, as in the ResNet's last stage here.
     """
     made = student(STUDENT if config.precision == "float32" else WITHOUT_BATCH_NORM, seed=seed)
-    return StudentTrainer(made, made, training_set(**lesson_args), config, image_size=16, seed=seed)
+    return StudentTrainer(made, made, training_set(**lesson_args), config, task=CLASSIFY, image_size=16, seed=seed)
 
 
 def run(training: StudentTrainer, epochs: int = CONFIG.epochs) -> StudentTrainer:

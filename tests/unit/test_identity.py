@@ -147,7 +147,8 @@ DISTILLED = {"kd", "dkd", "makd+kd"}
 def test_a_change_moves_what_it_decides_and_nothing_else(change, moved):
     before, after = (_by_part(identities("all arms", *overrides)) for overrides in ((), (change,)))
     changed = {part for part in before if before[part] != after[part]}
-    assert changed - {"study", "evaluation", "search"} == moved
+    assert changed - {"study", "predictions", "evaluation", "search"} == moved
+    assert ("predictions" in changed) == ("ce" in moved)  # those of the first student are pinned
     assert ("study" in changed) == bool(moved & ALL)
 
 

@@ -61,10 +61,9 @@ def load_pixels(run: Run, splits: Iterable[str], *, size: int, interpolation: st
     """
     table = read_splits(run, splits)
     _check_memory(table.num_rows, size)
-    resampling = _RESAMPLING[interpolation]
     images = np.empty((table.num_rows, 3, size, size), dtype=np.uint8)
     for row, encoded in enumerate(table["image"]):
-        images[row] = _square(decode_rgb(encoded.as_py()), size, resampling).transpose(2, 0, 1)
+        images[row] = square(decode_rgb(encoded.as_py()), size, interpolation).transpose(2, 0, 1)
     return Pixels(
         image_ids=table["image_id"].to_pylist(),
         splits=table["split"].to_pylist(),
@@ -73,11 +72,14 @@ def load_pixels(run: Run, splits: Iterable[str], *, size: int, interpolation: st
     )
 
 
-def _square(image: Image.Image, size: int, resampling: Image.Resampling) -> UInt8[np.ndarray, "S S 3"]:
+def square(image: Image.Image, size: int, interpolation: str) -> UInt8[np.ndarray, "S S 3"]:
+    """An RGB image with its shorter side resized to `size` pixels and its centre cut to a square."""
     side = min(image.size)
     if image.size != (size, size):
         left, top = (image.width - side) / 2, (image.height - side) / 2
-        image = image.resize((size, size), resampling, box=(left, top, left + side, top + side), reducing_gap=3.0)
+        image = image.resize(
+            (size, size), _RESAMPLING[interpolation], box=(left, top, left + side, top + side), reducing_gap=3.0
+        )
     return np.asarray(image)
 
 

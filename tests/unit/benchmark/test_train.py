@@ -10,6 +10,7 @@ import torch
 
 from mmkd_ray.benchmark import accelerator, fieldguide_run, our_training, plain_training, train
 from mmkd_ray.benchmark.bench import Bench
+from mmkd_ray.tasks.classify import CLASSIFY
 from mmkd_ray.train import loop
 from mmkd_ray.train.loop import StudentTrainer
 
@@ -109,7 +110,8 @@ def test_timing_changes_nothing(config):
 
     def losses(kind):
         student = study_data.new_student(cell)
-        trainer = kind(student, student, study_data.training_set(cell), config.train, image_size=32, seed=0)
+        trainer = kind(student, student, study_data.training_set(cell), config.train,
+                       task=CLASSIFY, image_size=32, seed=0)  # fmt: skip
         return [trainer.run_epoch()["loss"] for _ in range(2)], trainer
 
     plain, _ = losses(StudentTrainer)

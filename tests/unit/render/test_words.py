@@ -7,14 +7,6 @@ from mmkd_ray.report.headline import sampling_error
 
 
 @pytest.mark.parametrize(
-    ("difference", "shown"),
-    [(0.0391, "+3.9"), (-0.02, "\u22122.0"), (0.0004, "0.0"), (-0.0004, "0.0"), (None, "\u2013")],
-)
-def test_points(difference: float | None, shown: str) -> None:
-    assert words.points(difference) == shown
-
-
-@pytest.mark.parametrize(
     ("seconds", "shown"),
     [(4.23, "4.2 s"), (9.97, "10 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (3900, "1 h 5 min")],
 )

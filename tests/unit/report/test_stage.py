@@ -11,6 +11,7 @@ import pytest
 from mmkd_ray.errors import ArtifactError
 from mmkd_ray.render.words import MISSING
 from mmkd_ray.report import write_report
+from mmkd_ray.report.summary import summarise_arms
 from tests.support.report_run import Made, Plan, make
 
 GAIN = {"ce": [20, 21, 19], "makd": [25, 26, 25]}
@@ -92,12 +93,12 @@ def test_same_run_gives_the_same_bytes(gain: Made, page: Page) -> None:
 
 
 def test_numbers_in_the_table_are_the_evaluations(gain: Made, page: Page) -> None:
-    for arm, measured in gain.summary["arms"].items():
+    for arm, measured in summarise_arms(gain.evaluation.arms, gain.evaluation.of_task).items():
         _, seeds, top1, difference, top5, shift, fidelity, _ = page.rows[f"arm-{arm}"]
-        assert seeds.strip() == str(len(gain.evaluation["arms"][arm]["seeds"]))
+        assert seeds.strip() == str(len(gain.evaluation.arms[arm].seeds))
         assert top1.split()[0] == f"{100 * measured['top1_mean']:.1f}"
         assert top1.split()[2] == f"{100 * measured['top1_std']:.1f}"
-        assert top1.split()[3::2] == [f"{100 * value:.1f}" for value in gain.evaluation["arms"][arm]["top1"]]
+        assert top1.split()[3::2] == [f"{100 * value:.1f}" for value in measured["top1"]]
         assert top5.split()[0] == f"{100 * measured['top5_mean']:.1f}"
         assert shift.split()[0] == f"{100 * measured['shift_top1_mean']:.1f}"
         assert fidelity.strip() == f"{measured['aspect_fidelity_auc']:.2f}"
@@ -219,7 +220,7 @@ def test_missing_pieces_are_left_out(tmp_path: Path) -> None:
     for key in ("ledger", "versions", "seconds"):
         del made.summary[key]
     page = report(made)
-    assert made.evaluation["arms"]["makd"]["fidelity"] == [None, None, None]
+    assert made.evaluation.arms["makd"].fidelity == (None, None, None)
     assert page.rows["arm-makd"][5].strip() == page.rows["arm-makd"][6].strip() == MISSING
     assert "3 questions cannot be ranked" in page.text
     assert "On the shift set" not in page.text

@@ -5,7 +5,7 @@ from mmkd_ray.answers.identity import what_is_asked
 from mmkd_ray.config import validate
 from mmkd_ray.data.table import settings_identity
 from mmkd_ray.errors import ArtifactError
-from mmkd_ray.evaluate.stage import read_evaluation
+from mmkd_ray.evaluate.evaluation import read_evaluation
 from mmkd_ray.study.students import distinct, larger_students, list_students, trained_students
 
 

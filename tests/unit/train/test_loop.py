@@ -7,7 +7,9 @@ import torch
 from mmkd_ray.config import TrainConfig
 from mmkd_ray.data.feed.order import epoch_batches
 from mmkd_ray.errors import StudentError
-from mmkd_ray.train.loop import StudentTrainer, predict
+from mmkd_ray.students.outputs import outputs
+from mmkd_ray.tasks.classify import CLASSIFY
+from mmkd_ray.train.loop import StudentTrainer
 from tests.support.toy_student import CONFIG, WITHOUT_BATCH_NORM, pixels, run, student, trainer, training_set
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "loss_curve.json"
@@ -24,7 +26,7 @@ def one_thread():
 def test_it_learns_class_and_aspects():
     taught, _ = run(trainer(CONFIG)).best_student()
     held_out = pixels(60, 2)
-    class_logits, aspect_logits = predict(taught, held_out.images_N3SS)
+    class_logits, aspect_logits = outputs(taught, held_out.images_N3SS)
     assert (class_logits.argmax(1) == held_out.labels_N).float().mean() > 0.9
     assert ((aspect_logits[:, 0] > 0) == (held_out.labels_N == 0)).float().mean() > 0.9
 
@@ -57,7 +59,7 @@ def test_the_best_on_validation_is_kept():
     kept, epoch = training.best_student()
     assert training.history[epoch]["val_top1"] == best
     held_out = pixels(24, 1)
-    class_logits, _ = predict(kept, held_out.images_N3SS)
+    class_logits, _ = outputs(kept, held_out.images_N3SS)
     assert (class_logits.argmax(1) == held_out.labels_N).double().mean().item() == best
 
 
@@ -112,7 +114,9 @@ def test_mixed_precision_learns_and_keeps_float32_weights(precision):
     assert training.history[-1]["val_top1"] > 0.9
     assert {weight.dtype for weight in training.student.parameters()} == {torch.float32}
     made = student(WITHOUT_BATCH_NORM)
-    full = run(StudentTrainer(made, made, training_set(), CONFIG, image_size=16, seed=0), 1).history[0]["loss"]
+    full = run(StudentTrainer(made, made, training_set(), CONFIG, task=CLASSIFY, image_size=16, seed=0), 1).history[0][
+        "loss"
+    ]
     assert training.history[0]["loss"] != full
     assert training.history[0]["loss"] == pytest.approx(full, rel=0.05)
 
@@ -141,7 +145,7 @@ def test_mirrored_views_are_taught_the_mirrored_targets():
     swapped = plain._training_set.aspect_targets_NQ.flip(1)
     training = run(trainer(always_flipped, mirrored_targets_NQ=swapped))
     images = pixels(60, 2)
-    _, aspect_logits = predict(training.best_student()[0], images.images_N3SS)
+    _, aspect_logits = outputs(training.best_student()[0], images.images_N3SS)
     assert ((aspect_logits[:, 1] > 0) == (images.labels_N == 0)).float().mean() > 0.9
 
 

@@ -116,6 +116,7 @@ def test_a_variant_with_fewer_questions_has_the_first(made):
 
 def test_a_larger_student_is_read_from_its_folder(made):
     from mmkd_ray.study.students import larger_students
+    from mmkd_ray.tasks.classify import CLASSIFY
     from mmkd_ray.train.loop import StudentTrainer
     from mmkd_ray.train.outcome import write_outcome
 
@@ -127,11 +128,16 @@ def test_a_larger_student_is_read_from_its_folder(made):
     (larger,) = larger_students([pupil])
     student = study_data.new_student(larger)
     trainer = StudentTrainer(
-        student, student, study_data.training_set(larger), larger.config.train, image_size=16, seed=0
+        student,
+        student,
+        study_data.training_set(larger),
+        larger.config.train,
+        task=CLASSIFY,
+        image_size=16,
+        seed=0,
     )
-    write_outcome(
-        larger, larger.folder(run), student, study_data.held_out(larger.config), best_epoch=0, trainer=trainer
-    )
+    trainer.run_epoch()
+    write_outcome(larger, larger.folder(run), trainer, study_data.class_names)
     read = study_data.training_set(pupil).larger_student
     assert not read.training
     assert not any(weight.requires_grad for weight in read.parameters())

@@ -10,6 +10,7 @@ from mmkd_ray.config import with_values
 from mmkd_ray.data.feed.resident import load_pixels
 from mmkd_ray.students.model import student_input
 from mmkd_ray.study.students import list_students
+from mmkd_ray.tasks.classify import CLASSIFY
 from mmkd_ray.train.loop import StudentTrainer
 from mmkd_ray.train.study_data import StudyData
 from mmkd_ray.tune.space import asking_most
@@ -47,11 +48,17 @@ def test_a_trial_is_what_train_would_train(worker, run):
     config = with_values(worker.config, {"train.alpha": 2.5, "aspects.count": 8, "study.seeds": [0, 3]}, where="")
     curves = []
     for spec in [spec for spec in list_students(config, run) if spec.arm == "makd"]:
-        study_data = StudyData(run, held_out=("val",))
+        study_data = StudyData(run)
         student = study_data.new_student(spec)
         size = student_input(config.student).size
         trainer = StudentTrainer(
-            student, student, study_data.training_set(spec), config.train, image_size=size, seed=spec.seed
+            student,
+            student,
+            study_data.training_set(spec),
+            config.train,
+            task=CLASSIFY,
+            image_size=size,
+            seed=spec.seed,
         )
         curves.append([trainer.run_epoch()["val_top1"] for _ in range(config.train.epochs)])
     best = [sum(max(curve[: epoch + 1]) for curve in curves) / 2 for epoch in range(config.train.epochs)]

@@ -1,0 +1,95 @@
+"""What one student is worth: its stored predictions as numbers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Float64
+
+from mmkd_ray import schema
+from mmkd_ray.answers.table import TeacherTable
+from mmkd_ray.artifacts import Run
+from mmkd_ray.evaluate.pieces import PREDICTIONS, Piece
+from mmkd_ray.evaluate.probes import CLEAN
+from mmkd_ray.metrics.classification import aspect_fidelity
+from mmkd_ray.render.units import AUC
+from mmkd_ray.study.students import HISTORY, StudentSpec
+from mmkd_ray.tasks import Metric, Task
+
+FIDELITY = Metric("aspect_fidelity_auc", "aspect fidelity", AUC, higher_is_better=True)
+"""How well the aspect logits rank the images that the teacher answers with Yes above the others: the mean over
+questions. Measured on the validation split: the teacher has answered about its images, and no student has learnt from
+those answers."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """One measured number; nan where it is not defined."""
+
+    probe: str
+    severity: float
+    split: str
+    metric: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One student."""
+
+    values: tuple[Value, ...]
+    by_class: list[float]
+    fidelity_Q: Float64[np.ndarray, " Q"]
+    record: dict[str, Any]
+    """Of its training."""
+    history: list[dict[str, float]]
+
+
+def measure_student(run: Run, task: Task, spec: StudentSpec, pieces: list[Piece], teacher: TeacherTable) -> Measured:
+    """Measure a student.
+
+    Args:
+        run: with its predictions.
+        task: what it does.
+        spec: the student.
+        pieces: its pieces of work, all done.
+        teacher: with the answers to its questions.
+    """
+    folder = spec.folder(run)
+    values: list[Value] = []
+    by_class, fidelity_Q = [], np.empty(0)
+    for piece in pieces:
+        for split, rows in _by_split(piece.folder(run).read_table(PREDICTIONS), piece.splits):
+            found = task.measure(rows)
+            if piece.probe == CLEAN.name and split == "test":
+                by_class = task.measure_classes(rows)
+            if piece.probe == CLEAN.name and split == "val":
+                fidelity_Q = _fidelity(rows, teacher)
+                found[FIDELITY.name] = mean_defined(fidelity_Q)
+            values += [Value(piece.probe, piece.severity, split, name, value) for name, value in found.items()]
+    return Measured(
+        tuple(values),
+        by_class,
+        fidelity_Q,
+        run.require(folder, "train", fingerprint=spec.identity),
+        folder.read_json(HISTORY),
+    )
+
+
+def _by_split(predictions: pa.Table, splits: tuple[str, ...]) -> list[tuple[str, pa.Table]]:
+    return [(split, predictions.filter(pc.field("split") == split)) for split in splits]
+
+
+def _fidelity(rows: pa.Table, teacher: TeacherTable) -> Float64[np.ndarray, " Q"]:
+    return aspect_fidelity(schema.matrix(rows["aspect_logits"]), teacher.p_yes_of(rows["image_id"].to_pylist()))
+
+
+def mean_defined(values: Float64[np.ndarray, " N"]) -> float:
+    """Mean of the values that are not nan; nan if there are none."""
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if len(defined) else math.nan

@@ -1,0 +1,42 @@
+"""What a process of the evaluation does: a student's predictions, written down at once."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+
+from mmkd_ray.artifacts import Run
+from mmkd_ray.data.feed.resident import Pixels, load_pixels
+from mmkd_ray.evaluate.pieces import PREDICTIONS, Piece
+from mmkd_ray.evaluate.probes import PROBES
+from mmkd_ray.students.bundle import load_bundle
+from mmkd_ray.tasks import TASKS
+
+
+def predict_piece(piece: Piece, run: Run, device: torch.device) -> None:
+    """Make and write the predictions of one piece of work.
+
+    Args:
+        piece: what to do; the student is trained.
+        run: with its image table.
+        device: where to compute.
+
+    Raises:
+        ArtifactError: the student's bundle is damaged.
+    """
+    bundle = load_bundle(piece.spec.folder(run))
+    bundle.student.to(device)
+    images = _held_out(run, piece.images, piece.splits, bundle.card.image_size, bundle.card.interpolation)
+    seen = PROBES[piece.probe].apply(images, piece.severity)
+    folder = piece.folder(run)
+    folder.write_table(PREDICTIONS, TASKS[bundle.card.task].predict(bundle.student, seen))
+    folder.finish(
+        piece.identity, student=piece.spec.identity, probe=piece.probe, severity=piece.severity, images=len(seen)
+    )
+
+
+@lru_cache(maxsize=1)
+def _held_out(run: Run, _digest: str, splits: tuple[str, ...], size: int, interpolation: str) -> Pixels:
+    """Decoded once for all pieces that this process is given."""
+    return load_pixels(run, splits, size=size, interpolation=interpolation)

@@ -1,0 +1,50 @@
+"""`student.json`: all that must be known of a student to use it, besides its weights."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, PositiveInt
+
+from mmkd_ray.config import StudentConfig
+
+FORMAT = 1
+"""To be raised where a reader of today could not read it any more."""
+
+
+TaskName = Literal["classify"]
+"""Tasks that a bundle may be for; `mmkd_ray.tasks` has them."""
+
+
+class Card(BaseModel):
+    """What `student.json` holds."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+
+    format: Literal[1] = FORMAT
+    task: TaskName
+    identity: str
+    """Fingerprint of what decided the student."""
+    name: str
+    """For people, e.g. `makd seed 0`."""
+    model: str
+    """Of timm."""
+    model_args: dict[str, Any]
+    classes: int
+    class_names: tuple[str, ...]
+    questions: tuple[str, ...]
+    """In the order of the aspect outputs."""
+    image_size: PositiveInt
+    """Height and width in pixels."""
+    interpolation: str
+    """How images are resized, in Pillow's words."""
+    mean: tuple[float, ...]
+    """Of the three channels of RGB values in [0, 1]; these are normalised by the student itself."""
+    std: tuple[float, ...]
+    metrics: dict[str, float]
+    """What is known of its worth, by name."""
+
+    @property
+    def config(self) -> StudentConfig:
+        """What builds it: from scratch, whatever it was trained from."""
+        return StudentConfig(model=self.model, model_args=self.model_args, image_size=self.image_size)

@@ -1,0 +1,99 @@
+"""What a task is, and what a metric is: study, tune, evaluate and report know these and no task by name.
+
+Light to import: torch and timm come with the functions that need them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import pyarrow as pa
+
+from mmkd_ray.render.units import Unit
+from mmkd_ray.students.card import TaskName
+
+if TYPE_CHECKING:  # seconds of imports
+    from mmkd_ray.config import StudentConfig
+    from mmkd_ray.data.feed.resident import Pixels
+    from mmkd_ray.students.model import Student
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that says how good a student is."""
+
+    name: str
+    """In tables and files: letters, digits, `_`."""
+    title: str
+    """For people, within a sentence."""
+    unit: Unit
+    """How its values are shown."""
+    higher_is_better: bool
+
+    @property
+    def val_key(self) -> str:
+        """Its name in a training's history: measured on the validation split after an epoch."""
+        return f"val_{self.name}"
+
+    @property
+    def mode(self) -> Literal["max", "min"]:
+        """What a search does with it."""
+        return "max" if self.higher_is_better else "min"
+
+    @property
+    def worst(self) -> float:
+        """A value that every measured one is better than."""
+        return float("-inf") if self.higher_is_better else float("inf")
+
+    def is_better(self, value: float, than: float) -> bool:
+        """Whether a value is better than another one; equal ones are not."""
+        return value > than if self.higher_is_better else value < than
+
+    def best(self, values: Iterable[float]) -> float:
+        """The best of some values, at least one."""
+        return max(values) if self.higher_is_better else min(values)
+
+
+class Task(Protocol):
+    """One task. Its predictions are a table with one row an image that has at least `image_id` and `split`."""
+
+    @property
+    def name(self) -> TaskName:
+        """In bundles."""
+        ...
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """All that is measured of the predictions for a split."""
+        ...
+
+    @property
+    def primary(self) -> Metric:
+        """One of them: what is validated on, what a search looks for, what a report compares."""
+        ...
+
+    def build(self, config: StudentConfig, *, classes: int, aspects: int) -> Student:
+        """A student with C class outputs and Q aspect outputs; its weights come from torch's global generator.
+
+        Raises:
+            StudentError: it cannot be built.
+        """
+        ...
+
+    def validate(self, student: Student, val: Pixels) -> float:
+        """The primary metric of a student on these images."""
+        ...
+
+    def predict(self, student: Student, images: Pixels) -> pa.Table:
+        """What a student says of these images, in their order."""
+        ...
+
+    def measure(self, predictions: pa.Table) -> dict[str, float]:
+        """Each metric, by its name, of the predictions for one split."""
+        ...
+
+    def measure_classes(self, predictions: pa.Table) -> list[float]:
+        """The primary metric of each class; nan for a class that does not occur."""
+        ...

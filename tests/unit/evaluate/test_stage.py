@@ -1,0 +1,40 @@
+import pytest
+
+from mmkd_ray import schema
+from mmkd_ray.evaluate.stage import RESULTS, STUDENTS
+from mmkd_ray.tasks.classify import TOP1
+from tests.support.report_run import Plan, make
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return make(tmp_path_factory.mktemp("evaluation"), Plan(constant_teacher=True))
+
+
+def test_results_have_a_row_for_each_number(made):
+    table = made.run.folder.read_table(RESULTS)
+    assert table.schema.equals(schema.RESULTS)
+    rows = table.to_pylist()
+    keys = [(row["arm"], row["seed"], row["probe"], row["severity"], row["split"], row["metric"]) for row in rows]
+    assert len(set(keys)) == len(keys)
+    of_one = [key[4:] for key in keys if key[:4] == ("makd", 1, "clean", 0)]
+    measured = [(split, metric) for split in ("val", "test", "shift") for metric in ("top1", "top5")]
+    assert set(of_one) == {*measured, ("val", "aspect_fidelity_auc")}
+    test = [row["value"] for row in rows if (row["arm"], row["split"], row["metric"]) == ("makd", "test", TOP1.name)]
+    assert test == list(made.evaluation.arms["makd"].measure(TOP1).values) == [25 / 36, 26 / 36, 25 / 36]
+
+
+def test_what_is_not_defined_is_null(made):
+    rows = made.run.folder.read_table(RESULTS).to_pylist()
+    assert {row["value"] for row in rows if row["metric"] == "aspect_fidelity_auc"} == {None}
+
+
+def test_students_have_the_facts_of_their_training(made):
+    table = made.run.folder.read_table(STUDENTS)
+    assert table.schema.equals(schema.STUDENTS)
+    assert [(row["arm"], row["seed"]) for row in table.to_pylist()] == [
+        (arm, seed) for seed in range(3) for arm in ("ce", "makd")
+    ]
+    assert table["best_epoch"].to_pylist() == [4] * 6
+    assert table["epochs"].to_pylist() == [5] * 6
+    assert set(table["student"].to_pylist()) == set(made.run.folder.read_table(RESULTS)["student"].to_pylist())

@@ -1,0 +1,96 @@
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from mmkd_ray.artifacts import Folder
+from mmkd_ray.data.table import read_splits, require_images
+from mmkd_ray.errors import ArtifactError
+from mmkd_ray.evaluate.pieces import PREDICTIONS, needs_predictions, pieces_of, study_pieces
+from mmkd_ray.evaluate.stage import evaluate_study
+from mmkd_ray.evaluate.worker import predict_piece
+from mmkd_ray.students.bundle import load_bundle
+from tests.support.bundles import write_students
+from tests.support.search_run import make
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def study(tmp_path, run):
+    """A study of two arms and one seed, trained for an epoch; its configuration and run."""
+    torch.set_num_threads(1)
+    config = make(tmp_path, run, readable=True, study={"arms": ["ce", "makd"], "seeds": [0]})
+    write_students(config, run)
+    return config, run
+
+
+def predict(config, run):
+    for piece in study_pieces(config, run):
+        if not piece.is_done(run):
+            predict_piece(piece, run, CPU)
+
+
+def test_every_image_but_the_training_images_is_predicted_once(study):
+    config, run = study
+    assert needs_predictions(config, run)
+    predict(config, run)
+    assert not needs_predictions(config, run)
+    for piece in study_pieces(config, run):
+        table = piece.folder(run).read_table(PREDICTIONS)
+        assert set(table["split"].to_pylist()) == {"val", "test"}
+        assert len(set(table["image_id"].to_pylist())) == table.num_rows == 3 * (8 + 4)
+        record = piece.folder(run).record()
+        assert (record["probe"], record["severity"], record["images"]) == ("clean", 0, 36)
+
+
+def test_a_bundle_copied_elsewhere_predicts_what_is_stored_to_the_bit(study, tmp_path):
+    config, run = study
+    predict(config, run)
+    piece = study_pieces(config, run)[1]
+    shutil.copytree(piece.spec.folder(run).path, tmp_path / "copied")
+    stored = piece.folder(run).read_table(PREDICTIONS)
+    images = {row["image_id"]: row["image"] for row in read_splits(run).to_pylist()}
+    shutil.rmtree(run.folder.path)
+    said = load_bundle(str(tmp_path / "copied")).predict(
+        [images[image_id] for image_id in stored["image_id"].to_pylist()]
+    )
+    np.testing.assert_array_equal(said.class_logits_NC, np.stack(stored["class_logits"].to_numpy()))
+    np.testing.assert_array_equal(said.aspect_logits_NQ, np.stack(stored["aspect_logits"].to_numpy()))
+    assert said.class_names == ("blue", "green", "red")
+    assert len(said.questions) == 4
+
+
+def test_what_is_done_stays_and_what_is_lacking_is_made(study):
+    """A new question about a student needs no new training, and an interrupted evaluation only what it lacks."""
+    config, run = study
+    predict(config, run)
+    first, second = study_pieces(config, run)
+    trained = first.spec.folder(run).record()
+    second.folder(run).delete()
+    assert needs_predictions(config, run)
+    with pytest.raises(ArtifactError, match=r"no predictions yet of makd seed 0, clean 0: run `mmkd evaluate CONFIG`"):
+        evaluate_study(config, run)
+    predict(config, run)
+    evaluate_study(config, run)
+    assert first.spec.folder(run).record() == trained
+
+
+def test_predictions_are_of_a_student_a_probe_a_severity_and_an_image_table(study):
+    config, run = study
+    spec = study_pieces(config, run)[0].spec
+    images = require_images(config, run)
+    (piece,) = pieces_of(spec, images)
+    (of_other_images,) = pieces_of(spec, {**images, "digest": "other"})
+    assert piece.folder(run) != of_other_images.folder(run)
+    assert piece.folder(run).uri.startswith(f"{spec.folder(run).uri}/predictions/clean-0-")
+
+
+def test_a_damaged_bundle_is_named(study):
+    config, run = study
+    piece = study_pieces(config, run)[0]
+    Folder(piece.spec.folder(run).uri).write_bytes("student.safetensors", b"half of it")
+    with pytest.raises(ArtifactError, match=r"ce-seed0-\w+/student.safetensors cannot be used"):
+        predict_piece(piece, run, CPU)
+    assert not piece.is_done(run)

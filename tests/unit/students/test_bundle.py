@@ -1,0 +1,167 @@
+import io
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mmkd_ray.artifacts import Folder
+from mmkd_ray.data.feed.resident import square
+from mmkd_ray.errors import ArtifactError, DataError
+from mmkd_ray.students.bundle import CARD, WEIGHTS, load_bundle, write_bundle
+from mmkd_ray.students.card import Card
+from mmkd_ray.students.outputs import outputs
+from tests.support.toy_student import STUDENT, pixels, run, trainer
+
+CARD_OF_TOY = Card(
+    task="classify",
+    identity="0123456789abcdef",
+    name="makd seed 0",
+    model=STUDENT.model,
+    model_args=STUDENT.model_args,
+    classes=3,
+    class_names=("red", "green", "blue"),
+    questions=("Is it red?", "Is it green?"),
+    image_size=16,
+    interpolation="bicubic",
+    mean=(0.485, 0.456, 0.406),
+    std=(0.229, 0.224, 0.225),
+    metrics={"val_top1": 0.9},
+)
+IN_A_FRESH_PROCESS = """
+import json, sys
+import torch
+from mmkd_ray.students.bundle import load_bundle
+
+torch.set_num_threads(1)
+files = [open(name, "rb").read() for name in sys.argv[2:]]
+said = load_bundle(sys.argv[1]).predict(files)
+loaded = [name for name in sys.modules if name in ("ray", "vllm")]
+print(json.dumps([said.class_logits_NC.tolist(), said.aspect_logits_NQ.tolist(), said.classes, loaded]))
+"""
+
+
+@pytest.fixture(scope="module")
+def student():
+    torch.set_num_threads(1)
+    return run(trainer(), 4).student.eval()
+
+
+@pytest.fixture
+def place(student, tmp_path):
+    """A folder with the toy student."""
+    write_bundle(Folder(str(tmp_path / "bundle")), CARD_OF_TOY, student)
+    return tmp_path / "bundle"
+
+
+def png(image):
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    return stream.getvalue()
+
+
+def pictures(count):
+    """Pillow's pictures of the toy images."""
+    return [Image.fromarray(image.permute(1, 2, 0).numpy()) for image in pixels(count, 3).images_N3SS]
+
+
+def test_copied_elsewhere_and_read_in_a_fresh_process_it_gives_the_same_logits(student, place, tmp_path):
+    """Nothing but the folder is needed: no configuration, no run, no Ray."""
+    elsewhere = tmp_path / "other" / "place"
+    shutil.copytree(place, elsewhere)
+    shutil.rmtree(place)
+    for number, picture in enumerate(pictures(5)):
+        picture.save(tmp_path / f"{number}.png")
+    files = [str(tmp_path / f"{number}.png") for number in range(5)]
+    ended = subprocess.run(
+        [sys.executable, "-c", IN_A_FRESH_PROCESS, "other/place", *files],
+        check=True, capture_output=True, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    class_logits, aspect_logits, classes, loaded = json.loads(ended.stdout)
+    expected = outputs(student, pixels(5, 3).images_N3SS)
+    assert torch.equal(torch.tensor(class_logits), expected[0])
+    assert torch.equal(torch.tensor(aspect_logits), expected[1])
+    assert classes == [CARD_OF_TOY.class_names[label] for label in expected[0].argmax(1)]
+    assert loaded == []
+
+
+def test_files_pictures_and_arrays_are_the_same_to_it(place):
+    bundle = load_bundle(str(place))
+    wide = Image.effect_mandelbrot((40, 24), (-2, -1.5, 1, 1.5), 100).convert("RGB")
+    said = [bundle.predict([image]) for image in (png(wide), wide, np.asarray(wide), wide.convert("RGBA"))]
+    for other in said[1:]:
+        np.testing.assert_array_equal(other.class_logits_NC, said[0].class_logits_NC)
+    # As an evaluation shows it to the student.
+    expected = square(wide, 16, "bicubic").transpose(2, 0, 1)
+    np.testing.assert_array_equal(bundle.pixels([png(wide)])[0].numpy(), expected)
+
+
+def test_it_says_probabilities_by_name(place):
+    said = load_bundle(str(place)).predict(pictures(7))
+    assert said.class_names == CARD_OF_TOY.class_names
+    assert said.questions == CARD_OF_TOY.questions
+    np.testing.assert_allclose(said.class_probabilities_NC.sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(said.p_yes_NQ, 1 / (1 + np.exp(-said.aspect_logits_NQ)), rtol=1e-5)
+    assert said.p_yes_NQ.shape == (7, 2)
+
+
+def test_no_images_are_no_predictions(place):
+    assert load_bundle(str(place)).predict([]).class_logits_NC.shape == (0, 3)
+
+
+def test_its_normalisation_is_that_of_its_card(student, tmp_path):
+    """Not that which timm has for the model at the time of reading."""
+    other = CARD_OF_TOY.model_copy(update={"mean": (0.1, 0.2, 0.3)})
+    write_bundle(Folder(str(tmp_path)), other, student)
+    assert load_bundle(str(tmp_path)).student.mean.flatten().tolist() == pytest.approx([0.1, 0.2, 0.3])
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (b"no image", "image 1: not a readable image"),
+        (np.zeros((4, 4)), r"image 1: got an array of float64, shape \[4, 4\]; accepted: uint8 \[H, W, 3\]"),
+        ("cat.png", "image 1: got str; accepted: bytes of a file, a PIL image"),
+    ],
+)
+def test_an_image_that_cannot_be_read_is_named(place, image, message):
+    with pytest.raises(DataError, match=message):
+        load_bundle(str(place)).predict([pictures(1)[0], image])
+
+
+def test_another_folder_is_no_bundle(tmp_path):
+    with pytest.raises(ArtifactError, match=r"is not a student's bundle: it has no student.json"):
+        load_bundle(str(tmp_path))
+
+
+def _rewritten(**changes):
+    def change(place):
+        card = json.loads((place / CARD).read_text())
+        (place / CARD).write_text(json.dumps(card | changes))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda place: (place / CARD).write_text("{"), r"student.json cannot be used \(Invalid JSON"),
+        (_rewritten(format=7), r"student.json cannot be used \(format: Input should be 1"),
+        (_rewritten(image_size="large"), r"student.json cannot be used \(image_size: "),
+        (_rewritten(task="knit"), r"student.json cannot be used \(task: "),
+        (_rewritten(questions=["Is it red?"]), r"student.safetensors cannot be used \(.*size mismatch"),
+        (_rewritten(model="no_such_model"), r"student.json cannot be used \(student.model: timm has no model"),
+        (lambda place: (place / WEIGHTS).write_bytes(b"x" * 100), r"student.safetensors cannot be used \("),
+        (lambda place: (place / WEIGHTS).unlink(), r"student.safetensors cannot be used \("),
+    ],
+)  # fmt: skip
+def test_what_is_damaged_or_foreign_is_one_clear_line(place, damage, message):
+    damage(place)
+    with pytest.raises(ArtifactError, match=message) as raised:
+        load_bundle(str(place))
+    assert "\n" not in str(raised.value)
+    assert "copy the folder again, or train the student again" in str(raised.value)

@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+import torch
+
+from mmkd_ray.students.outputs import outputs
+from mmkd_ray.tasks.classify import CLASSIFY
+from tests.support.toy_student import pixels, run, student, trainer
+
+
+@pytest.fixture(scope="module")
+def taught():
+    return run(trainer(), 6).student.eval()
+
+
+def test_predictions_are_the_students_logits_of_each_image_in_order(taught):
+    images = pixels(30, 4)
+    table = CLASSIFY.predict(taught, images)
+    class_logits, aspect_logits = outputs(taught, images.images_N3SS)
+    assert table["image_id"].to_pylist() == images.image_ids
+    assert table["label"].to_pylist() == images.labels_N.tolist()
+    np.testing.assert_array_equal(np.stack(table["class_logits"].to_numpy()), class_logits.numpy())
+    np.testing.assert_array_equal(np.stack(table["aspect_logits"].to_numpy()), aspect_logits.numpy())
+
+
+def test_what_is_validated_on_is_what_is_measured(taught):
+    images = pixels(30, 5)
+    measured = CLASSIFY.measure(CLASSIFY.predict(taught, images))
+    assert measured[CLASSIFY.primary.name] == CLASSIFY.validate(taught, images)
+    assert measured["top5"] == 1  # of three classes
+    assert np.mean(CLASSIFY.measure_classes(CLASSIFY.predict(taught, images))) == pytest.approx(measured["top1"])
+
+
+def test_a_class_without_images_is_not_a_number(taught):
+    images = pixels(30, 5)
+    without = images.subset([row for row, label in enumerate(images.labels_N.tolist()) if label != 1])
+    assert np.isnan(CLASSIFY.measure_classes(CLASSIFY.predict(taught, without))).tolist() == [False, True, False]
+
+
+def test_it_builds_a_student_with_both_kinds_of_outputs():
+    from tests.support.toy_student import STUDENT
+
+    torch.manual_seed(0)
+    made = CLASSIFY.build(STUDENT, classes=3, aspects=2)
+    assert (made.classes, made.aspects) == (3, 2)
+    for key, weight in student().state_dict().items():
+        assert torch.equal(weight, made.state_dict()[key])
