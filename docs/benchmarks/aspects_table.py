@@ -8,12 +8,11 @@ import pyarrow.parquet as pq
 from mmkd_ray.metrics.statistics import mean_and_std, paired_difference
 
 Key = tuple[str, str, str]
-"""Variant, arm, column of results.parquet."""
+"""Variant, arm, split."""
 accuracy: dict[Key, dict[int, float]] = defaultdict(dict)
-for row in pq.read_table(f"{sys.argv[1]}/results.parquet").to_pylist():
-    for column in ("test_top1", "shift_top1"):
-        # A random choice is drawn anew for each seed: its five variants are the five seeds of one.
-        accuracy[row["variant"].partition(",")[0], row["arm"], column][row["seed"]] = 100 * row[column]
+for row in pq.read_table(f"{sys.argv[1]}/results.parquet", filters=[("metric", "=", "top1")]).to_pylist():
+    # A random choice is drawn anew for each seed: its five variants are the five seeds of one.
+    accuracy[row["variant"].partition(",")[0], row["arm"], row["split"]][row["seed"]] = 100 * row["value"]
 
 
 def difference(arm: Key, baseline: Key) -> str:
@@ -30,11 +29,11 @@ print(
 )
 print("|---|---|---|---|---|---|---|")
 for name in dict.fromkeys(variant for variant, _, _ in accuracy):
-    test = "test_top1"
+    test = "test"
     ce, makd = (mean_and_std(list(accuracy[name, arm, test].values())) for arm in ("ce", "makd"))
     chosen, _, count = name.partition(" ")
     versus = difference((name, "makd", test), (f"random {count}", "makd", test)) if chosen == "mrmr" else ""
-    unseen = difference((name, "makd", "shift_top1"), (name, "ce", "shift_top1"))
+    unseen = difference((name, "makd", "shift"), (name, "ce", "shift"))
     print(
         f"| {chosen} | {count or 52} | {ce[0]:.1f} +- {ce[1]:.1f} | {makd[0]:.1f} +- {makd[1]:.1f} | "
         f"{difference((name, 'makd', test), (name, 'ce', test))} | {versus} | {unseen} |"

@@ -42,7 +42,11 @@ def predict_study(config: Config, run: Run, progress: ProgressCallback) -> None:
     # Those that see the same images one after the other: a process keeps the last ones that it decoded.
     to_do.sort(key=lambda piece: piece.spec.config.student.model_dump_json())
     with monitored(len(to_do), progress) as monitor:
-        task = ray.remote(num_cpus=cluster.cpus_per_train_worker, num_gpus=cluster.gpus_per_train_worker)(_predict)
+        task = ray.remote(
+            num_cpus=cluster.cpus_per_train_worker,
+            num_gpus=cluster.gpus_per_train_worker,
+            max_retries=cluster.max_failures,
+        )(_predict)
         ray.get([task.remote(piece, run, cluster, monitor) for piece in to_do])
 
 
