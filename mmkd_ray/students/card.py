@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from pydantic import BaseModel, ConfigDict, PositiveInt, model_validator
 
 from mmkd_ray.config import StudentConfig
 
@@ -43,6 +43,12 @@ class Card(BaseModel):
     std: tuple[float, ...]
     metrics: dict[str, float]
     """What is known of its worth, by name."""
+
+    @model_validator(mode="after")
+    def _classes_have_names(self) -> Self:
+        if self.classes != len(self.class_names):
+            raise ValueError(f"classes is {self.classes}, but class_names has {len(self.class_names)}")
+        return self
 
     @property
     def config(self) -> StudentConfig:

@@ -153,6 +153,7 @@ def _rewritten(**changes):
         (_rewritten(format=7), r"student.json cannot be used \(format: Input should be 1"),
         (_rewritten(image_size="large"), r"student.json cannot be used \(image_size: "),
         (_rewritten(task="knit"), r"student.json cannot be used \(task: "),
+        (_rewritten(class_names=["red"]), r"student.json cannot be used \(.*classes is 3, but class_names has 1"),
         (_rewritten(questions=["Is it red?"]), r"student.safetensors cannot be used \(.*size mismatch"),
         (_rewritten(model="no_such_model"), r"student.json cannot be used \(student.model: timm has no model"),
         (lambda place: (place / WEIGHTS).write_bytes(b"x" * 100), r"student.safetensors cannot be used \("),
