@@ -91,8 +91,8 @@ def hf_answers(folder: Path, images: Sequence[bytes], questions: Sequence[str], 
     return Answers(log_p_yes_NQ=log_p_NQA[..., 0], log_p_no_NQ=log_p_NQA[..., 1])
 
 
-def byte_level_bpe(special: list[str]) -> Tokenizer:
-    """A tokenizer that writes any text, with "Yes" and "No" as one token each."""
+def byte_level_bpe(special: list[str], sentences: Sequence[str] = ()) -> Tokenizer:
+    """A tokenizer that writes any text, with "Yes" and "No" as one token each; trained on `sentences`, too."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -102,8 +102,7 @@ def byte_level_bpe(special: list[str]) -> Tokenizer:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    sentences = [*QUESTIONS, PROMPT, *["Yes", "No"] * 50]
-    tokenizer.train_from_iterator(sentences, trainer)
+    tokenizer.train_from_iterator([*QUESTIONS, PROMPT, *["Yes", "No"] * 50, *sentences], trainer)
     return tokenizer
 
 

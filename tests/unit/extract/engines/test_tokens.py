@@ -1,10 +1,14 @@
 import math
+import re
 
 import pytest
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import TokenizersBackend
 
 from mmkd_ray.config import VllmTeacher
 from mmkd_ray.errors import TeacherError
 from mmkd_ray.extract.engines.tokens import AnswerTokens, answer_tokens, is_variant, spellings
+from tests.support.checkpoints.shared import byte_level_bpe
 
 
 class Words:
@@ -96,3 +100,36 @@ def test_spellings_are_alike_in_case_and_spaces_and_say_how_they_are_set():
 
 def test_without_any_spelling_there_is_nothing_to_try():
     assert spellings(Words("Maybe"), VllmTeacher()) == []
+
+
+def _byte_level():
+    """As Qwen's or SmolVLM's: a space is part of the token that follows."""
+    bpe = byte_level_bpe(["<end>"], ["Assistant: Yes", "Assistant: No", "yes no"] * 50)
+    return TokenizersBackend(tokenizer_object=bpe, eos_token="<end>")
+
+
+def _metaspace():
+    """As SentencePiece's of Llama: a space is put before the first word, too."""
+    words = ["<unk>", "\u2581Yes", "\u2581No", "Yes", "No", "\u2581", "\u2581yes", "\u2581no"]
+    model = models.WordLevel({word: number for number, word in enumerate(words)}, unk_token="<unk>")
+    tokenizer = Tokenizer(model)
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    return TokenizersBackend(tokenizer_object=tokenizer, unk_token="<unk>")
+
+
+@pytest.mark.parametrize("make", [_byte_level, _metaspace])
+def test_what_is_named_as_a_setting_reads_these_very_tokens(make):
+    tokenizer = make()
+    *pairs, together = spellings(tokenizer, VllmTeacher())
+    assert pairs
+    for spelling in pairs:
+        yes, no = re.findall('"(.*?)"', spelling.setting)
+        assert answer_tokens(tokenizer, VllmTeacher(yes_token=yes, no_token=no)) == spelling.tokens
+        assert set(spelling.tokens.all) <= set(together.tokens.all)
+
+
+def test_an_answer_with_a_space_is_a_spelling_of_its_own():
+    found = {spelling.name: spelling for spelling in spellings(_byte_level(), VllmTeacher())}
+    assert found["' Yes' / ' No'"].setting == 'teacher.yes_token: " Yes" and teacher.no_token: " No"'
+    assert found["' Yes' / ' No'"].tokens != found["'Yes' / 'No'"].tokens
