@@ -1,4 +1,4 @@
-"""Benchmarks: `python jobs/benchmark.py extract|train|tune [--quick] [--output DIR]`."""
+"""Benchmarks: `python jobs/benchmark.py answers|extract|train|tune [--quick] [--output DIR]`."""
 
 import argparse
 import importlib
@@ -7,6 +7,7 @@ import sys
 from mmkd_ray.console import Console
 
 BENCHMARKS = {
+    "answers": "mmkd_ray.benchmark.answers",
     "extract": "mmkd_ray.benchmark.extract",
     "train": "mmkd_ray.benchmark.train",
     "tune": "mmkd_ray.benchmark.tune",

@@ -76,12 +76,24 @@ class Folder:
         found = [info.base_name for info in self.filesystem.get_file_info(selector)]
         return sorted(name for name in found if not is_temporary(name))
 
+    def sizes(self) -> dict[str, int]:
+        """Bytes of each file, by name, oldest first; temporary files and folders are left out."""
+        found = self.filesystem.get_file_info(fs.FileSelector(self.path, allow_not_found=True))
+        files = [info for info in found if info.type == fs.FileType.File and not is_temporary(info.base_name)]
+        files.sort(key=lambda info: (info.mtime_ns or 0, info.base_name))
+        return {info.base_name: info.size for info in files}
+
+    def delete_file(self, name: str) -> None:
+        """Delete a file, if it exists."""
+        with suppress(FileNotFoundError):
+            self.filesystem.delete_file(f"{self.path}/{name}")
+
     def delete(self) -> None:
         """Delete the folder with all it holds, if it exists."""
         if self.filesystem.get_file_info(self.path).type == fs.FileType.Directory:
             self.filesystem.delete_dir(self.path)
 
-    def write_bytes(self, name: str, content: bytes) -> None:
+    def write_bytes(self, name: str, content: bytes | pa.Buffer) -> None:
         """Write a file whole: under a temporary name of its own first, so that no reader ever sees half of it.
 
         Any number of writers may write the same name at a time: the last one's content stays.
@@ -125,7 +137,7 @@ class Folder:
         """Write one Parquet file."""
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink, compression="zstd")
-        self.write_bytes(name, sink.getvalue().to_pybytes())
+        self.write_bytes(name, sink.getvalue())
 
     def read_table(self, name: str = "", columns: list[str] | None = None) -> pa.Table:
         """One Parquet file, or all of a folder's, as a table."""
@@ -133,21 +145,34 @@ class Folder:
         return pq.read_table(path, filesystem=self.filesystem, columns=columns)
 
     def read_tables(self, names: Iterable[str], columns: list[str] | None = None) -> Iterator[tuple[str, pa.Table]]:
-        """Parquet files by name, one after the other, several on their way at a time."""
-        pending: deque[tuple[str, Future[pa.Table]]] = deque()
+        """Parquet files by name, one after the other, several on their way at a time.
+
+        One that has gone since it was listed is left out.
+        """
+        names = list(names)
+        # Of a few files, each may be large; of many, none is.
+        ahead = min(max(2, len(names) // _READERS), 2 * _READERS)
+        pending: deque[tuple[str, Future[pa.Table | None]]] = deque()
         with ThreadPoolExecutor(_READERS) as pool:
-            for name in names:
-                pending.append(
-                    (
-                        name,
-                        pool.submit(pq.read_table, f"{self.path}/{name}", columns=columns, filesystem=self.filesystem),
-                    )
-                )
-                if len(pending) > 2 * _READERS:
-                    first, table = pending.popleft()
-                    yield first, table.result()
-            for name, table in pending:
-                yield name, table.result()
+            for name in [*names, *[None] * ahead]:
+                if len(pending) >= ahead or name is None:
+                    if not pending:
+                        return
+                    first, future = pending.popleft()
+                    if (table := future.result()) is not None:
+                        yield first, table
+                    del future, table  # not kept while the next one is waited for
+                if name is not None:
+                    pending.append((name, pool.submit(self._read_if_there, name, columns)))
+
+    def _read_if_there(self, name: str, columns: list[str] | None) -> pa.Table | None:
+        try:
+            with pq.ParquetFile(self.filesystem.open_input_file(f"{self.path}/{name}"), pre_buffer=True) as file:
+                return file.read(columns=columns, use_threads=False)
+        except OSError:
+            if self.exists(name):
+                raise
+            return None
 
     def finish(self, identity: str, **facts: Any) -> None:
         """Write the completion record: always the last act of the stage that made the folder."""
@@ -170,6 +195,11 @@ class Run:
     folder: Folder
 
     @property
+    def name(self) -> str:
+        """The run's own within its storage path."""
+        return self.folder.uri.rstrip("/").rpartition("/")[2]
+
+    @property
     def shared(self) -> Folder:
         """What all runs of the storage path have in common: `images/KEY/` and `answers/KEY/`."""
         return Folder(f"{self.folder.uri.rstrip('/').rpartition('/')[0]}/{SHARED}")
@@ -183,11 +213,17 @@ class Run:
         Raises:
             ArtifactError: the run was made by version 0.1.0, which kept images and answers in the run's own folder.
         """
-        try:
-            return self.shared.child("images", self.folder.read_json(_IMAGES)["key"])
-        except FileNotFoundError:
+        if (key := self.image_key()) is None:
             self._refuse_old_layout()
             return self.folder.child("images")
+        return self.shared.child("images", key)
+
+    def image_key(self) -> str | None:
+        """The key of the image table that the run refers to; None if it refers to none yet."""
+        try:
+            return self.folder.read_json(_IMAGES)["key"]
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
     def refer_to_images(self, key: str) -> Folder:
         """Make `shared/images/KEY` the run's image table, in the place of another one, which stays where it is."""

@@ -63,8 +63,10 @@ IDENTITY = b"mmkd.identity"
 """Key in the metadata of a file of answers: the fingerprint of how they were asked."""
 ASKED = b"mmkd.asked"
 """Key: how they were asked, in JSON (`answers.identity.teacher_identity`)."""
-QUESTIONS = b"mmkd.questions"
-"""Key: the texts of the questions in the order of the columns, in JSON."""
+QUERIES = b"mmkd.queries"
+"""Key: the queries in the order of the columns, in JSON (`Query.as_json`)."""
+REPLACES = b"mmkd.replaces"
+"""Key, of a file that holds what smaller files held: their names, in JSON."""
 
 
 def teacher(aspects: int) -> pa.Schema:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from mmkd_ray.answers.needs import questions_to_ask
+from mmkd_ray.answers.needs import queries_to_ask
+from mmkd_ray.answers.query import Query
 from mmkd_ray.answers.teacher import content_identity, is_in_reach
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import (
@@ -62,7 +63,7 @@ def what_is_asked(config: Config, run: Run, images: Mapping[str, Any]) -> dict[s
     return {
         "images": images["digest"],
         "teacher": teacher_identity(config.teacher).as_dict(),
-        "questions": questions_to_ask(config, run, images["class_names"]),
+        "questions": [query.as_json() for query in queries_to_ask(config, run, images["class_names"])],
     }
 
 
@@ -100,8 +101,8 @@ def require_teacher(config: Config, run: Run) -> dict[str, Any]:
         )
     if asked["images"] != images["digest"]:
         raise ArtifactError(f"the images have changed since {place} was made: run `mmkd {command} CONFIG` first")
-    wanted = questions_to_ask(config, run, images["class_names"])
-    missing = [question for question in wanted if question not in asked["questions"]]
+    there = {Query.of(value) for value in asked["questions"]}
+    missing = [query for query in queries_to_ask(config, run, images["class_names"]) if query not in there]
     if missing:
         raise ArtifactError(
             f"{place} has no answers to {len(missing)} of the questions, e.g. '{missing[0]}': "

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import pyarrow as pa
+from jaxtyping import Bool, Int64
 
 from mmkd_ray import schema
+from mmkd_ray.answers.query import Query
+from mmkd_ray.answers.wanted import Wanted
 from mmkd_ray.errors import LedgerError
 
 
@@ -46,64 +48,65 @@ class Ledger:
         return asdict(self)
 
 
-def prove(
-    tables: Iterable[pa.Table], *, expected: Mapping[str, str], questions: Sequence[str], quarantined: int
-) -> Ledger:
+def prove(tables: Iterable[pa.Table], expected: Wanted, *, quarantined: int) -> Ledger:
     """Count the files of a teacher table against the image table.
 
     Args:
         tables: rows of `schema.teacher(Q)`, with the metadata of a teacher table.
-        expected: content hash of each image that must be there, by its id.
-        questions: the Q questions, in the order of the columns.
+        expected: the images that must be there, and the queries in the order of the columns.
         quarantined: images left out because they cannot be read or asked.
 
     Raises:
         LedgerError: cells are missing or doubled, there are rows that nobody asked for, or files were asked in
             different ways.
     """
-    counts: Counter[str] = Counter()
+    counts_N = np.zeros(len(expected), dtype=np.int64)
     unknown, identities = 0, set()
     for table in tables:
-        identities.add(_identity(table, questions))
-        complete = _is_complete(table, len(questions))
-        rows = zip(table["image_id"].to_pylist(), table["sha256"].to_pylist(), complete, strict=True)
-        good = [image_id for image_id, sha256, ok in rows if ok and expected.get(image_id) == sha256]
-        counts.update(good)
-        unknown += table.num_rows - len(good)
+        identities.add(_identity(table, expected.queries))
+        there, here = expected.index.find(table)
+        complete = _is_complete(table, len(expected.queries))[there]
+        np.add.at(counts_N, here[complete], 1)
+        unknown += table.num_rows - int(complete.sum())
     if len(identities) > 1:
         raise LedgerError(f"the teacher table is a mixture: its files were asked in {len(identities)} different ways")
-    ledger = _ledger(counts, len(expected), len(questions), quarantined)
+    ledger = _ledger(counts_N, len(expected.queries), quarantined)
     if ledger.missing or ledger.duplicated or unknown:
-        absent = [image_id for image_id in expected if image_id not in counts][:3]
-        twice = [image_id for image_id, count in counts.items() if count > 1][:3]
         raise LedgerError(
             f"the teacher table is not complete: {ledger.line()}; {unknown} rows are unknown, changed or not finite"
-            + (f"; missing e.g. {', '.join(absent)}" if absent else "")
-            + (f"; twice e.g. {', '.join(twice)}" if twice else "")
+            + _examples("missing", expected, counts_N == 0)
+            + _examples("twice", expected, counts_N > 1)
         )
     return ledger
 
 
-def _ledger(counts: Counter[str], images: int, questions: int, quarantined: int) -> Ledger:
+def _ledger(counts_N: Int64[np.ndarray, " N"], queries: int, quarantined: int) -> Ledger:
+    images, scored = len(counts_N), int((counts_N > 0).sum())
     return Ledger(
         images=images,
-        scored=len(counts),
-        questions=questions,
-        expected=images * questions,
-        present=len(counts) * questions,
-        missing=(images - len(counts)) * questions,
-        duplicated=(counts.total() - len(counts)) * questions,
+        scored=scored,
+        questions=queries,
+        expected=images * queries,
+        present=scored * queries,
+        missing=(images - scored) * queries,
+        duplicated=(int(counts_N.sum()) - scored) * queries,
         quarantined=quarantined,
     )
 
 
-def _identity(table: pa.Table, questions: Sequence[str]) -> bytes | None:
+def _examples(what: str, expected: Wanted, which_N: Bool[np.ndarray, " N"]) -> str:
+    rows = np.flatnonzero(which_N)[:3]
+    names = expected.images["image_id"].take(pa.array(rows)).to_pylist()
+    return f"; {what} e.g. {', '.join(names)}" if names else ""
+
+
+def _identity(table: pa.Table, queries: Sequence[Query]) -> bytes | None:
     metadata = table.schema.metadata or {}
-    stored = json.loads(metadata.get(schema.QUESTIONS, b"[]"))
-    if stored != list(questions):
+    stored = [Query.of(value) for value in json.loads(metadata.get(schema.QUERIES, b"[]"))]
+    if stored != list(queries):
         raise LedgerError(
             f"a file of the teacher table has {len(stored)} other questions, or the same in another order, than the "
-            f"{len(questions)} expected"
+            f"{len(queries)} expected"
         )
     return metadata.get(schema.IDENTITY)
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mmkd_ray.answers.query import mirrored
+from mmkd_ray.answers.query import Query, mirrored
 from mmkd_ray.artifacts import Run
 from mmkd_ray.aspects.questions import load_aspects
 from mmkd_ray.config import Config, of_variants
 from mmkd_ray.students.targets.arms import ARMS
 
 
-def questions_to_ask(config: Config, run: Run, class_names: Sequence[str]) -> list[str]:
+def queries_to_ask(config: Config, run: Run, class_names: Sequence[str]) -> list[Query]:
     """The columns of the teacher table, those of all variants of the study together.
 
     Args:
@@ -22,15 +22,15 @@ def questions_to_ask(config: Config, run: Run, class_names: Sequence[str]) -> li
     Raises:
         AspectError, ArtifactError: as for `load_aspects`.
     """
-    wanted: dict[str, None] = {}
+    wanted: dict[Query, None] = {}
     for variant in of_variants(config).values():
         arms = [ARMS[arm] for arm in variant.study.arms]
         aspects = load_aspects(variant, run)
-        wanted |= dict.fromkeys(aspect.question for aspect in aspects)
+        wanted |= dict.fromkeys(Query(aspect.question) for aspect in aspects)
         if variant.train.flip_targets == "view" and any(arm.uses_answers for arm in arms):
             wanted |= dict.fromkeys(mirrored(aspect.question) for aspect in aspects if aspect.orientation_sensitive)
         if any(arm.classes == "zero_shot" for arm in arms):
-            wanted |= dict.fromkeys(class_questions(variant, class_names))
+            wanted |= dict.fromkeys(map(Query, class_questions(variant, class_names)))
     return list(wanted)
 
 

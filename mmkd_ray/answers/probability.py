@@ -43,16 +43,15 @@ MASS_ADVICE = "change the prompt or the question, try teacher.tokens=all_variant
 
 
 def mass_problem(
-    mass_NQ: np.ndarray, questions: Sequence[str], min_answer_mass: float, *, advice: str = MASS_ADVICE
+    mass_Q: np.ndarray, images: int, questions: Sequence[str], min_answer_mass: float, *, advice: str = MASS_ADVICE
 ) -> str:
-    """The sentence about questions that the teacher does not answer; empty if there is none."""
-    mass_Q = mass_NQ.mean(axis=0)
+    """The sentence about questions that the teacher does not answer, by the mean mass over so many images; or empty."""
     low = np.flatnonzero(mass_Q < min_answer_mass)
     if not len(low):
         return ""
     worst = low[np.argmin(mass_Q[low])]
     return (
         f"the teacher does not answer {len(low)} of {len(questions)} questions: the mean of P(yes) + P(no) over "
-        f"{len(mass_NQ)} images is {mass_Q[worst]:.3g} for '{questions[worst]}', below extract.min_answer_mass = "
+        f"{images} images is {mass_Q[worst]:.3g} for '{questions[worst]}', below extract.min_answer_mass = "
         f"{min_answer_mass:g}; {advice}"
     )

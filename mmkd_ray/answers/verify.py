@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mmkd_ray.answers.ledger import Ledger
-from mmkd_ray.answers.store import wanted_cells
-from mmkd_ray.answers.table import QUARANTINE, prove_folder
+from mmkd_ray.answers.table import QUARANTINE, prove_folder, stored_queries
+from mmkd_ray.answers.wanted import wanted_cells
 from mmkd_ray.artifacts import Run
 from mmkd_ray.errors import ArtifactError
 
@@ -21,14 +21,9 @@ def verify(run: Run) -> Ledger:
         raise ArtifactError(
             f"the images have changed since {run.teacher.uri} was made: run `mmkd extract CONFIG` first"
         )
-    questions = tuple(entry["question"] for entry in run.teacher.read_json("questions.json"))
-    failed = set(run.teacher.read_table(QUARANTINE)["path"].to_pylist())
-    expected = {
-        image_id: sha256 for image_id, sha256 in wanted_cells(run, questions).sha256.items() if image_id not in failed
-    }
+    failed = run.teacher.read_table(QUARANTINE)["path"].to_pylist()
     return prove_folder(
         run.teacher.child("table"),
-        expected=expected,
-        questions=questions,
+        wanted_cells(run, stored_queries(run)).without(failed),
         quarantined=len(failed) + images["quarantined"],
     )

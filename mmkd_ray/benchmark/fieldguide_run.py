@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import numpy as np
 from mmkd_ray import fieldguide
 from mmkd_ray.answers.identity import what_is_asked
 from mmkd_ray.answers.probability import Answers
-from mmkd_ray.answers.store import AnswerStore, wanted_cells
+from mmkd_ray.answers.reading import read_answers
+from mmkd_ray.answers.store import AnswerStore
 from mmkd_ray.answers.table import write_teacher_table
+from mmkd_ray.answers.wanted import wanted_cells
 from mmkd_ray.artifacts import Run, open_run
 from mmkd_ray.config import Config, validate
 from mmkd_ray.data.sources.attributes import true_answers
@@ -59,16 +62,16 @@ def write_run(config: Config) -> Run:
     run = open_run(config.storage.path, config.name)
     images = build_image_table(config, run, lambda *_: None)
     asked = what_is_asked(config, run, images)
-    wanted = wanted_cells(run, tuple(asked["questions"]))
+    wanted = wanted_cells(run, asked["questions"])
     store = AnswerStore(run, Identity.from_dict(asked["teacher"]))
-    truth = true_answers(config.data, wanted.questions, list(wanted.sha256), None)
-    p_NQ = np.array(
-        [[_SURE if truth[text][image] else 1 - _SURE for text in wanted.questions] for image in wanted.sha256]
-    )
+    texts, ids = [query.question for query in wanted.queries], wanted.image_ids
+    truth = true_answers(config.data, texts, ids, None)
+    p_NQ = np.array([[_SURE if truth[text][image] else 1 - _SURE for text in texts] for image in ids])
     answers = Answers(np.log(p_NQ).astype(np.float32), np.log1p(-p_NQ).astype(np.float32), {})
-    ids, hashes = list(wanted.sha256), list(wanted.sha256.values())
+    hashes = wanted.images["sha256"].to_pylist()
     store.begin()
-    store.write(store.name(ids, hashes, wanted.questions), ids, hashes, wanted.questions, answers)
+    store.write(store.name(ids, hashes, wanted.queries), ids, hashes, wanted.queries, answers)
     identity = identify("teacher table", asked=asked).key
-    write_teacher_table(run, store, wanted, identity, asked, images["quarantined"], config.extract)
+    read = partial(read_answers, store, wanted)
+    write_teacher_table(run, read, {}, wanted, identity, asked, images["quarantined"], config.extract)
     return run

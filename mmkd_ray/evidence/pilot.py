@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from jaxtyping import Int64
 
 from mmkd_ray.answers.identity import teacher_identity
 from mmkd_ray.answers.probability import answer_mass, p_yes
-from mmkd_ray.answers.query import mirrored
-from mmkd_ray.answers.store import Wanted
-from mmkd_ray.answers.table import read_teacher_table
+from mmkd_ray.answers.query import Query, mirrored
+from mmkd_ray.answers.table import read_teacher_table, stored_queries
+from mmkd_ray.answers.wanted import Wanted
 from mmkd_ray.artifacts import Run
 from mmkd_ray.aspects.questions import Aspect
 from mmkd_ray.cluster.monitor import ProgressCallback
@@ -23,6 +24,7 @@ from mmkd_ray.config import Config, ImportedTeacher, PilotConfig
 from mmkd_ray.data.table import labels_of, read_splits
 from mmkd_ray.errors import ArtifactError, DataError
 from mmkd_ray.evidence.answers import PilotAnswers
+from mmkd_ray.extract.needs import lacks_answers
 from mmkd_ray.extract.stage import answer_cells
 
 
@@ -39,21 +41,14 @@ def choose_images(labels_N: Int64[np.ndarray, " N"], pilot: PilotConfig) -> list
 
 
 def ask_pilot(config: Config, run: Run, aspects: Sequence[Aspect], progress: ProgressCallback) -> PilotAnswers:
-    """Ask the teacher about the sample; stored answers are not asked for again. Needs a cluster.
+    """Ask the teacher about the sample; stored answers are not asked for again.
 
     Raises:
         TeacherError: the teacher cannot be loaded.
         DataError: images of the sample cannot be asked about.
     """
-    table = read_splits(run, ["train"], columns=["image_id", "sha256", "label"])
-    sample = table.take(choose_images(labels_of(table), config.pilot))
-    ways = {
-        "p_yes": {aspect.question: aspect.question for aspect in aspects},
-        "reworded": {a.question: text for a in aspects if (text := reworded(a, config.pilot)) is not None},
-        "flipped": {a.question: mirrored(a.question) for a in aspects} if config.pilot.flip else {},
-    }
-    texts = tuple(dict.fromkeys(text for way in ways.values() for text in way.values()))
-    wanted = Wanted(dict(zip(sample["image_id"].to_pylist(), sample["sha256"].to_pylist(), strict=True)), texts)
+    sample, ways, queries = _sample(config, run), _ways(config, aspects), pilot_queries(config, aspects)
+    wanted = Wanted(sample.select(["image_id", "sha256"]), queries)
     collected = answer_cells(_without_mass_limit(config), run, teacher_identity(config.teacher), wanted, progress)
     answered = np.isfinite(collected.log_p_yes_NQ).all(axis=1)
     if not answered.any():
@@ -61,14 +56,14 @@ def ask_pilot(config: Config, run: Run, aspects: Sequence[Aspect], progress: Pro
     p_NQ = p_yes(collected.log_p_yes_NQ, collected.log_p_no_NQ)
     mass_NQ = answer_mass(collected.log_p_yes_NQ, collected.log_p_no_NQ)
 
-    def columns(values_NQ: np.ndarray, way: dict[str, str]) -> np.ndarray:
+    def columns(values_NQ: np.ndarray, way: dict[str, Query]) -> np.ndarray:
         chosen = np.full((len(values_NQ), len(aspects)), np.nan, dtype=np.float32)
         for column, aspect in enumerate(aspects):
             if aspect.question in way:
-                chosen[:, column] = values_NQ[:, texts.index(way[aspect.question])]
+                chosen[:, column] = values_NQ[:, queries.index(way[aspect.question])]
         return chosen[answered]
 
-    asked_ids = list(wanted.sha256)
+    asked_ids = wanted.image_ids
     return PilotAnswers(
         tuple(asked_ids[row] for row in np.flatnonzero(answered)),
         labels_of(sample)[answered],
@@ -77,6 +72,31 @@ def ask_pilot(config: Config, run: Run, aspects: Sequence[Aspect], progress: Pro
         columns(p_NQ, ways["reworded"]),
         columns(p_NQ, ways["flipped"]),
     )
+
+
+def pilot_lacks_answers(config: Config, run: Run, aspects: Sequence[Aspect]) -> bool:
+    """Whether `ask_pilot` has anything to ask, and needs a cluster."""
+    wanted = Wanted(_sample(config, run).select(["image_id", "sha256"]), pilot_queries(config, aspects))
+    return lacks_answers(run, teacher_identity(config.teacher), wanted)
+
+
+def _sample(config: Config, run: Run) -> pa.Table:
+    table = read_splits(run, ["train"], columns=["image_id", "sha256", "label"])
+    return table.take(choose_images(labels_of(table), config.pilot))
+
+
+def _ways(config: Config, aspects: Sequence[Aspect]) -> dict[str, dict[str, Query]]:
+    """The queries by which each question is put, by the way in which that is done."""
+    return {
+        "p_yes": {aspect.question: Query(aspect.question) for aspect in aspects},
+        "reworded": {a.question: Query(text) for a in aspects if (text := reworded(a, config.pilot)) is not None},
+        "flipped": {a.question: mirrored(a.question) for a in aspects} if config.pilot.flip else {},
+    }
+
+
+def pilot_queries(config: Config, aspects: Sequence[Aspect]) -> tuple[Query, ...]:
+    """All that is asked about each image of the sample."""
+    return tuple(dict.fromkeys(query for way in _ways(config, aspects).values() for query in way.values()))
 
 
 def stored_answers(config: Config, run: Run, aspects: Sequence[Aspect]) -> PilotAnswers:
@@ -95,7 +115,7 @@ def stored_answers(config: Config, run: Run, aspects: Sequence[Aspect]) -> Pilot
     rows = {image_id: row for row, image_id in enumerate(table.image_ids)}
     ids = [train["image_id"][int(row)].as_py() for row in np.flatnonzero(answered)]
     flipped = np.full((len(ids), len(questions)), np.nan, dtype=np.float32)
-    known = {entry["question"] for entry in run.teacher.read_json("questions.json")}
+    known = stored_queries(run)
     if there := [column for column, text in enumerate(questions) if mirrored(text) in known]:
         flipped[:, there] = read_teacher_table(run, [mirrored(questions[column]) for column in there]).p_yes_of(ids)
     mass_NQ = table.mass_NQ[[rows[image_id] for image_id in ids]]

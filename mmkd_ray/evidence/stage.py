@@ -20,13 +20,13 @@ from mmkd_ray.data.table import require_images
 from mmkd_ray.errors import ArtifactError, AspectError, DataError
 from mmkd_ray.evidence.answers import PilotAnswers
 from mmkd_ray.evidence.audit import audit
-from mmkd_ray.evidence.pilot import ask_pilot, stored_answers
+from mmkd_ray.evidence.pilot import ask_pilot, pilot_lacks_answers, stored_answers
 from mmkd_ray.evidence.scores import Score, score
 from mmkd_ray.evidence.tables import AUDIT, PILOT, SCORES
 from mmkd_ray.extract.cost import question_tokens
 from mmkd_ray.identity import identify, settings
 from mmkd_ray.propose.language_model import identity as llm_identity
-from mmkd_ray.propose.stage import candidates
+from mmkd_ray.propose.stage import candidates, known_candidates
 
 
 def select_aspects(config: Config, run: Run, progress: ProgressCallback) -> dict[str, Any]:
@@ -51,8 +51,7 @@ def select_aspects(config: Config, run: Run, progress: ProgressCallback) -> dict
             f"aspects.select is '{config.aspects.select}': the questions need no selection. To have them ordered by "
             "evidence set aspects.select=mrmr (or information); to have an LLM propose some set aspects.source=llm"
         )
-    chosen_by = selection_settings(config)
-    identity = identify("selection", settings=chosen_by, source=_source_facts(config, run)).key
+    chosen_by, identity = selection_settings(config), _selection_key(config, run)
     if run.aspects.exists(FILE) and (record := run.aspects.finished(identity)):
         return record
     _check_not_edited(run)
@@ -115,16 +114,44 @@ def audit_teacher(
     return table
 
 
-def needs_cluster(config: Config) -> bool:
-    """Whether selecting questions takes a Ray cluster: for a model on vLLM, or for the teacher."""
-    on_vllm = isinstance(config.aspects, LlmAspects) and config.aspects.llm.kind == "vllm"
-    by_evidence = config.aspects.select in ("information", "mrmr")
-    return on_vllm or (by_evidence and not is_answered(config))
+def needs_cluster(config: Config, run: Run) -> bool:
+    """Whether selecting questions has something left to do that takes a Ray cluster: a model on vLLM, or the teacher.
+
+    Raises:
+        AspectError, ArtifactError: as for `select_aspects`.
+    """
+    if not is_selected(config) or (run.aspects.exists(FILE) and run.aspects.finished(_selection_key(config, run))):
+        return False
+    if (
+        isinstance(config.aspects, LlmAspects)
+        and config.aspects.llm.kind == "vllm"
+        and not known_candidates(config, run)
+    ):
+        return True
+    return config.aspects.select != "llm" and scoring_needs_cluster(config, run)
+
+
+def scoring_needs_cluster(config: Config, run: Run, *, stored: bool = False) -> bool:
+    """Whether a score, or an audit, has something left to do that takes a Ray cluster.
+
+    Args:
+        config: the run's configuration.
+        run: with its image table finished.
+        stored: as for `score_aspects`.
+    """
+    if is_answered(config, stored=stored):
+        return False
+    found = known_candidates(config, run)
+    return found is None or pilot_lacks_answers(config, run, found.aspects)
 
 
 def is_answered(config: Config, *, stored: bool = False) -> bool:
     """Whether the evidence comes from a stored table, so that no teacher is asked; always so for an imported one."""
     return stored or isinstance(config.teacher, ImportedTeacher)
+
+
+def _selection_key(config: Config, run: Run) -> str:
+    return identify("selection", settings=selection_settings(config), source=_source_facts(config, run)).key
 
 
 def _questions(config: Config, run: Run, *, stored: bool) -> tuple[Aspect, ...]:

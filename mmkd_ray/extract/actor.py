@@ -13,7 +13,7 @@ import pyarrow as pa
 import ray
 from jaxtyping import Bool
 
-from mmkd_ray.answers.query import MARK
+from mmkd_ray.answers.query import Query
 from mmkd_ray.answers.store import AnswerStore
 from mmkd_ray.answers.teacher import needs_hub
 from mmkd_ray.cluster.environment import prepare_process
@@ -33,9 +33,9 @@ class Assignment:
 
     teacher: Teacher
     extract: ExtractConfig
-    questions: tuple[str, ...]
+    queries: tuple[Query, ...]
     ask_PQ: Bool[np.ndarray, "P Q"]
-    """Sets of questions; an image's column `ask` says which is its own."""
+    """Sets of queries; an image's column `ask` says which is its own."""
     store: AnswerStore
     monitor: Any
     all_may_fail: bool
@@ -56,7 +56,7 @@ class AskTeacher:
         self._name = ray.get_runtime_context().get_actor_id()
         ray.get(self._monitor.join.remote(self._name, ray.get_runtime_context().current_actor))
         try:
-            self._engine = load_engine(teacher, assignment.extract, _texts(assignment.questions))
+            self._engine = load_engine(teacher, assignment.extract, _texts(assignment.queries))
         except MmkdError as error:
             self._give_up(error)
         # A second try would fail in the same way.
@@ -72,10 +72,10 @@ class AskTeacher:
             if not ray.get(self._monitor.begin.remote(self._name)):
                 break
             columns = self._assignment.ask_PQ[ask]
-            questions = [text for text, wanted in zip(self._assignment.questions, columns, strict=True) if wanted]
-            name = self._assignment.store.name(*_names(images), questions)
+            queries = [query for query, wanted in zip(self._assignment.queries, columns, strict=True) if wanted]
+            name = self._assignment.store.name(*_names(images), queries)
             try:
-                failed = self._ask(name, images, questions)
+                failed = self._ask(name, images, queries)
             except MmkdError as error:
                 self._give_up(error)
             except Exception as error:
@@ -83,27 +83,27 @@ class AskTeacher:
             asked += images.num_rows
             good = images.num_rows - failed
             self._monitor.measure.remote(self._name, self._engine.counts())
-            self._monitor.end.remote(self._name, name, good, answers=good * len(questions), quarantined=failed)
+            self._monitor.end.remote(self._name, name, good, answers=good * len(queries), quarantined=failed)
         return pa.table({"images": [asked]})
 
-    def _ask(self, name: str, images: pa.Table, questions: list[str]) -> int:
+    def _ask(self, name: str, images: pa.Table, queries: list[Query]) -> int:
         """Ask and write; the number of images that could not be asked."""
         store = self._assignment.store
         if store.has(name):
             return 0
         encoded = images["image"].to_pylist()
-        self._preflight(encoded, questions)
-        answers = answer_all(self._engine, encoded, questions)
-        store.write(name, *_names(images), questions, answers)
+        self._preflight(encoded, queries)
+        answers = answer_all(self._engine, encoded, queries)
+        store.write(name, *_names(images), queries, answers)
         return len(answers.failed)
 
-    def _preflight(self, encoded: list[bytes], questions: list[str]) -> None:
+    def _preflight(self, encoded: list[bytes], queries: list[Query]) -> None:
         """Before this engine's first batch: does the teacher answer the questions at all?"""
         with self._checking:
             if not self._checked:
                 told = self._assignment
                 if problem := find_problem(
-                    self._engine, encoded, questions, told.extract, all_may_fail=told.all_may_fail
+                    self._engine, encoded, queries, told.extract, all_may_fail=told.all_may_fail
                 ):
                     raise TeacherError(problem)
                 self._checked = True
@@ -122,9 +122,9 @@ class AskTeacher:
         os._exit(1)
 
 
-def _texts(questions: Sequence[str]) -> list[str]:
-    """The texts of the questions, without the mark of a mirrored image."""
-    return list(dict.fromkeys(question.removesuffix(MARK) for question in questions))
+def _texts(queries: Sequence[Query]) -> list[str]:
+    """The texts of the questions, each once, whatever the views."""
+    return list(dict.fromkeys(query.question for query in queries))
 
 
 def _names(images: pa.Table) -> tuple[list[str], list[str]]:

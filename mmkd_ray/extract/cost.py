@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmkd_ray.answers.identity import SPLITS, what_is_asked
-from mmkd_ray.answers.store import AnswerStore, wanted_cells
+from mmkd_ray.answers.reading import overview
+from mmkd_ray.answers.store import AnswerStore
 from mmkd_ray.answers.teacher import describe_teacher
+from mmkd_ray.answers.wanted import wanted_cells
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config, ImportedTeacher, VllmTeacher
 from mmkd_ray.data.decode import decode_rgb
@@ -56,9 +58,9 @@ def describe_cost(config: Config, run: Run, *, answers_per_second: float | None 
     if isinstance(config.teacher, ImportedTeacher):
         raise ConfigError("teacher.kind is 'imported': its answers are read by `mmkd import-teacher`, nothing is asked")
     asked = what_is_asked(config, run, require_images(config, run))
-    store, wanted = AnswerStore(run, Identity.from_dict(asked["teacher"])), wanted_cells(run, tuple(asked["questions"]))
-    plan = make_plan(wanted, store.present(wanted))
-    images, questions = len(wanted.sha256), len(wanted.questions)
+    store, wanted = AnswerStore(run, Identity.from_dict(asked["teacher"])), wanted_cells(run, asked["questions"])
+    plan = make_plan(wanted, overview(store, wanted).present_NQ)
+    images, questions = len(wanted), len(wanted.queries)
     lines = [
         f"teacher   {describe_teacher(config.teacher)}",
         f"images    {images:,} ({' and '.join(SPLITS)}), {plan.images:,} of them with something to ask",
@@ -66,7 +68,9 @@ def describe_cost(config: Config, run: Run, *, answers_per_second: float | None 
         f"cells     {images * questions:,} wanted, {images * questions - plan.cells:,} present, {plan.cells:,} to ask",
     ]
     if plan.images:
-        lines.append(_tokens_line(config, run, wanted.questions, plan.images, plan.cells))
+        lines.append(
+            _tokens_line(config, run, tuple(query.question for query in wanted.queries), plan.images, plan.cells)
+        )
         lines.append(
             _time_line(config, plan.cells, answers_per_second, read_speed(store.folder).get("answers_per_second"))
         )

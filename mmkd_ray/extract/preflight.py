@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mmkd_ray.answers.probability import MASS_ADVICE, Answers, answer_mass, mass_problem
-from mmkd_ray.answers.query import MARK
+from mmkd_ray.answers.query import Query
 from mmkd_ray.config import ExtractConfig
 from mmkd_ray.extract.engines.base import Engine, LocalEngine
 from mmkd_ray.extract.engines.mirror import answer_all
@@ -17,19 +17,19 @@ _IMAGES_AGAIN, _QUESTIONS_AGAIN = 2, 3
 
 
 def find_problem(
-    engine: Engine, images: Sequence[bytes], questions: Sequence[str], extract: ExtractConfig, *, all_may_fail: bool
+    engine: Engine, images: Sequence[bytes], queries: Sequence[Query], extract: ExtractConfig, *, all_may_fail: bool
 ) -> str:
     """Why extraction should not go on, as a sentence; empty if it may.
 
     Args:
         engine: must not be asked anything else meanwhile.
         images: of which the first `extract.preflight_images` are asked about.
-        questions: Q columns of the teacher table.
+        queries: Q columns of the teacher table.
         extract: the limits.
         all_may_fail: True if all of these images may be bad, because an earlier run has asked about the others.
     """
     images = images[: extract.preflight_images]
-    answers = answer_all(engine, images, questions)
+    answers = answer_all(engine, images, queries)
     asked = [row for row in range(len(images)) if row not in answers.failed]
     if not asked:
         reason = next(iter(answers.failed.values()), "no image was given")
@@ -37,32 +37,33 @@ def find_problem(
     images = [images[row] for row in asked]
     answers = Answers(answers.log_p_yes_NQ[asked], answers.log_p_no_NQ[asked])
     return (
-        _not_a_number(answers, questions)
-        or _no_answer(engine, images, questions, answers, extract.min_answer_mass)
-        or _dependence(engine, images, questions, answers)
+        _not_a_number(answers, queries)
+        or _no_answer(engine, images, queries, answers, extract.min_answer_mass)
+        or _dependence(engine, images, queries, answers)
     )
 
 
-def _not_a_number(answers: Answers, questions: Sequence[str]) -> str:
+def _not_a_number(answers: Answers, queries: Sequence[Query]) -> str:
     bad_Q = (np.isnan(answers.log_p_yes_NQ) | np.isnan(answers.log_p_no_NQ)).any(axis=0)
     if not bad_Q.any():
         return ""
     return (
-        f"the teacher's probabilities are not numbers (nan) for {bad_Q.sum()} of {len(questions)} questions, e.g. "
-        f"'{questions[int(bad_Q.argmax())]}': usually an overflow; set teacher.dtype to bfloat16 or float32"
+        f"the teacher's probabilities are not numbers (nan) for {bad_Q.sum()} of {len(queries)} questions, e.g. "
+        f"'{queries[int(bad_Q.argmax())]}': usually an overflow; set teacher.dtype to bfloat16 or float32"
     )
 
 
 def _no_answer(
-    engine: Engine, images: Sequence[bytes], questions: Sequence[str], answers: Answers, min_answer_mass: float
+    engine: Engine, images: Sequence[bytes], queries: Sequence[Query], answers: Answers, min_answer_mass: float
 ) -> str:
     """The sentence about questions that are not answered, with the spelling of the answers that would be."""
-    mass_NQ = answer_mass(answers.log_p_yes_NQ, answers.log_p_no_NQ)
-    problem = mass_problem(mass_NQ, questions, min_answer_mass)
+    mass_Q = answer_mass(answers.log_p_yes_NQ, answers.log_p_no_NQ).mean(axis=0)
+    names = [str(query) for query in queries]
+    problem = mass_problem(mass_Q, len(images), names, min_answer_mass)
     if not problem or not isinstance(engine, LocalEngine):
         return problem
-    worst = questions[int(mass_NQ.mean(axis=0).argmin())].removesuffix(MARK)
-    return mass_problem(mass_NQ, questions, min_answer_mass, advice=_advice(engine, images, worst, min_answer_mass))
+    advice = _advice(engine, images, queries[int(mass_Q.argmin())].question, min_answer_mass)
+    return mass_problem(mass_Q, len(images), names, min_answer_mass, advice=advice)
 
 
 def _advice(engine: LocalEngine, images: Sequence[bytes], question: str, min_answer_mass: float) -> str:
@@ -86,17 +87,17 @@ def _advice(engine: LocalEngine, images: Sequence[bytes], question: str, min_ans
     return f"{listed}; set {best.setting}"
 
 
-def _dependence(engine: Engine, images: Sequence[bytes], questions: Sequence[str], together: Answers) -> str:
+def _dependence(engine: Engine, images: Sequence[bytes], queries: Sequence[Query], together: Answers) -> str:
     """The sentence about answers that depend on what else is asked at the same time; empty if they do not.
 
     vLLM computes some architectures wrongly if several prompts are processed together: with LFM2-VL on a CPU,
     log-probabilities are wrong by up to 0.09.
     """
-    columns = [column for column, question in enumerate(questions) if not question.endswith(MARK)]
+    columns = [column for column, query in enumerate(queries) if query.view == "plain"]
     if not isinstance(engine, LocalEngine) or not columns:
         return ""
     rows_K, columns_K = _spread(list(range(len(images))), _IMAGES_AGAIN), _spread(columns, _QUESTIONS_AGAIN)
-    some = [images[row] for row in rows_K], [questions[column] for column in columns_K]
+    some = [images[row] for row in rows_K], [queries[column].question for column in columns_K]
     reversed_order = engine.answer(some[0][::-1], some[1][::-1])
     ways = {
         "alone": _stacked(engine.answer_alone(*some)),

@@ -9,9 +9,12 @@ import pyarrow as pa
 import ray
 import ray.data
 
+from mmkd_ray.answers.compacting import compact
 from mmkd_ray.answers.identity import require_teacher, table_identity, what_is_asked
-from mmkd_ray.answers.store import AnswerStore, Collected, Wanted, wanted_cells
+from mmkd_ray.answers.reading import Answered, collect, overview, read_answers
+from mmkd_ray.answers.store import AnswerStore
 from mmkd_ray.answers.table import read_teacher_table, write_teacher_table
+from mmkd_ray.answers.wanted import Wanted, wanted_cells
 from mmkd_ray.artifacts import Run
 from mmkd_ray.cluster.monitor import ProgressCallback, monitored
 from mmkd_ray.config import Config, ImportedTeacher
@@ -48,12 +51,21 @@ def ask_teacher(config: Config, run: Run, progress: ProgressCallback) -> dict[st
     identity = table_identity(config, asked).key
     if record := run.teacher.finished(identity):
         return record
-    wanted = wanted_cells(run, tuple(asked["questions"]))
+    wanted = wanted_cells(run, asked["questions"])
     store = _answer_missing(config, run, Identity.from_dict(asked["teacher"]), wanted, progress)
-    return write_teacher_table(run, store, wanted, identity, asked, images["quarantined"], config.extract)
+    return write_teacher_table(
+        run,
+        partial(read_answers, store, wanted),
+        store.quarantined(),
+        wanted,
+        identity,
+        asked,
+        images["quarantined"],
+        config.extract,
+    )
 
 
-def answer_cells(config: Config, run: Run, teacher: Identity, wanted: Wanted, progress: ProgressCallback) -> Collected:
+def answer_cells(config: Config, run: Run, teacher: Identity, wanted: Wanted, progress: ProgressCallback) -> Answered:
     """Have any cells answered, without making a teacher table of them; what is answered is not asked again.
 
     Args:
@@ -66,17 +78,18 @@ def answer_cells(config: Config, run: Run, teacher: Identity, wanted: Wanted, pr
     Raises:
         TeacherError, ClusterError: as for `ask_teacher`.
     """
-    return _answer_missing(config, run, teacher, wanted, progress).collect(wanted)
+    return collect(_answer_missing(config, run, teacher, wanted, progress), wanted)
 
 
 def _answer_missing(
     config: Config, run: Run, teacher: Identity, wanted: Wanted, progress: ProgressCallback
 ) -> AnswerStore:
     store = AnswerStore(run, teacher)
-    plan = make_plan(wanted, store.present(wanted))
+    plan = make_plan(wanted, overview(store, wanted).present_NQ)
     store.begin()
     if plan.images:
         _ask(config, run, wanted, plan, store, progress)
+        compact(store)
     return store
 
 
@@ -87,7 +100,7 @@ def mean_answer_mass(run: Run) -> dict[str, float]:
 
 
 def _ask(config: Config, run: Run, wanted: Wanted, plan: Plan, store: AnswerStore, progress: ProgressCallback) -> None:
-    total, meter = len(wanted.sha256), SpeedMeter(progress)
+    total, meter = len(wanted), SpeedMeter(progress)
     with (
         pool(config.teacher, config.extract, _batches(config, plan)) as options,
         monitored(total, meter, done=total - plan.images) as monitor,
@@ -95,7 +108,7 @@ def _ask(config: Config, run: Run, wanted: Wanted, plan: Plan, store: AnswerStor
         assignment = Assignment(
             teacher=config.teacher,
             extract=config.extract,
-            questions=wanted.questions,
+            queries=wanted.queries,
             ask_PQ=plan.ask_PQ,
             store=store,
             monitor=monitor,
@@ -154,6 +167,7 @@ def _images(config: Config, run: Run, plan: Plan, *, readers: int) -> ray.data.D
 
 
 def _keep_todo(block: pa.Table, *, todo: ray.ObjectRef) -> pa.Table:
+    # Two arrays in the object store, which every process of a node reads in place.
     return only_todo(block, ray.get(todo))
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from mmkd_ray.artifacts import Run
 from mmkd_ray.aspects.questions import PROPOSAL, Aspect, source_aspects
-from mmkd_ray.config import Config, LlmAspects
+from mmkd_ray.config import Config, LlmAspects, OpenAiLlm, VllmLlm
 from mmkd_ray.data.table import require_images
 from mmkd_ray.propose.language_model import Conversation, load_model
 from mmkd_ray.propose.proposing import DataSet, as_aspects, propose, select
+from mmkd_ray.propose.reply import LanguageModel
 
 
 @dataclass(frozen=True)
@@ -23,10 +25,37 @@ class Candidates:
     """For the record: the numbers `proposed`, `rejected` and `requests`."""
 
 
-def candidates(config: Config, run: Run) -> Candidates:
+class _NotSaidYetError(Exception):
+    """The LLM would have to be asked."""
+
+
+def known_candidates(config: Config, run: Run) -> Candidates | None:
+    """`candidates`, as far as they are known without asking an LLM; None if it would have to be asked.
+
+    Raises:
+        AspectError, ArtifactError: as for `candidates`.
+    """
+
+    def refuse(_llm: OpenAiLlm | VllmLlm) -> LanguageModel:
+        raise _NotSaidYetError
+
+    try:
+        return candidates(config, run, load=refuse)
+    except _NotSaidYetError:
+        return None
+
+
+def candidates(
+    config: Config, run: Run, *, load: Callable[[OpenAiLlm | VllmLlm], LanguageModel] = load_model
+) -> Candidates:
     """The questions to select from; for `aspects.select: llm`, those that the LLM selected.
 
     Stored replies of the LLM are reused. An LLM on vLLM needs a connection to a cluster.
+
+    Args:
+        config: the run's configuration.
+        run: with its image table finished.
+        load: called when, and only if, something is to be asked.
 
     Raises:
         AspectError: the LLM cannot be reached, or proposes too few acceptable questions; or the questions of the source
@@ -39,7 +68,7 @@ def candidates(config: Config, run: Run) -> Candidates:
         return Candidates(available, {"proposed": len(available), "rejected": 0, "requests": 0})
     images = require_images(config, run)
     data = DataSet(tuple(images["class_names"]), images["images"]["train"])
-    conversation = Conversation(aspects.llm, run.aspects.child("conversation"), lambda: load_model(aspects.llm))
+    conversation = Conversation(aspects.llm, run.aspects.child("conversation"), lambda: load(aspects.llm))
     try:
         proposal = propose(conversation, aspects, data)
         rejected = [asdict(one) for one in proposal.rejected]

@@ -24,17 +24,9 @@ class Extract(Stage):
     checks = (checks.questions, checks.teacher, checks.students)
 
     def needs_cluster(self, config: Config, run: Run) -> bool:
-        from mmkd_ray.answers.identity import what_is_asked
-        from mmkd_ray.answers.store import AnswerStore, wanted_cells
-        from mmkd_ray.config import ImportedTeacher
-        from mmkd_ray.data.table import require_images
-        from mmkd_ray.extract.plan import make_plan
+        from mmkd_ray.extract.needs import needs_asking
 
-        if isinstance(config.teacher, ImportedTeacher):
-            return False
-        asked = what_is_asked(config, run, require_images(config, run))
-        wanted = wanted_cells(run, tuple(asked["questions"]))
-        return make_plan(wanted, AnswerStore(run, asked["teacher"]).present(wanted)).images > 0
+        return needs_asking(config, run)
 
     def artifact(self, run: Run) -> Folder:
         return run.teacher

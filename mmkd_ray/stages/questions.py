@@ -34,7 +34,7 @@ class Aspects(Stage):
     def needs_cluster(self, config: Config, run: Run) -> bool:
         from mmkd_ray.evidence.stage import needs_cluster
 
-        return needs_cluster(config)
+        return needs_cluster(config, run)
 
     def artifact(self, run: Run) -> Folder:
         return run.aspects
@@ -71,9 +71,9 @@ class Score(Stage):
     checks = (checks.candidates, checks.teacher)
 
     def needs_cluster(self, config: Config, run: Run) -> bool:
-        from mmkd_ray.evidence.stage import is_answered
+        from mmkd_ray.evidence.stage import scoring_needs_cluster
 
-        return not is_answered(config, stored=self.stored)
+        return scoring_needs_cluster(config, run, stored=self.stored)
 
     def run(self, config: Config, run: Run, progress: Any) -> Any:
         from mmkd_ray.evidence.stage import score_aspects
@@ -108,9 +108,9 @@ class Audit(Stage):
     checks = (checks.candidates, checks.teacher)
 
     def needs_cluster(self, config: Config, run: Run) -> bool:
-        from mmkd_ray.evidence.stage import is_answered
+        from mmkd_ray.evidence.stage import scoring_needs_cluster
 
-        return not is_answered(config, stored=self.stored)
+        return scoring_needs_cluster(config, run, stored=self.stored)
 
     def run(self, config: Config, run: Run, progress: Any) -> Any:
         from mmkd_ray.evidence.stage import audit_teacher

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mmkd_ray.answers.identity import SPLITS
-from mmkd_ray.answers.needs import questions_to_ask
+from mmkd_ray.answers.needs import queries_to_ask
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config, ImportedTeacher, of_variants
 from mmkd_ray.data.table import open_source, require_images
@@ -81,7 +81,7 @@ def _images(config: Config, run: Run) -> tuple[dict[str, int], Sequence[str], st
 
 def _answers_line(config: Config, run: Run, counts: dict[str, int], class_names: Sequence[str]) -> str:
     try:
-        questions = len(questions_to_ask(config, run, class_names))
+        questions = len(queries_to_ask(config, run, class_names))
     except ArtifactError:
         return "teacher   its questions are not selected yet: `mmkd aspects` does it"
     if isinstance(config.teacher, ImportedTeacher):

@@ -11,7 +11,7 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from mmkd_ray.answers.needs import class_questions
-from mmkd_ray.answers.query import mirrored
+from mmkd_ray.answers.query import Query
 from mmkd_ray.answers.table import TeacherTable, read_teacher_table
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config
@@ -67,18 +67,18 @@ class StudyData:
         config, aspects = spec.config, spec.aspects
         labels_N = train.labels_N.numpy()
 
-        def targets_from(questions: list[str]) -> Float32[np.ndarray, "N Q"] | None:
-            p_yes_NQ = soften(self._p_yes(questions, train), config.train.teacher_temperature)
+        def targets_from(queries: list[Query]) -> Float32[np.ndarray, "N Q"] | None:
+            p_yes_NQ = soften(self._p_yes(queries, train), config.train.teacher_temperature)
             return aspect_targets(spec.arm, p_yes_NQ, labels_N, seed=spec.seed)
 
         questions = [aspect.question for aspect in aspects]
-        targets_NQ = targets_from(questions)
+        targets_NQ = targets_from([Query(question) for question in questions])
         if targets_NQ is None:
             return None, None
         seen_mirrored_NQ = None
         if config.train.flip_targets == "view" and ARMS[spec.arm].uses_answers:
             seen_mirrored_NQ = targets_from(
-                [mirrored(aspect.question) if aspect.orientation_sensitive else aspect.question for aspect in aspects]
+                [Query(a.question, "mirrored" if a.orientation_sensitive else "plain") for a in aspects]
             )
         of_mirrored_NQ = mirrored_targets(
             targets_NQ,
@@ -91,7 +91,7 @@ class StudyData:
 
     def _class_targets(self, config: Config, train: Pixels) -> Tensor:
         questions = class_questions(config, self.class_names)
-        return torch.from_numpy(class_targets(self._p_yes(questions, train)))
+        return torch.from_numpy(class_targets(self._p_yes(list(map(Query, questions)), train)))
 
     def _trained(self, spec: StudentSpec) -> Student:
         """A finished student, frozen."""
@@ -109,11 +109,11 @@ class StudyData:
     def _load_pixels(self, splits: tuple[str, ...], size: int, interpolation: str) -> Pixels:
         return load_pixels(self._run, splits, size=size, interpolation=interpolation)
 
-    def _p_yes(self, questions: list[str], images: Pixels) -> Float32[np.ndarray, "N Q"]:
-        return self._answers(tuple(questions)).p_yes_of(images.image_ids)
+    def _p_yes(self, queries: list[Query], images: Pixels) -> Float32[np.ndarray, "N Q"]:
+        return self._answers(tuple(queries)).p_yes_of(images.image_ids)
 
-    def _read_answers(self, questions: tuple[str, ...]) -> TeacherTable:
-        return read_teacher_table(self._run, questions)
+    def _read_answers(self, queries: tuple[Query, ...]) -> TeacherTable:
+        return read_teacher_table(self._run, queries)
 
     @staticmethod
     def _input(config: Config) -> tuple[int, str]:

@@ -3,6 +3,7 @@
 One file, because one unbroken run is what all of it is compared with.
 """
 
+import itertools
 import json
 import os
 import re
@@ -17,6 +18,7 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
+from mmkd_ray import schema
 from mmkd_ray.answers.table import read_teacher_table
 from mmkd_ray.answers.verify import verify
 from mmkd_ray.artifacts import open_run
@@ -103,8 +105,29 @@ def extracting(processes, storage, repository, *overrides, **environment):
 
 
 def stored(storage):
-    """The files of answers, by name, with the time at which each was written."""
-    return {path.name: path.stat().st_mtime_ns for path in (storage / "shared" / "answers").glob("*/part-*.parquet")}
+    """The files of batches, by name, with the time at which each was written; merged when extraction ends."""
+    found = {}
+    for path in (storage / "shared" / "answers").glob("*/part-*.parquet"):
+        with suppress(FileNotFoundError):
+            found[path.name] = path.stat().st_mtime_ns
+    return found
+
+
+def merged(storage):
+    """The batches whose answers are in the file that an ended extraction has made of them."""
+    (whole,) = (storage / "shared" / "answers").glob("*/rows-*.parquet")
+    return set(json.loads(pq.read_schema(whole).metadata[schema.REPLACES]))
+
+
+def wait_and_watch(driver, storage, before):
+    """Wait for the end; no batch that was written before may be written again."""
+    deadline = time.monotonic() + 300
+    while driver.poll() is None and time.monotonic() < deadline:
+        again = {name for name, when in stored(storage).items() if before.get(name, when) != when}
+        assert not again, "a batch that was written before the kill was asked again"
+        time.sleep(0.2)
+    assert before.keys() <= merged(storage)
+    return driver.wait(1)
 
 
 def check_same(storage, unbroken):
@@ -200,9 +223,8 @@ def test_an_engine_killed_while_loading_and_again_while_asking_is_replaced(stora
         before = stored(storage)
         (second,) = named(processes, ASKS)
         second.kill()
-        assert driver.wait(300) == 0, output.read_text()
+        assert wait_and_watch(driver, storage, before) == 0, output.read_text()
     assert first.pid != second.pid
-    assert before.items() <= stored(storage).items(), "a batch that was written before the kill was asked again"
     assert check_same(storage, unbroken)["asked_again"] == 0
     assert f"{IMAGES} / {IMAGES} images" in output.read_text()
 
@@ -228,19 +250,17 @@ def test_a_driver_killed_at_any_moment_and_a_preempted_one_are_continued(storage
     done = max(int(count.replace(",", "")) for count in re.findall(r"^extract +([\d,]+) / ", said, re.MULTILINE))
     rows = sum(pq.read_metadata(path).num_rows for path in (storage / "shared" / "answers").glob("*/part-*.parquet"))
     assert IMAGES > done == rows
-    with marked() as processes:
-        ended = run_mmkd(processes, *command("extract", storage), cwd=repository)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    after = stored(storage)
-    for snapshot in snapshots:
-        assert snapshot.items() <= after.items(), "a batch that was written was asked again"
-    check_same(storage, unbroken)
+    for before, after in itertools.pairwise(snapshots):
+        assert before.items() <= after.items(), "a batch that was written was asked again"
+    with marked() as processes, extracting(processes, storage, repository) as (driver, output):
+        assert wait_and_watch(driver, storage, snapshots[-1]) == 0, output.read_text()
+    assert check_same(storage, unbroken)["asked_again"] == 0
 
 
 def test_killed_between_the_last_answers_and_the_record_it_asks_nothing_again(unbroken, repository, tmp_path):
     """The state that such a kill leaves: all answers, half a table, no record; and a file that was being written."""
     copy(unbroken.storage, tmp_path, *ANSWERED)
-    teacher, before = tmp_path / "r" / "teacher", stored(tmp_path)
+    teacher, before = tmp_path / "r" / "teacher", merged(tmp_path)
     (teacher / "record.json").unlink()
     part = next((teacher / "table").glob("*.parquet"))
     part.write_bytes(part.read_bytes()[:1000])
@@ -249,7 +269,7 @@ def test_killed_between_the_last_answers_and_the_record_it_asks_nothing_again(un
     with marked() as processes:
         ended = run_mmkd(processes, *command("extract", tmp_path), cwd=repository)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert stored(tmp_path) == before
+    assert (stored(tmp_path), merged(tmp_path)) == ({}, before)
     check_same(tmp_path, unbroken)
 
 
@@ -264,6 +284,5 @@ def test_a_lost_node_is_survived(storage, unbroken, repository):
         wait_for(lambda: len(stored(storage)) >= 5, driver, output)
         before = stored(storage)
         cluster.second_raylet().kill()
-        assert driver.wait(300) == 0, output.read_text()
-    assert before.items() <= stored(storage).items()
+        assert wait_and_watch(driver, storage, before) == 0, output.read_text()
     check_same(storage, unbroken)

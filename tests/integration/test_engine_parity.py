@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from mmkd_ray.answers.probability import Answers, answer_mass, p_yes
+from mmkd_ray.answers.query import Query
 from mmkd_ray.config import ExtractConfig, VllmTeacher
 from mmkd_ray.errors import TeacherError
 from mmkd_ray.extract.engines.vllm.processor import load_processor
@@ -111,7 +112,8 @@ def ask_in_this_process(folder: str, images: list[bytes], questions: list[str]) 
     gc.collect()
     teacher = VllmTeacher(model=folder, prompt=PROMPT, dtype="float32")
     engine = VllmEngine(teacher, ExtractConfig(), questions)
-    preflight = find_problem(engine, images, questions, ExtractConfig(min_answer_mass=0), all_may_fail=False)
+    queries = [Query(text) for text in questions]
+    preflight = find_problem(engine, images, queries, ExtractConfig(min_answer_mass=0), all_may_fail=False)
     plain = engine.answer(images, questions)
     with ThreadPoolExecutor(2) as threads:
         halves = list(threads.map(lambda half: engine.answer(half, questions), (images[:3], images[3:])))

@@ -7,7 +7,8 @@ import yaml
 
 from mmkd_ray import fieldguide
 from mmkd_ray.answers.identity import teacher_identity
-from mmkd_ray.answers.store import AnswerStore, Wanted
+from mmkd_ray.answers.reading import overview
+from mmkd_ray.answers.store import AnswerStore
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.aspects.questions import FILE, load_aspects, parse_aspects
 from mmkd_ray.config import validate
@@ -15,6 +16,7 @@ from mmkd_ray.data.table import build_image_table
 from mmkd_ray.evidence.stage import audit_teacher, score_aspects, select_aspects
 from mmkd_ray.evidence.tables import PILOT, SCORES
 from mmkd_ray.report.evidence import write_page
+from tests.support.cells import wanted_of
 
 GOOD = [question for question in fieldguide.QUESTIONS if question.group in ("shape", "marking")][::2]
 TWINS = {question.text: question.held_out for question in GOOD[:2]}
@@ -118,10 +120,11 @@ def test_an_extraction_after_the_pilot_has_its_answers_already(scored):
     config, run, _ = scored
     pilot = run.evidence.read_table(PILOT)["image_id"].to_pylist()
     images = run.images.child("table", "train").read_table(columns=["image_id", "sha256"]).to_pylist()
-    hashes = {row["image_id"]: row["sha256"] for row in images}
     assert len(pilot) == IMAGES
-    wanted = Wanted({image_id: hashes[image_id] for image_id in pilot}, tuple(q.text for q in GOOD))
-    assert AnswerStore(run, teacher_identity(config.teacher)).present(wanted).all()
+    wanted = wanted_of(
+        {row["image_id"]: row["sha256"] for row in images if row["image_id"] in pilot}, [q.text for q in GOOD]
+    )
+    assert overview(AnswerStore(run, teacher_identity(config.teacher)), wanted).present_NQ.all()
 
 
 def test_the_audit_knows_how_often_the_teacher_is_right(scored):

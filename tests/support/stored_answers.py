@@ -10,6 +10,7 @@ import numpy as np
 import yaml
 
 from mmkd_ray.answers.identity import teacher_identity
+from mmkd_ray.answers.query import Query
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config, validate
 from tests.support.tables import image_row, write_answers, write_image_table
@@ -53,7 +54,7 @@ def write_teacher(
     config: Config,
     run: Run,
     images: list[dict[str, Any]],
-    questions: Sequence[str],
+    questions: Sequence[Query | str],
     p_yes_NQ: np.ndarray,
     *,
     mass: float = 0.9,
@@ -63,7 +64,11 @@ def write_teacher(
     run.teacher.delete()
     write_answers(run, images, questions, p_yes_NQ, mass=mass)
     digest = (run.images.record() or {}).get("digest")
-    asked = {"images": digest, "teacher": teacher_identity(config.teacher).as_dict(), "questions": list(questions)}
+    asked = {
+        "images": digest,
+        "teacher": teacher_identity(config.teacher).as_dict(),
+        "questions": [Query.of(question).as_json() for question in questions],
+    }
     run.teacher.finish(identity, asked=asked, ledger={"questions": len(questions)})
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from mmkd_ray import schema
+from mmkd_ray.answers.query import Query
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config
 from mmkd_ray.data.table import QUARANTINE, settings_identity
@@ -55,7 +56,12 @@ def write_image_table(
 
 
 def write_answers(
-    run: Run, rows: Sequence[dict[str, Any]], questions: Sequence[str], p_yes_NQ: np.ndarray, *, mass: float = 1.0
+    run: Run,
+    rows: Sequence[dict[str, Any]],
+    questions: Sequence[Query | str],
+    p_yes_NQ: np.ndarray,
+    *,
+    mass: float = 1.0,
 ) -> None:
     """The teacher table without its record: P(yes) of each image and question, all with the same answer mass."""
     table = pa.table(
@@ -68,4 +74,5 @@ def write_answers(
         schema=schema.teacher(len(questions)),
     )
     run.teacher.child("table").write_table("part-00000.parquet", table)
-    run.teacher.write_json("questions.json", [{"question": question} for question in questions])
+    queries = [Query.of(question) for question in questions]
+    run.teacher.write_json("questions.json", [{"question": one.question, "view": one.view} for one in queries])

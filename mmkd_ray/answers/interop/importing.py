@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,9 +16,9 @@ from mmkd_ray.answers.interop.names import Matches, match_names
 from mmkd_ray.answers.interop.places import locate
 from mmkd_ray.answers.interop.repeats import Merged, merge, refuse_repeats
 from mmkd_ray.answers.interop.wording import count, examples
-from mmkd_ray.answers.probability import Answers
-from mmkd_ray.answers.store import AnswerStore, Wanted, wanted_cells
-from mmkd_ray.answers.table import ROWS_A_FILE, write_teacher_table
+from mmkd_ray.answers.reading import Answered
+from mmkd_ray.answers.table import write_teacher_table
+from mmkd_ray.answers.wanted import ROWS_A_PART, Wanted, wanted_cells
 from mmkd_ray.artifacts import Run
 from mmkd_ray.aspects.questions import in_own_order
 from mmkd_ray.config import Config, ImportedTeacher
@@ -62,21 +64,23 @@ def import_teacher(
     content = _read(path)
     entries = makd_json.parse(content, path)
     _check_questions(entries, asked["questions"], path)
-    wanted = wanted_cells(run, tuple(asked["questions"]))
-    matches = match_names(entries.names, wanted.sha256, _other_images(run, wanted), path)
+    wanted = wanted_cells(run, asked["questions"])
+    matches = match_names(entries.names, wanted.image_ids, _other_images(run, wanted), path)
     merged = merge([matches.image_of.get(name, name) for name in entries.names], entries.p_yes_NQ)
     if not merge_duplicates:
         refuse_repeats(merged, path)
     _check_complete(wanted, merged, matches, path)
-    p_yes_NQ = np.array([merged.p_yes[image_id] for image_id in wanted.sha256])
+    p_yes_NQ = np.array([merged.p_yes[image_id] for image_id in wanted.image_ids])
 
     teacher = Identity.from_dict(asked["teacher"]).with_facts(**_source(content, asked["questions"], epsilon))
     asked["teacher"] = teacher.as_dict()
     identity = identify("teacher table", asked=asked).key
     record = run.teacher.finished(identity)
     if record is None:
-        store = _store(run, teacher, wanted, _answers(p_yes_NQ, epsilon))
-        record = write_teacher_table(run, store, wanted, identity, asked, images["quarantined"], config.extract)
+        # Not by way of the stored answers: what an earlier import matched to an image is not to be mixed in.
+        parts = partial(_parts, p_yes_NQ, epsilon)
+        unreadable = images["quarantined"]
+        record = write_teacher_table(run, parts, {}, wanted, identity, asked, unreadable, config.extract)
     run.teacher.write_json(UNMATCHED, matches.unmatched)
     clipped = int(((p_yes_NQ < epsilon) | (p_yes_NQ > 1 - epsilon)).sum())
     return {**record, "remarks": [*_remarks(merged, matches, run), _clipping(clipped, p_yes_NQ.size, epsilon)]}
@@ -114,16 +118,17 @@ def _check_questions(entries: makd_json.Entries, questions: list[str], path: str
 
 def _other_images(run: Run, wanted: Wanted) -> list[str]:
     ids = read_splits(run, columns=["image_id"])["image_id"].to_pylist()
-    return [image_id for image_id in ids if image_id not in wanted.sha256]
+    known = set(wanted.image_ids)
+    return [image_id for image_id in ids if image_id not in known]
 
 
 def _check_complete(wanted: Wanted, merged: Merged, matches: Matches, path: str) -> None:
-    missing = [image_id for image_id in wanted.sha256 if image_id not in merged.p_yes]
+    missing = [image_id for image_id in wanted.image_ids if image_id not in merged.p_yes]
     if missing:
         names = count(len(matches.unmatched), "name")
         unused = f"; {names} in it match no image, {examples(matches.unmatched)}" if matches.unmatched else ""
         raise LedgerError(
-            f"{path} has no answers about {len(missing):,} of {len(wanted.sha256):,} training and validation images, "
+            f"{path} has no answers about {len(missing):,} of {len(wanted):,} training and validation images, "
             f"{examples(missing)}{unused}; students cannot be trained on these: add their answers, or remove the "
             "images from the data"
         )
@@ -135,26 +140,15 @@ def _source(content: bytes, questions: list[str], epsilon: float) -> dict[str, A
     return {"source": source, "epsilon": epsilon, "columns": fingerprint(questions=questions)}
 
 
-def _answers(p_yes_NQ: Float64[np.ndarray, "N Q"], epsilon: float) -> Answers:
-    return Answers(_clipped_log(p_yes_NQ, epsilon), _clipped_log(1 - p_yes_NQ, epsilon))
+def _parts(p_yes_NQ: Float64[np.ndarray, "N Q"], epsilon: float) -> Iterator[Answered]:
+    """The answers as the table takes them, some rows at a time."""
+    for start in range(0, len(p_yes_NQ), ROWS_A_PART):
+        part = p_yes_NQ[start : start + ROWS_A_PART]
+        yield Answered(_clipped_log(part, epsilon), _clipped_log(1 - part, epsilon), asked_again=0)
 
 
 def _clipped_log(p: Float64[np.ndarray, "N Q"], epsilon: float) -> Float32[np.ndarray, "N Q"]:
     return np.log(np.clip(p, epsilon, 1 - epsilon)).astype(np.float32)
-
-
-def _store(run: Run, teacher: Identity, wanted: Wanted, answers: Answers) -> AnswerStore:
-    """Store the answers; those of an earlier import, which may match names differently, are deleted first."""
-    store = AnswerStore(run, teacher)
-    store.folder.delete()
-    store.begin()
-    image_ids, sha256 = list(wanted.sha256), list(wanted.sha256.values())
-    for start in range(0, len(image_ids), ROWS_A_FILE):
-        part = slice(start, start + ROWS_A_FILE)
-        name = store.name(image_ids[part], sha256[part], wanted.questions)
-        rows = Answers(answers.log_p_yes_NQ[part], answers.log_p_no_NQ[part])
-        store.write(name, image_ids[part], sha256[part], wanted.questions, rows)
-    return store
 
 
 def _remarks(merged: Merged, matches: Matches, run: Run) -> list[str]:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import ray
 import yaml
 
 from mmkd_ray import fieldguide
+from mmkd_ray.answers.identity import teacher_identity
+from mmkd_ray.answers.probability import Answers
 from mmkd_ray.answers.query import mirrored
+from mmkd_ray.answers.store import AnswerStore
 from mmkd_ray.answers.table import read_teacher_table
 from mmkd_ray.aspects.questions import FILE, load_aspects
 from mmkd_ray.config import Config, validate
 from mmkd_ray.data.table import read_splits
 from mmkd_ray.errors import ArtifactError, AspectError, ConfigError, DataError
-from mmkd_ray.evidence.stage import audit_teacher, needs_cluster, score_aspects, select_aspects
+from mmkd_ray.evidence.pilot import pilot_queries
+from mmkd_ray.evidence.stage import audit_teacher, needs_cluster, score_aspects, scoring_needs_cluster, select_aspects
 from mmkd_ray.evidence.tables import AUDIT, PILOT, SCORES, audit_table, score_table, summary_line
+from mmkd_ray.propose.stage import candidates
 from tests.support import stored_answers as stored
 from tests.support.tables import image_row, write_image_table
 
@@ -98,7 +104,7 @@ def test_the_table_on_a_terminal_names_every_question_with_its_reason(make, run)
 
 def test_imported_answers_are_never_asked_anew(make, run):
     config = make()
-    assert not needs_cluster(config)
+    assert not needs_cluster(config, run)
     assert [one.question for one in score_aspects(config, run, quiet)] == BY_EVIDENCE
 
 
@@ -219,24 +225,42 @@ def test_without_a_selection_there_is_nothing_to_do(make, run):
         select_aspects(make(), run, quiet)
 
 
-def test_who_needs_a_cluster(tmp_path):
+def test_who_needs_a_cluster(tmp_path, run):
     llm = {"source": "llm", "llm": {"kind": "vllm", "model": "m"}, "select": "llm"}
     over_http = {**llm, "llm": {"kind": "openai", "model": "m"}}
 
-    def needs(teacher, **aspects):
-        return needs_cluster(stored.config_for(tmp_path, TEXT, teacher=teacher, aspects=aspects))
+    def needs(teacher, aspects):
+        config = stored.config_for(tmp_path, TEXT, teacher=teacher)
+        tree = config.model_dump(mode="json") | {"aspects": {**config.aspects.model_dump(mode="json"), **aspects}}
+        config = validate(tree | ({"aspects": aspects} if "source" in aspects else {}))
+        write_image_table(config, run, stored.rows(), stored.CLASSES)
+        return needs_cluster(config, run)
 
-    def needs_llm(teacher, aspects):
-        return needs_cluster(
-            validate({"name": "t", "data": {"source": "fieldguide"}, "teacher": teacher, "aspects": aspects})
-        )
+    assert needs(stored.RANDOM, {"select": "mrmr"})
+    assert not needs(stored.IMPORTED, {"select": "mrmr"})
+    assert not needs(stored.RANDOM, {})
+    assert needs(stored.IMPORTED, llm)
+    assert not needs(stored.RANDOM, over_http)
+    assert needs(stored.RANDOM, {**over_http, "select": "information"})
 
-    assert needs(stored.RANDOM, select="mrmr")
-    assert not needs(stored.IMPORTED, select="mrmr")
-    assert not needs(stored.RANDOM)
-    assert needs_llm(stored.IMPORTED, llm)
-    assert not needs_llm(stored.RANDOM, over_http)
-    assert needs_llm(stored.RANDOM, {**over_http, "select": "information"})
+
+def test_where_the_pilots_answers_are_stored_no_cluster_is_needed_and_none_is_started(tmp_path, run):
+    """Ray is not started in this process: `select_aspects` itself says that it asks nothing."""
+    config = stored.config_for(tmp_path, TEXT, teacher=stored.RANDOM, aspects={"select": "mrmr"})
+    write_image_table(config, run, stored.rows(), stored.CLASSES)
+    store = AnswerStore(run, teacher_identity(config.teacher))
+    images, sizes = {row["image_id"]: row["sha256"] for row in stored.rows()}, []
+    for count in (30, len(images)):
+        ids = list(images)[:count]
+        queries = pilot_queries(config, candidates(config, run).aspects)
+        p = np.random.default_rng(0).uniform(0.1, 0.9, (len(ids), len(queries))).astype(np.float32)
+        name = store.name(ids, ids, queries)
+        store.write(name, ids, [images[one] for one in ids], queries, Answers(np.log(p), np.log(1 - p)))
+        sizes.append((needs_cluster(config, run), scoring_needs_cluster(config, run)))
+    assert sizes == [(True, True), (False, False)]
+    select_aspects(config, run, quiet)
+    assert not ray.is_initialized()
+    assert not needs_cluster(config, run)
 
 
 def test_answers_of_another_teacher_or_to_other_questions_are_refused(make, run):

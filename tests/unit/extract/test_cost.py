@@ -4,7 +4,8 @@ import yaml
 from mmkd_ray import fieldguide
 from mmkd_ray.answers.identity import teacher_identity
 from mmkd_ray.answers.probability import Answers
-from mmkd_ray.answers.store import AnswerStore, wanted_cells
+from mmkd_ray.answers.store import AnswerStore
+from mmkd_ray.answers.wanted import wanted_cells
 from mmkd_ray.config import VllmTeacher, validate
 from mmkd_ray.data.table import build_image_table
 from mmkd_ray.errors import ConfigError
@@ -32,12 +33,11 @@ def planned(run, tmp_path):
     build_image_table(config, run, lambda *_: None)
     store = AnswerStore(run, teacher_identity(config.teacher))
     store.begin()
-    wanted = wanted_cells(run, tuple(QUESTIONS))
-    ids = list(wanted.sha256)[:24]
-    shas = [wanted.sha256[image_id] for image_id in ids]
+    wanted = wanted_cells(run, QUESTIONS[:1])
+    ids, shas = wanted.image_ids[:24], wanted.images["sha256"].to_pylist()[:24]
     png = next(iter(fieldguide.images(species_seed=0, seed=0, per_class={"train": 1}))).png
     answered: Answers = NoInferenceEngine().answer([png] * 24, QUESTIONS[:1])
-    store.write(store.name(ids, shas, QUESTIONS[:1]), ids, shas, QUESTIONS[:1], answered)
+    store.write(store.name(ids, shas, wanted.queries), ids, shas, wanted.queries, answered)
     return config, run, store
 
 

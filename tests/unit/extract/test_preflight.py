@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mmkd_ray.answers.probability import Answers
+from mmkd_ray.answers.query import Query
 from mmkd_ray.config import ExtractConfig
 from mmkd_ray.extract.engines.tokens import AnswerTokens, Spelling
 from mmkd_ray.extract.preflight import find_problem
@@ -74,7 +75,7 @@ def masses(canonical, with_space):
 
 def problem(engine, images=NO_IMAGES, questions=QUESTIONS, *, limit=0.5, all_may_fail=False, first=4):
     extract = ExtractConfig(min_answer_mass=limit, preflight_images=first)
-    return find_problem(engine, images, questions, extract, all_may_fail=all_may_fail)
+    return find_problem(engine, images, [Query(text) for text in questions], extract, all_may_fail=all_may_fail)
 
 
 def test_a_teacher_that_answers_may_go_on():

@@ -3,7 +3,7 @@ import pytest
 import torch
 import yaml
 
-from mmkd_ray.answers.query import mirrored
+from mmkd_ray.answers.query import Query, mirrored
 from mmkd_ray.answers.table import read_teacher_table
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.config import validate
@@ -46,7 +46,7 @@ def made(tmp_path):
         write_images(config, run, rows, PLAN)
         write_teacher(config, run, rows, PLAN)
         record = run.teacher.record()
-        record["asked"]["questions"] = list(PLAN.questions)
+        record["asked"]["questions"] = [Query.of(question).as_json() for question in PLAN.questions]
         run.teacher.finish(record.pop("fingerprint"), **record)
         return StudyData(run), list_students(config, run), run
 

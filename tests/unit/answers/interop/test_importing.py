@@ -6,13 +6,10 @@ import pytest
 
 from mmkd_ray.answers.identity import require_teacher
 from mmkd_ray.answers.interop.importing import EPSILON, UNMATCHED, import_teacher
-from mmkd_ray.answers.probability import Answers
-from mmkd_ray.answers.store import AnswerStore, wanted_cells
 from mmkd_ray.answers.table import read_teacher_table
 from mmkd_ray.data.table import build_image_table
 from mmkd_ray.errors import ArtifactError, AspectError, ConfigError, DataError, LedgerError
 from mmkd_ray.extract.stage import ask_teacher
-from mmkd_ray.identity import Identity
 from mmkd_ray.study.students import list_students
 from mmkd_ray.train.study_data import StudyData
 from tests.support.imported_answers import FLOWERS, QUESTIONS, config_for, needs_flowers, write_file, write_images
@@ -234,14 +231,11 @@ def test_the_same_file_gives_the_same_identity_and_any_change_another(tmp_path, 
     assert len({record["fingerprint"] for record in (first, changed, clipped, swapped)}) == 4
 
 
-def test_answers_of_an_earlier_import_are_removed(imports, config, run):
-    asked = imports(GOOD)["asked"]
-    store, wanted = AnswerStore(run, Identity.from_dict(asked["teacher"])), wanted_cells(run, QUESTIONS)
-    stale_NQ = np.full((3, 2), -1, np.float32)
-    store.write("part-0.parquet", [*wanted.sha256], [*wanted.sha256.values()], QUESTIONS, Answers(stale_NQ, stale_NQ))
-    run.teacher.delete()
+def test_imported_answers_are_no_stored_answers_that_others_share(imports, run):
+    """Which image a name is of is a matter of the run: what one import matched is not mixed into another."""
     imports(GOOD)
-    np.testing.assert_allclose(p_yes_of(run, TRAIN[:1]), [[0.25, 0.5]], rtol=1e-6)
+    assert run.shared.child("answers").names() == []
+    assert run.answer_keys() == []
 
 
 def test_students_are_trained_again_when_the_column_of_a_question_changed(tmp_path, imports, run):
@@ -271,7 +265,7 @@ def test_a_study_may_use_some_of_the_questions(tmp_path, imports, run):
 
 
 def test_a_table_in_several_files_keeps_its_rows(imports, run, monkeypatch):
-    monkeypatch.setattr("mmkd_ray.answers.interop.importing.ROWS_A_FILE", 2)
+    monkeypatch.setattr("mmkd_ray.answers.interop.importing.ROWS_A_PART", 2)
     imports(GOOD)
     np.testing.assert_allclose(p_yes_of(run, [*TRAIN, *VAL])[:, 0], [0.25, 0.125, 0.75], rtol=1e-6)
 

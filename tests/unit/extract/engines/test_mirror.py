@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from mmkd_ray.answers.probability import Answers
-from mmkd_ray.answers.query import mirrored
+from mmkd_ray.answers.query import Query, mirrored
 from mmkd_ray.extract.engines.mirror import answer_all
 
 
@@ -30,17 +30,17 @@ class LeftIsRed:
         return Answers(red, -red, failed)
 
 
-def test_marked_questions_are_asked_about_the_mirrored_image_and_without_the_mark():
+def test_each_query_is_asked_about_its_view_whatever_its_text_ends_in():
     engine = LeftIsRed()
     images = [picture("red", "blue"), picture("green", "red"), picture("black", "black")]
-    answers = answer_all(engine, images, ["A?", mirrored("B?"), "C?"])
-    assert engine.asked == [("A?", "C?"), ("B?",)]
+    answers = answer_all(engine, images, [Query("A?"), mirrored("B?"), Query("C? [image mirrored]")])
+    assert engine.asked == [("A?", "C? [image mirrored]"), ("B?",)]
     np.testing.assert_allclose(answers.log_p_yes_NQ[:2], [[1, 0, 1], [0, 1, 0]])
     np.testing.assert_allclose(answers.log_p_no_NQ, -answers.log_p_yes_NQ)
     assert answers.failed == {2: "black"}
 
 
-def test_without_marks_the_engine_is_asked_once():
+def test_about_one_view_the_engine_is_asked_once():
     engine = LeftIsRed()
-    answer_all(engine, [picture("red", "blue")], ["A?", "B?"])
+    answer_all(engine, [picture("red", "blue")], [Query("A?"), Query("B?")])
     assert engine.asked == [("A?", "B?")]

@@ -1,0 +1,68 @@
+"""What is asked and what is not, found out, and made use of, without a cluster."""
+
+import numpy as np
+import pytest
+import ray
+
+from mmkd_ray.answers.identity import teacher_identity
+from mmkd_ray.answers.probability import Answers
+from mmkd_ray.answers.query import Query
+from mmkd_ray.answers.store import AnswerStore
+from mmkd_ray.answers.verify import verify
+from mmkd_ray.artifacts import open_run
+from mmkd_ray.errors import ArtifactError
+from mmkd_ray.extract.needs import needs_asking
+from mmkd_ray.extract.stage import ask_teacher
+from tests.support import stored_answers as stored
+from tests.support.tables import write_image_table
+
+QUESTIONS = ["Is it red?", "Is it blue?"]
+
+
+def write(config, run, images, questions):
+    """Answers about some images, as an engine leaves them."""
+    store, queries = AnswerStore(run, teacher_identity(config.teacher)), [Query(text) for text in questions]
+    log_p = np.log(np.full((len(images), len(questions)), 0.5, np.float32))
+    ids, shas = [row["image_id"] for row in images], [row["sha256"] for row in images]
+    store.write(store.name(ids, shas, queries), ids, shas, queries, Answers(log_p, log_p))
+
+
+@pytest.fixture
+def config(tmp_path):
+    return stored.config_for(tmp_path, QUESTIONS, teacher=stored.RANDOM)
+
+
+def test_a_run_whose_answers_are_all_stored_makes_its_table_without_a_cluster(config, run):
+    images = stored.rows()
+    with pytest.raises(ArtifactError, match="run `mmkd images CONFIG` first"):
+        needs_asking(config, run)
+    write_image_table(config, run, images, stored.CLASSES)
+    assert needs_asking(config, run)
+    write(config, run, images[:30], QUESTIONS)
+    write(config, run, images[30:], QUESTIONS[:1])
+    assert needs_asking(config, run)
+    write(config, run, images[30:], QUESTIONS[1:])
+    assert not needs_asking(config, run)
+    record = ask_teacher(config, run, lambda *_: None)
+    assert not ray.is_initialized()
+    assert record["ledger"]["present"] == len(images) * 2
+    assert verify(run).present == len(images) * 2
+    assert not needs_asking(config, run)
+
+
+def test_another_run_has_what_this_one_has_asked_and_lacks_the_rest(config, run, tmp_path):
+    """As `name=chosen` beside `name=quickstart`: the same images, some of the questions, and then one more."""
+    images, chosen = stored.rows(), open_run(str(tmp_path / "runs"), "chosen")
+    write_image_table(config, run, images, stored.CLASSES)
+    write(config, run, images, QUESTIONS)
+    fewer = stored.config_for(tmp_path, QUESTIONS[1:], teacher=stored.RANDOM, name="chosen")
+    write_image_table(fewer, chosen, images, stored.CLASSES)
+    assert not needs_asking(fewer, chosen)
+    assert ask_teacher(fewer, chosen, lambda *_: None)["ledger"]["present"] == len(images)
+    assert not ray.is_initialized()
+    more = stored.config_for(tmp_path, [*QUESTIONS, "Is it big?"], teacher=stored.RANDOM, name="chosen")
+    assert needs_asking(more, chosen)
+
+
+def test_imported_answers_are_never_asked(run, tmp_path):
+    assert not needs_asking(stored.config_for(tmp_path, QUESTIONS), run)
