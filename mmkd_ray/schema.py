@@ -50,13 +50,13 @@ STUDENTS = pa.schema(
 TRIALS = {
     "trial": pa.int64(),  # from 1, in the order in which they began
     "status": pa.string(),  # finished, stopped (early) or failed
-    "val_top1": pa.float64(),  # mean over seeds of the best validation accuracy, in [0, 1]
     "epochs": pa.int64(),  # of each seed's student
     "seconds": pa.float64(),  # of training and validation, all seeds together
     "reason": pa.string(),  # of a failure
     "id": pa.string(),  # Ray's, part of the name of the trial's folder
 }
-"""Of a search; a column for each searched key is added: numbers, or JSON where the values are not all numbers."""
+"""Of a search; columns are added for each searched key (numbers, or JSON where the values are not all numbers), and one
+for the trial's value: the mean over seeds of the best validation value of the task's primary metric (`val_top1`)."""
 
 
 IDENTITY = b"mmkd.identity"

@@ -20,6 +20,7 @@ from mmkd_ray.cluster.connection import connect
 from mmkd_ray.cluster.environment import prepare_process
 from mmkd_ray.config import Config, validate
 from mmkd_ray.errors import StudentError
+from mmkd_ray.tasks import task_of
 from mmkd_ray.tune.opening import open_search
 from mmkd_ray.tune.outcome import FAILED
 from mmkd_ray.tune.stage import TRIALS, run_search
@@ -93,7 +94,7 @@ def _search(config: Config, run: Run) -> Searched:
     started = time.perf_counter()
     run_search(open_search(config, run), lambda *_: None)
     wall_s = time.perf_counter() - started
-    trials = run.tune.read_table(TRIALS).to_pylist()
+    trials, metric = run.tune.read_table(TRIALS).to_pylist(), task_of(config).primary
     run.tune.delete()
     if failed := [row["reason"] for row in trials if row["status"] == FAILED]:
         raise StudentError(f"{len(failed)} trials of the benchmark's search failed; the first: {failed[0]}")
@@ -101,7 +102,7 @@ def _search(config: Config, run: Run) -> Searched:
         wall_s=wall_s,
         trials_s=sum(row["seconds"] for row in trials),
         epochs=sum(row["epochs"] for row in trials),
-        best=max(row["val_top1"] for row in trials),
+        best=metric.best(row[metric.val_key] for row in trials),
     )
 
 

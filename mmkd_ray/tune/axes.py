@@ -9,18 +9,11 @@ from itertools import pairwise
 from typing import Any
 
 from mmkd_ray.config import Domain
+from mmkd_ray.render.charts.parallel import Axis
 from mmkd_ray.render.scale import Scale, Tick, nice_values
 
 BINS = 6
 """Bins of a range of numbers."""
-
-
-@dataclass(frozen=True)
-class Axis:
-    """A key's values on a line, in percent of its length."""
-
-    position: Callable[[Any], float]
-    ticks: list[Tick]
 
 
 @dataclass(frozen=True)

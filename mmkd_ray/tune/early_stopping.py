@@ -8,10 +8,7 @@ from typing import Any
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
 from mmkd_ray.config import Config
-from mmkd_ray.tune.space import most_epochs
-
-OBJECTIVE, EPOCHS = "val_top1", "training_iteration"
-"""Keys of what a trial reports."""
+from mmkd_ray.tune.space import EPOCHS, OBJECTIVE, most_epochs
 
 
 def scheduler(config: Config) -> TrialScheduler:

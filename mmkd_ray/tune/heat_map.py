@@ -1,51 +1,46 @@
-"""The heat map of a search: validation accuracy by alpha and Q."""
+"""The heat map of a search: the validation value by alpha and Q."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
 
 from mmkd_ray.config import Config
-from mmkd_ray.render.svg import GRID, PAPER, RULE, SOFT, Drawing, on_shade, shade
+from mmkd_ray.render.charts.heat_map import Cell, Side, draw_heat_map
+from mmkd_ray.tasks import Metric, task_of
 from mmkd_ray.tune.axes import Bins, bins, label
-from mmkd_ray.tune.outcome import FAILED, FINISHED, STOPPED, values_of
+from mmkd_ray.tune.outcome import FAILED, FINISHED, STOPPED, goodness, values_of
 from mmkd_ray.tune.space import ALPHA, ASPECTS
 
-LEFT, TOP, WIDTH, HEIGHT = 116, 84, 136, 54
-"""Margins of the cells, and the size of one, in px."""
+_Trials = list[dict[str, Any]]
 
 
 def heat_map(config: Config, table: pa.Table) -> str | None:
     """An SVG: a column for each alpha (or range of alphas), a row for each Q; None where neither was searched.
 
-    A cell has the mean validation accuracy of its trials that finished. One without such has no colour, and the mean of
+    A cell has the mean validation value of its trials that finished. One without such has no colour, and the mean of
     what its trials had reached when they were stopped.
     """
     if ALPHA not in config.tune.space and ASPECTS not in config.tune.space:
         return None
+    metric = task_of(config).primary
     columns, rows = _bins(config, ALPHA, config.train.alpha), _bins(config, ASPECTS, config.aspects.count)
-    cells: dict[tuple[int, int], list[dict[str, Any]]] = defaultdict(list)
+    trials: dict[tuple[int, int], _Trials] = defaultdict(list)
     for trial in table.to_pylist():
         values = values_of(config, trial)
         if trial["status"] != FAILED:
-            cells[rows.index(values.get(ASPECTS)), columns.index(values.get(ALPHA))].append(trial)
-    bottom = TOP + HEIGHT * len(rows.labels)
-    drawing = Drawing(
-        max(LEFT + WIDTH * len(columns.labels) + 24, 640),
-        bottom + 60,
-        "Validation accuracy by alpha and Q",
-        "Mean of a cell's finished trials, %. White: all of them were stopped early, what they had reached by then.",
+            trials[rows.index(values.get(ASPECTS)), columns.index(values.get(ALPHA))].append(trial)
+    return draw_heat_map(
+        f"Validation {metric.title} by alpha and Q",
+        f"Mean of a cell's finished trials, {metric.unit.name}. White: all of them were stopped early, what they had "
+        "reached by then.",
+        Side("alpha", columns.labels),
+        Side("Q", rows.labels),
+        _cells(trials, metric),
     )
-    _draw_cells(drawing, cells, columns, rows)
-    for k, text in enumerate(columns.labels):
-        drawing.text(LEFT + WIDTH * (k + 0.5), bottom + 20, text, fill=SOFT, anchor="middle")
-    for k, text in enumerate(rows.labels):
-        drawing.text(LEFT - 12, TOP + HEIGHT * (len(rows.labels) - k - 0.5) + 4, text, fill=SOFT, anchor="end")
-    drawing.text(LEFT + WIDTH * len(columns.labels) / 2, bottom + 42, "alpha", anchor="middle", weight=600)
-    drawing.text(24, TOP + HEIGHT * len(rows.labels) / 2 + 4, "Q", weight=600)
-    return str(drawing)
 
 
 def _bins(config: Config, key: str, fixed: Any) -> Bins:
@@ -53,43 +48,24 @@ def _bins(config: Config, key: str, fixed: Any) -> Bins:
     return bins(domain) if domain else Bins([label(fixed)], lambda _: 0)
 
 
-def _draw_cells(
-    drawing: Drawing, cells: dict[tuple[int, int], list[dict[str, Any]]], columns: Bins, rows: Bins
-) -> None:
-    means = {
-        place: _mean(whole)
-        for place, trials in cells.items()
-        if (whole := [t for t in trials if t["status"] == FINISHED])
-    }
-    low, high = min(means.values(), default=0), max(means.values(), default=1)
-    for row in range(len(rows.labels)):
-        for column in range(len(columns.labels)):
-            x, y = LEFT + WIDTH * column, TOP + HEIGHT * (len(rows.labels) - row - 1)
-            trials, mean = cells.get((row, column)), means.get((row, column))
-            if not trials:
-                _draw_box(drawing, x, y, fill=GRID)
-            elif mean is None:
-                _draw_box(drawing, x, y, fill=PAPER, stroke=RULE)
-                _draw_words(drawing, x, y, f"{100 * _mean(trials):.1f}", f"{len(trials)} stopped", SOFT)
-            else:
-                share = (mean - low) / (high - low) if high > low else 1.0
-                _draw_box(drawing, x, y, fill=shade(share))
-                _draw_words(drawing, x, y, f"{100 * mean:.1f}", _count(trials), on_shade(share))
+def _cells(trials: dict[tuple[int, int], _Trials], metric: Metric) -> dict[tuple[int, int], Cell]:
+    finished = {place: [t for t in some if t["status"] == FINISHED] for place, some in trials.items()}
+    means = {place: _mean(some, metric) for place, some in finished.items() if some}
+    good = goodness(metric, means.values())
+    cells = {}
+    for place, some in trials.items():
+        if place in means:
+            cells[place] = Cell(metric.unit.text(means[place]), _count(some), good(means[place]))
+        else:
+            cells[place] = Cell(metric.unit.text(_mean(some, metric)), f"{len(some)} stopped", None)
+    return cells
 
 
-def _draw_box(drawing: Drawing, x: float, y: float, **style: str) -> None:
-    drawing.box(x + 1.5, y + 1.5, WIDTH - 3, HEIGHT - 3, **style)
+def _mean(trials: Iterable[dict[str, Any]], metric: Metric) -> float:
+    values = [trial[metric.val_key] for trial in trials]
+    return sum(values) / len(values)
 
 
-def _draw_words(drawing: Drawing, x: float, y: float, value: str, count: str, fill: str) -> None:
-    drawing.text(x + WIDTH / 2, y + 25, value, size=15, weight=600 if fill != SOFT else 400, fill=fill, anchor="middle")
-    drawing.text(x + WIDTH / 2, y + 42, count, size=11, fill=fill, anchor="middle")
-
-
-def _mean(trials: list[dict[str, Any]]) -> float:
-    return sum(trial["val_top1"] for trial in trials) / len(trials)
-
-
-def _count(trials: list[dict[str, Any]]) -> str:
+def _count(trials: _Trials) -> str:
     stopped = sum(trial["status"] == STOPPED for trial in trials)
     return f"{len(trials) - stopped} finished" + (f", {stopped} stopped" if stopped else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +13,8 @@ from mmkd_ray import schema
 from mmkd_ray.config import Config, to_yaml, with_values
 from mmkd_ray.errors import StudentError
 from mmkd_ray.render.text import aligned
+from mmkd_ray.tasks import Metric, task_of
+from mmkd_ray.tune.space import OBJECTIVE
 
 FINISHED, STOPPED, FAILED = "finished", "stopped", "failed"
 _STATUS = {FINISHED: "finished", STOPPED: "stopped early", FAILED: "failed"}
@@ -21,7 +23,7 @@ SHOWN = 30
 
 
 def trial_table(config: Config, results: Iterable[Any]) -> pa.Table:
-    """The trials of a search in the order in which they began: columns of `schema.TRIALS`, and one for each key.
+    """The trials of a search in the order in which they began: columns of `schema.TRIALS`, the value, one for each key.
 
     Args:
         config: of the search.
@@ -29,7 +31,8 @@ def trial_table(config: Config, results: Iterable[Any]) -> pa.Table:
     """
     reported = sorted(results, key=lambda result: result.metrics.get("started", float("inf")))
     rows = [{"trial": number, **_row(config, result)} for number, result in enumerate(reported, start=1)]
-    columns = {name: pa.array([row[name] for row in rows], kind) for name, kind in schema.TRIALS.items()}
+    kinds = {**schema.TRIALS, task_of(config).primary.val_key: pa.float64()}
+    columns = {name: pa.array([row[name] for row in rows], kind) for name, kind in kinds.items()}
     return pa.table({"trial": columns.pop("trial"), **_key_columns(config, rows), **columns})
 
 
@@ -42,7 +45,7 @@ def _row(config: Config, result: Any) -> dict[str, Any]:
     return {
         **{key: values.get(key) for key in config.tune.space},
         "status": FAILED if reason else FINISHED if whole else STOPPED,
-        "val_top1": metrics.get("val_top1", 0.0),
+        task_of(config).primary.val_key: metrics[OBJECTIVE] if epochs else None,
         "epochs": epochs,
         "seconds": metrics.get("seconds", 0.0),
         "reason": reason,
@@ -67,17 +70,43 @@ def values_of(config: Config, row: dict[str, Any]) -> dict[str, Any]:
     return {key: json.loads(row[key]) if isinstance(row[key], str) else row[key] for key in config.tune.space}
 
 
-def best_row(table: pa.Table) -> dict[str, Any]:
-    """The trial with the highest validation accuracy; of several, the first.
+def best_row(config: Config, table: pa.Table) -> dict[str, Any]:
+    """The trial with the best validation value; of several, the first.
 
     Raises:
         StudentError: every trial failed.
     """
-    rows = table.to_pylist()
+    rows = best_first(config, table)
     sound = [row for row in rows if row["status"] != FAILED]
     if not sound:
-        raise StudentError(f"all {len(rows)} trials of the search failed; the first: {rows[0]['reason']}")
-    return max(sound, key=lambda row: (row["val_top1"], -row["trial"]))
+        reason = min(rows, key=lambda row: row["trial"])["reason"]
+        raise StudentError(f"all {len(rows)} trials of the search failed; the first: {reason}")
+    return sound[0]
+
+
+def best_first(config: Config, table: pa.Table) -> list[dict[str, Any]]:
+    """The rows of the trials, best first; those that came to no value last."""
+    metric = task_of(config).primary
+    sign = -1 if metric.higher_is_better else 1
+
+    def place(row: dict[str, Any]) -> tuple[float, int]:
+        value = row[metric.val_key]
+        return (float("inf") if value is None else sign * value, row["trial"])
+
+    return sorted(table.to_pylist(), key=place)
+
+
+def goodness(metric: Metric, values: Iterable[float]) -> Callable[[float], float]:
+    """How good a value is among some, from 0 (the worst) to 1 (the best); 1 where all are the same."""
+    known = list(values)
+    low, high = min(known, default=0.0), max(known, default=0.0)
+
+    def share(value: float) -> float:
+        if high == low:
+            return 1.0
+        return (value - low) / (high - low) if metric.higher_is_better else (high - value) / (high - low)
+
+    return share
 
 
 def best_yaml(config: Config, table: pa.Table) -> str:
@@ -85,12 +114,13 @@ def best_yaml(config: Config, table: pa.Table) -> str:
 
     The arm of the search is among its arms; it has no variants, which would bring other values.
     """
-    row = best_row(table)
+    row, metric = best_row(config, table), task_of(config).primary
     arms = list(dict.fromkeys([*config.study.arms, config.tune.arm]))
     best = with_values(config, {**values_of(config, row), "study.arms": arms}, where="the best trial")
     return (
         f"# The best of {table.num_rows} trials of `mmkd tune`: trial {row['trial']}, "
-        f"{100 * row['val_top1']:.1f} % of the validation images ({_seeds(config)}).\n{to_yaml(best)}"
+        f"validation {metric.title} {metric.unit.text_with_sign(row[metric.val_key])} ({_seeds(config)}).\n"
+        f"{to_yaml(best)}"
     )
 
 
@@ -100,14 +130,15 @@ def facts(config: Config, table: pa.Table) -> dict[str, Any]:
     `trials` by status; `epochs` trained, and those of all trials in full (`full_epochs`), a seed's each; `seconds` of
     training and validation; `best`.
     """
-    row, counts = best_row(table), Counter(table["status"].to_pylist())
+    row, counts = best_row(config, table), Counter(table["status"].to_pylist())
+    key = task_of(config).primary.val_key
     whole = [trial.get("train.epochs") or config.train.epochs for trial in table.to_pylist()]
     return {
         "trials": {status: counts[status] for status in (FINISHED, STOPPED, FAILED)},
         "epochs": sum(table["epochs"].to_pylist()),
         "full_epochs": sum(whole),
         "seconds": round(sum(table["seconds"].to_pylist()), 2),
-        "best": {"trial": row["trial"], "val_top1": row["val_top1"], "values": values_of(config, row)},
+        "best": {"trial": row["trial"], key: row[key], "values": values_of(config, row)},
     }
 
 
@@ -119,24 +150,24 @@ def one_line(record: dict[str, Any]) -> str:
 
 def text_table(config: Config, table: pa.Table) -> str:
     """The trials, best first, and a sentence about the best."""
-    rows = sorted(table.to_pylist(), key=lambda row: (-row["val_top1"], row["trial"]))
-    header = ("trial", *config.tune.space, "val top-1", "epochs", "seconds", "")
+    rows, metric = best_first(config, table), task_of(config).primary
+    header = ("trial", *config.tune.space, f"val {metric.title}", "epochs", "seconds", "")
     lines = aligned([header, *(_text_row(config, row) for row in rows[:SHOWN])])
     if len(rows) > SHOWN:
         lines.append(f"... and {len(rows) - SHOWN} more")
-    best = best_row(table)
+    best = best_row(config, table)
+    reached = metric.unit.text_with_sign(best[metric.val_key])
     values = ", ".join(f"{key}={_text(value)}" for key, value in values_of(config, best).items())
-    return "\n".join(
-        [*lines, "", f"best: trial {best['trial']}, {100 * best['val_top1']:.1f} % ({_seeds(config)}) with {values}"]
-    )
+    return "\n".join([*lines, "", f"best: trial {best['trial']}, {reached} ({_seeds(config)}) with {values}"])
 
 
 def _text_row(config: Config, row: dict[str, Any]) -> tuple[str, ...]:
+    metric = task_of(config).primary
     what = "" if row["status"] == FINISHED else _STATUS[row["status"]]
     return (
         str(row["trial"]),
         *(_text(value) for value in values_of(config, row).values()),
-        f"{100 * row['val_top1']:.1f} %",
+        metric.unit.text_with_sign(row[metric.val_key]),
         str(row["epochs"]),
         f"{row['seconds']:.0f}",
         f"{what}: {row['reason']}" if row["reason"] else what,

@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 from ray import tune
 
 from mmkd_ray.cluster.monitor import ProgressCallback
+from mmkd_ray.tasks import Metric
+from mmkd_ray.tune.space import OBJECTIVE
 
 _ENDED = ("TERMINATED", "ERROR")
 
@@ -16,25 +18,29 @@ _ENDED = ("TERMINATED", "ERROR")
 class ShowTrials(tune.Callback):
     """Ray Tune's callback. It is pickled with the search, and so finds the progress to show in its class."""
 
-    shown: ClassVar[tuple[ProgressCallback, int] | None] = None
-    """Of the search that runs in this process, with its number of trials."""
+    shown: ClassVar[tuple[ProgressCallback, int, Metric] | None] = None
+    """Of the search that runs in this process, with its number of trials and what they are compared by."""
 
     def on_step_end(self, iteration: int, trials: list[Any], **_info: Any) -> None:
         """Show the trials; Ray calls this several times a second."""
         del iteration
         if self.shown is None:
             return
-        progress, total = self.shown
+        progress, total, metric = self.shown
         ended = [trial for trial in trials if trial.status in _ENDED]
-        best = max((trial.last_result.get("val_top1", 0.0) for trial in trials if trial.last_result), default=0.0)
+        values = [trial.last_result[OBJECTIVE] for trial in trials if OBJECTIVE in (trial.last_result or {})]
+        known = [value for value in values if value != metric.worst]
         epochs = sum(len(trial.last_result.get("curve", ())) for trial in trials if trial.last_result)
-        progress(len(ended), total, {"epochs": epochs, "% best so far": round(100 * best)})
+        best = (
+            {f"{metric.unit.sign.strip()} best so far": round(metric.unit.factor * metric.best(known))} if known else {}
+        )
+        progress(len(ended), total, {"epochs": epochs, **best})
 
 
 @contextmanager
-def shown(progress: ProgressCallback, total: int) -> Iterator[None]:
-    """Show the search that runs within the block: `epochs` of all trials, and the best validation accuracy in %."""
-    ShowTrials.shown = (progress, total)
+def shown(progress: ProgressCallback, total: int, metric: Metric) -> Iterator[None]:
+    """Show the search that runs within the block: `epochs` of all trials, and the best validation value so far."""
+    ShowTrials.shown = (progress, total, metric)
     try:
         yield
     finally:

@@ -15,9 +15,10 @@ from mmkd_ray.artifacts import Folder
 from mmkd_ray.cluster.connection import check_fits, how_many
 from mmkd_ray.config import Config, Domain, TuneConfig
 from mmkd_ray.errors import ArtifactError
-from mmkd_ray.tune.early_stopping import OBJECTIVE, scheduler
+from mmkd_ray.tasks import task_of
+from mmkd_ray.tune.early_stopping import scheduler
 from mmkd_ray.tune.progress import ShowTrials
-from mmkd_ray.tune.space import trial_count
+from mmkd_ray.tune.space import OBJECTIVE, trial_count
 from mmkd_ray.tune.worker import SearchWorker
 
 
@@ -38,7 +39,7 @@ def new_tuner(config: Config, folder: Folder, shared: dict[str, Any]) -> tune.Tu
         param_space=param_space(config.tune),
         tune_config=tune.TuneConfig(
             metric=OBJECTIVE,
-            mode="max",
+            mode=task_of(config).primary.mode,
             search_alg=_searcher(config.tune),
             scheduler=scheduler(config),
             num_samples=1 if config.tune.search == "grid" else config.tune.trials,

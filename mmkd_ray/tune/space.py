@@ -8,6 +8,8 @@ from typing import Any
 from mmkd_ray.config import Config, TuneConfig, with_values
 
 ALPHA, ASPECTS = "train.alpha", "aspects.count"
+OBJECTIVE, EPOCHS = "value", "training_iteration"
+"""Keys of what a trial reports: what it is worth, and its epochs."""
 
 
 def trial_count(config: TuneConfig) -> int:

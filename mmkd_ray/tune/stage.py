@@ -12,6 +12,7 @@ from pyarrow import fs
 
 from mmkd_ray.artifacts import Folder
 from mmkd_ray.cluster.monitor import ProgressCallback
+from mmkd_ray.tasks import task_of
 from mmkd_ray.tune.heat_map import heat_map
 from mmkd_ray.tune.opening import BEGUN, Search
 from mmkd_ray.tune.outcome import best_yaml, facts, trial_table
@@ -43,7 +44,7 @@ def run_search(search: Search, progress: ProgressCallback) -> dict[str, Any]:
     if record := search.finished:
         return record
     total = trial_count(config.tune)
-    with shown(progress, total), _own_interrupt():
+    with shown(progress, total, task_of(config).primary), _own_interrupt():
         results = list(_tuner(search).fit())
     if sum(bool(result.error or result.metrics.get("done")) for result in results) < total:
         raise KeyboardInterrupt  # Ray Tune ends quietly after a Ctrl+C

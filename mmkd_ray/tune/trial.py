@@ -36,7 +36,7 @@ class Trial:
             study_data: images and answers.
             device: where they are trained.
         """
-        self._epochs = config.train.epochs
+        self._epochs, self._metric = config.train.epochs, task_of(config).primary
         own = aspects[: config.aspects.count]
         self._trainers = [
             _trainer(StudentSpec("", config.tune.arm, seed, "", config, own, larger), study_data, device)
@@ -47,9 +47,10 @@ class Trial:
         """Train every seed's student for one epoch.
 
         Returns:
-            `val_top1`: what the trial is worth so far, the mean over seeds of the best validation accuracy, in [0, 1];
-            `curve`: the same after each epoch; `val_top1_now` and `loss` (nats): means over seeds of this epoch's;
-            `lr`; `seconds`: of all epochs so far, all seeds together; `training_iteration`: epochs so far; `done`.
+            `value`: what the trial is worth so far, the mean over seeds of the best validation value of the task's
+            primary metric; `curve`: the same after each epoch; `now` (the metric) and `loss` (nats): means over seeds
+            of this epoch's; `lr`; `seconds`: of all epochs so far, all seeds together; `training_iteration`: epochs so
+            far; `done`.
 
         Raises:
             StudentError: a loss diverges.
@@ -57,9 +58,9 @@ class Trial:
         now = [trainer.run_epoch() for trainer in self._trainers]
         curve = self.curve()
         return {
-            "val_top1": curve[-1],
+            "value": curve[-1],
             "curve": curve,
-            "val_top1_now": _mean([epoch["val_top1"] for epoch in now]),
+            "now": _mean([epoch[self._metric.val_key] for epoch in now]),
             "loss": _mean([epoch["loss"] for epoch in now]),
             "lr": now[0]["lr"],
             "seconds": sum(epoch["seconds"] for trainer in self._trainers for epoch in trainer.history),
@@ -68,8 +69,9 @@ class Trial:
         }
 
     def curve(self) -> tuple[float, ...]:
-        """Mean over seeds of the best validation accuracy up to each epoch."""
-        best = [accumulate((epoch["val_top1"] for epoch in trainer.history), max) for trainer in self._trainers]
+        """Mean over seeds of the best validation value up to each epoch."""
+        by_seed = [[epoch[self._metric.val_key] for epoch in trainer.history] for trainer in self._trainers]
+        best = [accumulate(values, lambda *pair: self._metric.best(pair)) for values in by_seed]
         return tuple(_mean(values) for values in zip(*best, strict=False))
 
     def history(self) -> list[dict[str, float]]:

@@ -17,7 +17,9 @@ from mmkd_ray.cluster.computing import prepare_to_compute
 from mmkd_ray.cluster.environment import prepare_process
 from mmkd_ray.config import Config, with_values
 from mmkd_ray.errors import MmkdError
+from mmkd_ray.tasks import task_of
 from mmkd_ray.tracking.tracker import Subject
+from mmkd_ray.tune.space import OBJECTIVE
 
 if TYPE_CHECKING:
     from mmkd_ray.tracking.trackers import Trackers
@@ -70,7 +72,8 @@ class SearchWorker(tune.Trainable):
         self._trial, self._failure, self._done = None, "", False
         self._values = values
         self._started = self._saved = time.time()
-        self._last: dict[str, Any] = {"val_top1": 0.0, "curve": (), "seconds": 0.0, "training_iteration": 0}
+        worst = task_of(self._base).primary.worst
+        self._last: dict[str, Any] = {OBJECTIVE: worst, "curve": (), "seconds": 0.0, "training_iteration": 0}
         try:
             config = with_values(self._base, values, where="trial")
             self._trial = Trial(config, self._aspects, self._larger, self._study_data, self._device)

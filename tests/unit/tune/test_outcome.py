@@ -5,7 +5,10 @@ import pytest
 
 from mmkd_ray.config import load, to_yaml
 from mmkd_ray.errors import StudentError
+from mmkd_ray.render.units import SHARE
 from mmkd_ray.study.students import list_students
+from mmkd_ray.tasks import Metric
+from mmkd_ray.tune import outcome
 from mmkd_ray.tune.heat_map import heat_map
 from mmkd_ray.tune.outcome import best_row, best_yaml, facts, text_table, trial_table, values_of
 from mmkd_ray.tune.parallel import parallel_coordinates
@@ -22,7 +25,7 @@ def result(started, alpha, q, curve, *, optimizer="sgd", failure="", error=None)
     config = {"train.alpha": alpha, "aspects.count": q, "train.optimizer": optimizer}
     metrics = {"config": config, "trial_id": f"t{started}", "started": started}
     if curve:
-        metrics |= {"curve": curve, "val_top1": curve[-1], "seconds": 2.0 * len(curve), "failure": failure}
+        metrics |= {"curve": curve, "value": curve[-1], "seconds": 2.0 * len(curve), "failure": failure}
     return SimpleNamespace(metrics=metrics, error=error)
 
 
@@ -73,20 +76,20 @@ def test_a_longer_training_of_its_own_counts_as_whole(config):
     assert trial_table(config, [short])["status"].to_pylist() == ["finished"]
 
 
-def test_the_best_is_the_first_of_the_highest_that_did_not_fail(table):
-    assert best_row(table)["trial"] == 2
+def test_the_best_is_the_first_of_the_highest_that_did_not_fail(config, table):
+    assert best_row(config, table)["trial"] == 2
 
 
 def test_where_all_fail_the_first_reason_is_told(config):
     table = trial_table(config, [result(1, 1.0, 2, (), error=RuntimeError("no memory"))])
     with pytest.raises(StudentError, match="all 1 trials of the search failed; the first: no memory"):
-        best_row(table)
+        best_row(config, table)
 
 
 def test_the_best_configuration_is_whole_and_can_be_trained(config, table, run, tmp_path):
     text = best_yaml(config, table)
     assert text.startswith(
-        "# The best of 5 trials of `mmkd tune`: trial 2, 60.0 % of the validation images (seed 0).\n"
+        "# The best of 5 trials of `mmkd tune`: trial 2, validation top-1 60.0\N{NO-BREAK SPACE}% (seed 0).\n"
     )
     (tmp_path / "best.yaml").write_text(text)
     best = load(tmp_path / "best.yaml")
@@ -104,7 +107,10 @@ def test_the_table_for_a_terminal(config, table):
     assert lines[2].split() == ["4", "1", "8", "sgd", "90.0", "%", "1", "2", "failed:", "the", "loss", "is", "nan"]
     assert lines[3].split() == ["2", "1", "8", "adamw", "60.0", "%", "4", "8"]
     assert lines[5].split()[-2:] == ["stopped", "early"]
-    assert lines[-1] == "best: trial 2, 60.0 % (seed 0) with train.alpha=1, aspects.count=8, train.optimizer=adamw"
+    assert (
+        lines[-1]
+        == "best: trial 2, 60.0\N{NO-BREAK SPACE}% (seed 0) with train.alpha=1, aspects.count=8, train.optimizer=adamw"
+    )
 
 
 def texts(svg):
@@ -136,7 +142,7 @@ def test_charts_of_any_space_are_svg(tmp_path, run, space, drawn):
     results = []
     for number, position in enumerate((0, -1)):
         values = {key: domain.values[position] for key, domain in config.tune.space.items()}
-        metrics = {"config": values, "trial_id": str(number), "started": number, "curve": (0.5,), "val_top1": 0.5}
+        metrics = {"config": values, "trial_id": str(number), "started": number, "curve": (0.5,), "value": 0.5}
         results.append(SimpleNamespace(metrics=metrics, error=None))
     table = trial_table(config, results)
     lines = [e for e in ET.fromstring(parallel_coordinates(config, table)).iter() if e.get("stroke-dasharray")]
@@ -146,3 +152,11 @@ def test_charts_of_any_space_are_svg(tmp_path, run, space, drawn):
     assert (svg is not None) == drawn
     if svg:
         assert "50.0" in texts(svg)
+
+
+def test_a_metric_that_should_be_low_turns_the_order_around(config, table, monkeypatch):
+    error = Metric("top1", "error", SHARE, higher_is_better=False)
+    monkeypatch.setattr(outcome, "task_of", lambda _: SimpleNamespace(primary=error))
+    assert [row["trial"] for row in outcome.best_first(config, table)] == [1, 2, 3, 4, 5]
+    assert best_row(config, table)["trial"] == 1
+    assert [outcome.goodness(error, [0.1, 0.3])(value) for value in (0.1, 0.2, 0.3)] == pytest.approx([1, 0.5, 0])

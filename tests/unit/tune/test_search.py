@@ -3,9 +3,9 @@ from types import SimpleNamespace
 import pytest
 
 from mmkd_ray.config import load
-from mmkd_ray.tune.early_stopping import EPOCHS, OBJECTIVE, ResumableAsha, grace_epochs
+from mmkd_ray.tune.early_stopping import ResumableAsha, grace_epochs
 from mmkd_ray.tune.search import param_space
-from mmkd_ray.tune.space import asking_most, most_epochs, trial_count
+from mmkd_ray.tune.space import EPOCHS, OBJECTIVE, asking_most, most_epochs, trial_count
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def test_a_trial_is_what_train_would_train(worker, run):
         curves.append([trainer.run_epoch()["val_top1"] for _ in range(config.train.epochs)])
     best = [sum(max(curve[: epoch + 1]) for curve in curves) / 2 for epoch in range(config.train.epochs)]
     results = steps(worker(**{"train.alpha": 2.5, "aspects.count": 8}), config.train.epochs)
-    assert [result["val_top1"] for result in results] == pytest.approx(best)
+    assert [result["value"] for result in results] == pytest.approx(best)
     assert [result["done"] for result in results] == [False, False, False, True]
     assert results[-1]["curve"] == pytest.approx(best)
     assert results[-1]["training_iteration"] == 4
@@ -112,13 +112,13 @@ def test_tensorboard_has_each_epoch_of_a_trial_once_also_after_an_interruption(w
     other.cleanup()
     curves = scalars(Path(run.tune.child("trials", "alpha=4,1").path))
     assert curves["loss"] == [(step, pytest.approx(result["loss"])) for step, result in enumerate(results)]
-    assert curves["val_top1"] == [(step, pytest.approx(result["val_top1_now"])) for step, result in enumerate(results)]
+    assert curves["val_top1"] == [(step, pytest.approx(result["now"])) for step, result in enumerate(results)]
 
 
 def test_a_student_that_cannot_be_built_is_a_failed_trial(worker):
     result = worker(**{"student.model": "resnet81"}).step()
     assert result["done"]
-    assert result["val_top1"] == 0
+    assert result["value"] == float("-inf")
     assert "timm has no model 'resnet81'" in result["failure"]
 
 
@@ -131,4 +131,4 @@ def test_a_loss_that_diverges_is_a_failed_trial_with_what_it_had_reached(worker,
     result = diverging.step()
     assert result["done"]
     assert result["failure"]
-    assert result["val_top1"] == first["val_top1"]
+    assert result["value"] == first["value"]
