@@ -12,8 +12,9 @@ from mmkd_ray.config import Config, to_yaml
 from mmkd_ray.data.table import read_splits
 from mmkd_ray.evaluate.evaluation import Evaluation
 from mmkd_ray.render import words
+from mmkd_ray.render.charts.gains import GainChart
 from mmkd_ray.render.units import SHARE
-from mmkd_ray.report.charts import GainChart, gain_chart, interval_chart, learning_curves
+from mmkd_ray.report.charts import gain_chart, interval_chart, learning_curves
 from mmkd_ray.report.gallery import gallery
 from mmkd_ray.report.headline import focus_arm, headline, sampling_error
 from mmkd_ray.report.questions import question_chart
