@@ -23,6 +23,7 @@ from mmkd_ray.answers.table import read_teacher_table
 from mmkd_ray.answers.verify import verify
 from mmkd_ray.artifacts import open_run
 from tests.support.clusters import two_nodes
+from tests.support.events import scalars
 from tests.support.processes import marked, run_mmkd, started, wait_for
 
 pytestmark = pytest.mark.cluster
@@ -209,6 +210,11 @@ def test_workers_and_then_the_driver_killed_in_training_it_ends_as_the_unbroken_
     continued = [epoch for record in records for epoch in record["continued_at"]]
     assert len(continued) >= 2, "a student was trained from scratch"
     assert all(continued), "a student was trained from scratch"
+    students = list((run / "study" / "tensorboard").iterdir())
+    assert len(students) == 2
+    for student in students:
+        for name, curve in scalars(student).items():
+            assert [step for step, _ in curve] == list(range(60)), f"{student.name}: {name}"
     assert resumed["ledger"] == summary["ledger"]
     for arm, measured in summary["arms"].items():
         assert resumed["arms"][arm]["top1"] == measured["top1"], arm
