@@ -51,7 +51,7 @@ def check(stages: Sequence[Stage], config: Config, run: Run, console: Console) -
         started = time.monotonic()
         progress = console.progress("check", "")
         found = [check(config, run) for check in checks]
-        progress.close(", ".join(found))
+        progress.close(", ".join(filter(None, found)))
         note_seconds(run, "check", time.monotonic() - started)
     if is_named(config.cluster) and may_need_cluster(stages, config, run):
         check_reachable(config.cluster)

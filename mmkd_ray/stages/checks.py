@@ -54,3 +54,11 @@ def students(config: Config, _run: Run) -> str:
 
     check_students(config)
     return f"student {config.student.model}"
+
+
+def trackers(config: Config, _run: Run) -> str:
+    """Where curves are sent besides TensorBoard's files: the packages are installed."""
+    from mmkd_ray.tracking.trackers import check_trackers
+
+    check_trackers(config)
+    return f"curves to {', '.join(config.tracking.trackers)}" if config.tracking.trackers else ""
