@@ -15,6 +15,9 @@ from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from mmkd_ray.data.colours import rescale_transparent_colour, to_rgb
+from mmkd_ray.data.formats import what_it_is
+from mmkd_ray.data.metadata import split_metadata
+from mmkd_ray.data.profiles import to_srgb
 from mmkd_ray.errors import DataError
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "ICO", "TGA", "PCX")
@@ -50,15 +53,15 @@ def decode_rgb(encoded: bytes, *, max_pixels: int | None = None) -> Image.Image:
     try:
         if encoded.startswith(b"\0\0\1\0"):
             _check_icon(encoded, max_pixels)
-        with Image.open(io.BytesIO(_with_transparent_canvas(encoded)), formats=_FORMATS) as image:
+        stripped, profile = split_metadata(encoded)
+        with Image.open(io.BytesIO(_with_transparent_canvas(stripped)), formats=_FORMATS) as image:
             _check(image, max_pixels)
-            return _first_frame(image, encoded)
+            return _first_frame(image, stripped, profile or image.info.get("icc_profile", b""))
     except DataError:
         raise
     except UnidentifiedImageError as error:
         # The message of `error` contains a memory address, which differs in every run.
-        reason = "of no known format" if encoded else "the file is empty"
-        raise DataError(f"not a readable image: {reason}") from error
+        raise DataError(f"not a readable image: {what_it_is(encoded)}") from error
     except Exception as error:
         # PIL's plugins raise many kinds of errors: OSError, SyntaxError, struct.error, MemoryError, ...
         raise DataError(f"not a readable image: {str(error) or type(error).__name__}") from error
@@ -104,14 +107,14 @@ def _with_transparent_canvas(encoded: bytes) -> bytes:
     return encoded
 
 
-def _first_frame(image: ImageFile, encoded: bytes) -> Image.Image:
-    """The first frame on its whole canvas, in RGB and upright."""
+def _first_frame(image: ImageFile, encoded: bytes, profile: bytes) -> Image.Image:
+    """The first frame on its whole canvas, in sRGB and upright."""
     whole = (0, 0, *image.size)
     covered = image.tile[0].extents if image.format == "GIF" else whole
     image.load()
     if image.format == "PNG":
         rescale_transparent_colour(image, bits=encoded[24])
-    rgb = to_rgb(image)
+    rgb = to_rgb(to_srgb(image, profile))
     if covered != whole:
         # Pillow fills the rest of a GIF's canvas with the first colour of its palette.
         canvas = Image.new("RGB", image.size, "white")

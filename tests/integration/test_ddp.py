@@ -1,4 +1,4 @@
-"""Two DDP workers and one process are the same training, on the same global batches."""
+"""Any number of DDP workers and one process are the same training, on the same global batches."""
 
 import socket
 
@@ -40,13 +40,14 @@ def train(rank, workers, port, folder):
     torch.distributed.destroy_process_group()
 
 
-def test_two_workers_are_one_process(tmp_path):
-    for workers in (1, 2):
+def test_two_workers_and_three_with_uneven_shares_are_one_process(tmp_path):
+    for workers in (1, 2, 3):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         torch.multiprocessing.spawn(train, args=(workers, port, str(tmp_path)), nprocs=workers)
-    one, two = (torch.load(tmp_path / f"{workers}.pt", weights_only=True) for workers in (1, 2))
-    torch.testing.assert_close(one["losses"], two["losses"], rtol=1e-5, atol=1e-6)
-    for key, weight in one["weights"].items():
-        torch.testing.assert_close(weight, two["weights"][key], rtol=1e-4, atol=1e-5, msg=key)
+    one, *others = (torch.load(tmp_path / f"{workers}.pt", weights_only=True) for workers in (1, 2, 3))
+    for other in others:
+        torch.testing.assert_close(one["losses"], other["losses"], rtol=1e-5, atol=1e-6)
+        for key, weight in one["weights"].items():
+            torch.testing.assert_close(weight, other["weights"][key], rtol=1e-4, atol=1e-5, msg=key)

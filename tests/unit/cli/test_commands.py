@@ -7,6 +7,7 @@ from mmkd_ray import fieldguide
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.config import load
 from mmkd_ray.data.table import build_image_table, read_splits
+from tests.support.pictures import fill_tree
 from tests.support.stored_answers import write_teacher
 
 
@@ -133,3 +134,21 @@ def test_questions_that_are_taken_as_they_are_need_no_selection(mmkd, aspects_of
     status, output = mmkd("aspects", "configs/quickstart.yaml", *overrides)
     assert status == 2
     assert output.splitlines()[-1].startswith("mmkd: error: aspects.select is 'file': ")
+
+
+def test_how_folders_were_read_is_told(mmkd, tmp_path):
+    fill_tree(tmp_path / "tree", [f"{split}/{name}" for split in ("Train", "valid", "test") for name in "ab"])
+    (tmp_path / "tree" / "test" / "a" / "0.xml").write_text("<annotation/>")
+    data = [f"data.path={tmp_path}/tree", f"storage.path={tmp_path}/runs"]
+    status, output = mmkd("images", "configs/own_images.yaml", *data)
+    assert status == 0
+    assert "read as SPLIT/CLASS/IMAGE: Train/ is train, test/ is test, valid/ is val" in output
+    assert "skipped 1 files that are no images by name: .xml 1" in output
+    assert "2 classes: a, b" in output
+
+
+def test_one_image_a_worker_is_refused_by_check(mmkd, tmp_path):
+    student = ["train.batch_size=1", "student.image_size=32"]
+    status, output = mmkd("run", "configs/quickstart.yaml", f"storage.path={tmp_path}", *student)
+    assert status == 2
+    assert "cannot take a training step of 1 image a worker" in output

@@ -351,7 +351,7 @@ def test_a_file_that_is_not_an_image_is_refused(content: bytes):
 
 
 def test_eps_which_would_start_ghostscript_is_refused():
-    with pytest.raises(DataError, match="of no known format"):
+    with pytest.raises(DataError, match="a PostScript drawing"):
         decode_rgb(encode(Image.new("RGB", (16, 16), RED), "EPS"))
 
 
