@@ -96,6 +96,6 @@ class Report(Stage):
         return f"{run.folder.uri}/{SUMMARY}"
 
     def closing(self, config: Config, run: Run, record: Any) -> Sequence[str | Table]:
-        from mmkd_ray.report.summary import result_table
+        from mmkd_ray.report.summary import shown_results
 
-        return [f"\n{result_table(record['evaluation'])}", f"\nreport: {record['report']}"]
+        return ["", *shown_results(record["evaluation"]), f"\nreport: {record['report']}"]

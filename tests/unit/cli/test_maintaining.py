@@ -13,7 +13,7 @@ def storage(mmkd, tmp_path):
     """The images of a run, and older ones that it used before; both were written days ago."""
     for seed in (1, 2):
         status, output = mmkd(
-            "images", "configs/quickstart.yaml", f"storage.path={tmp_path}", f"data.seed={seed}", *SMALL
+            "images", "configs/quickstart.yaml", f"storage.path={tmp_path}", f"data.image_seed={seed}", *SMALL
         )
         assert status == 0, output
     for file in tmp_path.rglob("*"):
