@@ -177,7 +177,7 @@ def test_another_prompt_is_another_table_and_mixing_is_refused(grown, tmp_path):
     _, asked = ask(config, run)
     assert asked == (0, 0)
     stores = {
-        json.loads((store / "asked.json").read_text())["prompt"]: store
+        json.loads((store / "asked.json").read_text())["facts"]["prompt"]: store
         for store in Path(run.shared.path, "answers").iterdir()
     }
     stray = next(stores["Well: {question}"].glob("part-*.parquet"))
@@ -246,7 +246,7 @@ def test_a_teacher_that_does_not_answer_is_refused_before_the_full_cost(grown, t
 
 def test_no_option_is_used_that_ray_is_about_to_remove(ray_cluster, tmp_path, caplog):
     """Ray warns of `ray_remote_args` by a warning, of `concurrency` in its log."""
-    write_folder(tmp_path / "images", 1)
+    write_folder(tmp_path / "images", 4)
     config = config_for(tmp_path / "images", teacher=WITHOUT_INFERENCE)
     caplog.set_level(logging.WARNING, "ray.data")
     log = logging.getLogger("ray.data")
