@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from mmkd_ray.answers.query import Query, mirrored
 from mmkd_ray.artifacts import Run
 from mmkd_ray.aspects.questions import load_aspects
-from mmkd_ray.config import Config, of_variants
-from mmkd_ray.students.targets.arms import ARMS
+from mmkd_ray.config import ARMS, Config, of_variants
 
 
 def queries_to_ask(config: Config, run: Run, class_names: Sequence[str]) -> list[Query]:
@@ -29,7 +28,7 @@ def queries_to_ask(config: Config, run: Run, class_names: Sequence[str]) -> list
         wanted |= dict.fromkeys(Query(aspect.question) for aspect in aspects)
         if variant.train.flip_targets == "view" and any(arm.uses_answers for arm in arms):
             wanted |= dict.fromkeys(mirrored(aspect.question) for aspect in aspects if aspect.orientation_sensitive)
-        if any(arm.classes == "zero_shot" for arm in arms):
+        if any(arm.classes.asks_classes for arm in arms):
             wanted |= dict.fromkeys(map(Query, class_questions(variant, class_names)))
     return list(wanted)
 

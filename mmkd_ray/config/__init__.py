@@ -1,5 +1,6 @@
 """One YAML file describes a run: `load` it, `to_yaml` it back; a file here for each group of sections."""
 
+from mmkd_ray.config.arms import ARMS, BASELINE, Arm, ArmName
 from mmkd_ray.config.aspects import (
     Aspects,
     FieldGuideAspects,
@@ -14,11 +15,14 @@ from mmkd_ray.config.data import CubData, FieldGuideData, FolderData, MiniImageN
 from mmkd_ray.config.loading import load, load_yaml, of_variants, parse_yaml, to_yaml, validate, with_values
 from mmkd_ray.config.places import ClusterConfig, ExtractConfig
 from mmkd_ray.config.root import Config
-from mmkd_ray.config.student import ArmName, EvaluateConfig, FlipTargets, StudentConfig, StudyConfig, TrainConfig
+from mmkd_ray.config.student import EvaluateConfig, FlipTargets, StudentConfig, StudyConfig, TrainConfig
 from mmkd_ray.config.teacher import Asking, ImportedTeacher, NoInferenceTeacher, OpenAiTeacher, Teacher, VllmTeacher
 from mmkd_ray.config.tune import Domain, TuneConfig
 
 __all__ = [
+    "ARMS",
+    "BASELINE",
+    "Arm",
     "ArmName",
     "Asking",
     "Aspects",

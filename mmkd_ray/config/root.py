@@ -12,6 +12,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
+from mmkd_ray.config.arms import ARMS
 from mmkd_ray.config.aspects import Aspects, PilotConfig
 from mmkd_ray.config.base import Section
 from mmkd_ray.config.data import Data
@@ -57,7 +58,7 @@ class Config(Section):
                 f"train.batch_size ({self.train.batch_size}) is less than cluster.train_workers "
                 f"({self.cluster.most_train_workers}): every worker needs at least one image per step"
             )
-        if self.tune.arm in ("kd", "dkd", "makd+kd") and self.tune.arm not in self.study.arms:
+        if ARMS[self.tune.arm].classes.larger_student and self.tune.arm not in self.study.arms:
             raise ValueError(
                 f"tune.arm: '{self.tune.arm}' learns from a larger student, which `mmkd train` trains: add "
                 f"'{self.tune.arm}' to study.arms and train first"

@@ -6,21 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
+from mmkd_ray.config.arms import ARMS, ArmName
 from mmkd_ray.config.base import Fraction, Section, Seed
-
-ArmName = Literal[
-    "ce",
-    "makd",
-    "random",
-    "shuffled",
-    "class_mean",
-    "label_smoothing",
-    "zero_shot_kd",
-    "kd",
-    "dkd",
-    "makd+kd",
-]
-
 
 FlipTargets = Literal["mask", "swap", "view", "keep"]
 
@@ -128,7 +115,7 @@ class StudyConfig(Section):
                 raise ValueError(f"{key} must not repeat a value, got {list(values)}")
         if "{class_name}" not in self.class_question:
             raise ValueError("class_question must contain {class_name}")
-        if self.kd_teacher is None and (learners := [arm for arm in self.arms if arm in ("kd", "dkd", "makd+kd")]):
+        if self.kd_teacher is None and (learners := [arm for arm in self.arms if ARMS[arm].classes.larger_student]):
             raise ValueError(
                 f"the arms {', '.join(learners)} learn from a larger student: name it in study.kd_teacher, e.g. "
                 "{model: resnet50}"

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PositiveInt, model_serializer, model_validator
 
+from mmkd_ray.config.arms import ArmName
 from mmkd_ray.config.base import Section, Seed
-from mmkd_ray.config.student import ArmName
 
 KINDS = ("choice", "uniform", "log_uniform", "integer")
 _ACCEPTED = ("student.", "train.", "aspects.count")

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mmkd_ray.config import BASELINE
 from mmkd_ray.evaluate.evaluation import SHIFT_MEAN, ArmResults, Measure
 from mmkd_ray.evaluate.measure import Measured, Value
 from mmkd_ray.metrics.statistics import paired_difference
-from mmkd_ray.students.targets.arms import BASELINE
 
 Key = tuple[str, float, str, str]
 """Probe, severity, split, metric."""

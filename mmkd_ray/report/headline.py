@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal
 
+from mmkd_ray.config import ARMS, BASELINE
 from mmkd_ray.evaluate.evaluation import SHIFT_MEAN, Evaluation, Measure
 from mmkd_ray.metrics.statistics import PairedDifference, paired_difference
 from mmkd_ray.render.units import Unit
 from mmkd_ray.render.words import arm_name, capital, count, level
-from mmkd_ray.students.targets.arms import ARMS, BASELINE
 from mmkd_ray.tasks import Metric
 
 METHOD = "makd"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mmkd_ray.config import ARMS
 from mmkd_ray.evaluate.evaluation import SHIFT_MEAN, ArmResults, Measure
 from mmkd_ray.evaluate.measure import FIDELITY
 from mmkd_ray.render.words import MISSING, duration
-from mmkd_ray.students.targets.arms import ARMS
 from mmkd_ray.tasks import Metric, Task
 
 _DESCRIPTIONS: dict[str, str] = {name: arm.description for name, arm in ARMS.items()}

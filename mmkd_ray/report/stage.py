@@ -8,7 +8,7 @@ from typing import Any
 from mmkd_ray.answers.table import TeacherTable, read_teacher_table
 from mmkd_ray.answers.teacher import describe_teacher
 from mmkd_ray.artifacts import Run
-from mmkd_ray.config import Config, to_yaml
+from mmkd_ray.config import ARMS, BASELINE, Config, to_yaml
 from mmkd_ray.data.table import read_splits
 from mmkd_ray.evaluate.evaluation import Evaluation
 from mmkd_ray.render import words
@@ -20,7 +20,6 @@ from mmkd_ray.report.headline import focus_arm, headline, sampling_error
 from mmkd_ray.report.questions import question_chart
 from mmkd_ray.report.rendering import environment
 from mmkd_ray.report.results import result_rows
-from mmkd_ray.students.targets.arms import ARMS, BASELINE
 
 REPORT = "report.html"
 MAX_QUARANTINED = 20

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from mmkd_ray.artifacts import Folder, Run
     from mmkd_ray.config import Config
-    from mmkd_ray.console import Table
 
 Check = Callable[..., str]
 """Called with the configuration and the run: finds what would stop a stage, and says in a few words what it found."""
@@ -73,6 +72,6 @@ class Stage:
         """What is to be known besides, a line each below the stage's last line."""
         return []
 
-    def closing(self, config: Config, run: Run, record: Any) -> Sequence[str | Table]:
+    def closing(self, config: Config, run: Run, record: Any) -> str:
         """What is said at the end of a command whose last stage this is."""
-        return ()
+        return ""

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 import torch
 
-from mmkd_ray.config import Config, StudentConfig, of_variants
+from mmkd_ray.config import ARMS, Config, StudentConfig, of_variants
 from mmkd_ray.errors import StudentError
 from mmkd_ray.students.model import build_student, check_student, student_input
-from mmkd_ray.students.targets.arms import ARMS
 
 
 def check_students(config: Config, *, images: int | None = None) -> None:
@@ -38,7 +37,7 @@ def _students(config: Config) -> Iterator[tuple[StudentConfig, int, float]]:
     """The students of all variants and those that they learn from; their batch size, and share of the images."""
     for variant in of_variants(config).values():
         yield variant.student, variant.train.batch_size, variant.train.train_fraction
-        if variant.study.kd_teacher and any(ARMS[arm].uses_larger_student for arm in variant.study.arms):
+        if variant.study.kd_teacher and any(ARMS[arm].classes.larger_student for arm in variant.study.arms):
             yield variant.study.kd_teacher, variant.train.batch_size, variant.train.train_fraction
 
 

@@ -11,17 +11,13 @@ from typing import Any
 from mmkd_ray.answers.identity import require_teacher
 from mmkd_ray.artifacts import Folder, Run
 from mmkd_ray.aspects.questions import Aspect, load_aspects
-from mmkd_ray.config import ArmName, Config, StudentConfig, of_variants
+from mmkd_ray.config import ARMS, BASELINE, ArmName, Config, StudentConfig, of_variants
+from mmkd_ray.config.arms import ASPECT_KEYS, AspectSource, ClassSource, source_keys
 from mmkd_ray.data.table import require_images
 from mmkd_ray.identity import Identity, identify, settings
-from mmkd_ray.students.targets.arms import ARMS, BASELINE
 
 HISTORY = "history.json"
 """In a finished student's folder, beside its bundle (`students.bundle`): what each epoch of its training came to."""
-
-_TAUGHT = ("alpha", "teacher_temperature", "flip_targets")
-_DISTILLED = ("kd_weight", "kd_temperature", "dkd_beta")
-"""Keys of `train` that only some arms depend on."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +54,14 @@ def list_students(config: Config, run: Run) -> list[StudentSpec]:
     specs = []
     for name, variant in of_variants(config).items():
         larger = None
-        if any(ARMS[arm].uses_larger_student for arm in variant.study.arms):
+        if any(ARMS[arm].classes.larger_student for arm in variant.study.arms):
             larger = larger_student(variant, run, images, teacher)
         aspects = load_aspects(variant, run)
         identify = _Identities(variant, aspects, images, teacher, larger)
         specs += [
             StudentSpec(
                 name, arm, seed, identify(arm, seed), variant, aspects,
-                larger if ARMS[arm].uses_larger_student else None,
+                larger if ARMS[arm].classes.larger_student else None,
             )
             for seed in variant.study.seeds
             for arm in variant.study.arms
@@ -121,42 +117,52 @@ class _Identities:
         teacher: Mapping[str, Any],
         larger: StudentSpec | None = None,
     ) -> None:
-        self._config, self._teacher, self._larger = config, teacher, larger
+        self._config, self._aspects, self._larger = config, aspects, larger
         self._shared = {
             "student": _student_facts(config.student),
-            "train": settings(config.train, exclude={*_TAUGHT, *_DISTILLED}),
+            "train": settings(config.train, exclude=source_keys("train")),
             "images": images["digest"],
             # Every arm has the same Q outputs, whatever they are taught.
             "aspects": len(aspects),
         }
-        self._taught = {
-            **settings(config.train, include=_TAUGHT),
-            "aspects": [settings(aspect, include={"orientation_sensitive", "mirror", "weight"}) for aspect in aspects],
-        }
         # An answer does not depend on what else was asked: a table with more questions teaches the same.
-        self._answers = teacher["asked"] | {"questions": [aspect.question for aspect in aspects]}
+        self._answers = {key: value for key, value in teacher["asked"].items() if key != "questions"}
 
     def __call__(self, arm: ArmName, seed: int) -> str:
-        facts: dict[str, Any] = {}
-        if ARMS[arm].aspects:
-            facts["targets"] = self._taught
-        if ARMS[arm].uses_answers:
-            facts["answers"] = self._answers
-        if ARMS[arm].classes:
-            facts["classes"] = self._classes(arm)
+        aspects, classes = ARMS[arm].aspects, ARMS[arm].classes
+        facts = {"class targets": self._of_classes(classes)}
+        if aspects:
+            facts["aspect targets"] = self._of_aspects(aspects)
         return identify("student", arm=arm, seed=seed, **self._shared, **facts).key
 
-    def _classes(self, arm: ArmName) -> dict[str, Any]:
-        study, distilled = self._config.study, settings(self._config.train, include=_DISTILLED)
-        match ARMS[arm].classes:
-            case "smoothed":
-                return settings(study, include={"label_smoothing"})
-            case "zero_shot":
-                answers = self._teacher["asked"] | {"questions": study.class_question}
-                return {**settings(self._config.train, include={"kd_weight"}), "answers": answers}
-            case _:
-                assert self._larger is not None, "given for every variant with such an arm"
-                return {**distilled, "larger_student": self._larger.identity}
+    def _of_aspects(self, source: AspectSource) -> dict[str, Any]:
+        taught = {"orientation_sensitive", "mirror", "weight"}
+        facts = {
+            "source": source.name,
+            **self._values(ASPECT_KEYS),
+            "aspects": [settings(aspect, include=taught) for aspect in self._aspects],
+        }
+        if source.asks_aspects:
+            facts["answers"] = {**self._answers, "questions": [aspect.question for aspect in self._aspects]}
+        return facts
+
+    def _of_classes(self, source: ClassSource) -> dict[str, Any]:
+        facts = {"source": source.name, **self._values(source.keys)}
+        if source.asks_classes:
+            facts["answers"] = self._answers
+        if source.larger_student:
+            assert self._larger is not None, "given for every variant with such an arm"
+            facts["larger_student"] = self._larger.identity
+        return facts
+
+    def _values(self, paths: Sequence[str]) -> dict[str, Any]:
+        """What the configuration says at some `section.key`, where it is not the default."""
+        values = {}
+        for path in paths:
+            section, _, key = path.partition(".")
+            found = settings(getattr(self._config, section), include={key})
+            values |= {f"{section}.{name}": value for name, value in found.items()}
+        return values
 
 
 def _student_facts(student: StudentConfig) -> dict[str, Any]:

@@ -19,8 +19,9 @@ from mmkd_ray.data.feed.order import Batch, epoch_batches, steps_per_epoch
 from mmkd_ray.data.feed.prefetch import prefetched
 from mmkd_ray.data.views import apply_views
 from mmkd_ray.errors import StudentError
-from mmkd_ray.students.losses import dkd_loss, hybrid_loss, kd_loss, soft_cross_entropy
+from mmkd_ray.students.losses import hybrid_loss
 from mmkd_ray.students.model import Student
+from mmkd_ray.students.targets.labels import Seen
 from mmkd_ray.students.targets.training_set import TrainingSet
 from mmkd_ray.tasks import Task
 from mmkd_ray.train.recipe import learning_rate, make_optimizer
@@ -76,8 +77,7 @@ class StudentTrainer:
         self._steps = 0
         weights_Q = training_set.aspect_weights_Q
         self._aspect_weights_Q = None if weights_Q is None else weights_Q.to(self._device)
-        if training_set.larger_student is not None:
-            training_set.larger_student.to(self._device)
+        training_set.classes.to(self._device)
         self._best: dict[str, Any] = {"value": task.primary.worst, "epoch": -1, "weights": {}}
         self.history: list[dict[str, float]] = []
         self.continued_at: list[int] = []
@@ -180,21 +180,19 @@ class StudentTrainer:
     def prepare(self, batch: Batch) -> Prepared:
         """What a step on (this worker's share of) a batch needs, on the device."""
         training_set, rows_B, device = self._training_set, batch.rows_B, self._device
-        targets_BQ, class_targets_BC = None, None
+        targets_BQ, class_targets_BC = None, training_set.classes.rows(rows_B)
         if training_set.aspect_targets_NQ is not None and training_set.mirrored_targets_NQ is not None:
             targets_BQ = torch.where(
                 batch.views.flipped_B[:, None],
                 training_set.mirrored_targets_NQ[rows_B],
                 training_set.aspect_targets_NQ[rows_B],
             ).to(device)
-        if training_set.class_targets_NC is not None:
-            class_targets_BC = training_set.class_targets_NC[rows_B].to(device)
         images_BCHW = training_set.train.images_N3SS[rows_B].to(device, non_blocking=True)
         return Prepared(
             images_BCHW=apply_views(images_BCHW, batch.views, size=self._image_size),
             labels_B=training_set.train.labels_N[rows_B].to(device),
             aspect_targets_BQ=targets_BQ,
-            class_targets_BC=class_targets_BC,
+            class_targets_BC=None if class_targets_BC is None else class_targets_BC.to(device),
             weight=batch.weight,
         )
 
@@ -214,6 +212,7 @@ class StudentTrainer:
         return loss.detach()
 
     def _loss(self, batch: Prepared) -> Tensor:
+        classes = self._training_set.classes
         class_logits_BC, aspect_logits_BQ = self._forward(self._model, batch.images_BCHW)
         loss = hybrid_loss(
             class_logits_BC,
@@ -222,28 +221,10 @@ class StudentTrainer:
             aspect_targets_BQ=batch.aspect_targets_BQ,
             aspect_weights_Q=self._aspect_weights_Q,
             alpha=self._config.alpha,
-            label_smoothing=self._training_set.label_smoothing,
+            label_smoothing=classes.label_smoothing,
         )
-        return loss + self._config.kd_weight * self._distilled(batch, class_logits_BC)
-
-    def _distilled(self, batch: Prepared, class_logits_BC: Tensor) -> Tensor | float:
-        """The class distillation of the arm, 0 for one without."""
-        training_set, config = self._training_set, self._config
-        if batch.class_targets_BC is not None:
-            return soft_cross_entropy(class_logits_BC, batch.class_targets_BC)
-        if training_set.larger_student is None:
-            return 0.0
-        with torch.no_grad():
-            teacher_logits_BC, _ = self._forward(training_set.larger_student, batch.images_BCHW)
-        if training_set.decoupled:
-            return dkd_loss(
-                class_logits_BC,
-                teacher_logits_BC,
-                batch.labels_B,
-                temperature=config.kd_temperature,
-                beta=config.dkd_beta,
-            )
-        return kd_loss(class_logits_BC, teacher_logits_BC, temperature=config.kd_temperature)
+        seen = Seen(batch.images_BCHW, batch.labels_B, batch.class_targets_BC, self._forward)
+        return loss + classes.term(class_logits_BC, seen)
 
     def _forward(self, model: Callable[[Tensor], tuple[Tensor, Tensor]], images_BCHW: Tensor) -> tuple[Tensor, Tensor]:
         """Class and aspect logits in float32, computed in the recipe's precision."""

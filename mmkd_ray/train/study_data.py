@@ -14,12 +14,13 @@ from mmkd_ray.answers.needs import class_questions
 from mmkd_ray.answers.query import Query
 from mmkd_ray.answers.table import TeacherTable, read_teacher_table
 from mmkd_ray.artifacts import Run
-from mmkd_ray.config import Config
+from mmkd_ray.config import ARMS, Config
 from mmkd_ray.data.feed.resident import Pixels, load_pixels
 from mmkd_ray.students.bundle import load_bundle
 from mmkd_ray.students.model import Student, student_input
-from mmkd_ray.students.targets.arms import ARMS, aspect_targets, class_targets, soften
+from mmkd_ray.students.targets.arms import aspect_targets, class_targets, soften
 from mmkd_ray.students.targets.flips import mirrored_targets
+from mmkd_ray.students.targets.labels import Provided
 from mmkd_ray.students.targets.training_set import TrainingSet
 from mmkd_ray.study.students import StudentSpec
 from mmkd_ray.tasks import task_of
@@ -42,7 +43,7 @@ class StudyData:
 
     def training_set(self, spec: StudentSpec) -> TrainingSet:
         """What the student of a student is taught; the larger student that it learns from, if it does, is finished."""
-        config, arm = spec.config, ARMS[spec.arm]
+        config = spec.config
         train = self._train_pixels(config)
         targets_NQ, of_mirrored_NQ = self._aspect_targets(spec, train)
         return TrainingSet(
@@ -51,10 +52,7 @@ class StudyData:
             aspect_targets_NQ=targets_NQ,
             mirrored_targets_NQ=of_mirrored_NQ,
             aspect_weights_Q=torch.tensor([aspect.weight for aspect in spec.aspects]),
-            class_targets_NC=self._class_targets(config, train) if arm.classes == "zero_shot" else None,
-            larger_student=self._trained(spec.larger) if spec.larger else None,
-            decoupled=arm.classes == "dkd",
-            label_smoothing=config.study.label_smoothing if arm.classes == "smoothed" else config.train.label_smoothing,
+            classes=class_targets(spec.arm, config, self._provided(spec, train)),
         )
 
     def new_student(self, spec: StudentSpec) -> Student:
@@ -89,12 +87,16 @@ class StudyData:
         )
         return torch.from_numpy(targets_NQ), torch.from_numpy(of_mirrored_NQ)
 
-    def _class_targets(self, config: Config, train: Pixels) -> Tensor:
-        questions = class_questions(config, self.class_names)
-        return torch.from_numpy(class_targets(self._p_yes(list(map(Query, questions)), train)))
+    def _provided(self, spec: StudentSpec, train: Pixels) -> Provided:
+        questions = class_questions(spec.config, self.class_names)
+        return Provided(
+            class_answers=lambda: self._p_yes([Query(text) for text in questions], train),
+            larger_student=lambda: self._trained(spec.larger),
+        )
 
-    def _trained(self, spec: StudentSpec) -> Student:
+    def _trained(self, spec: StudentSpec | None) -> Student:
         """A finished student, frozen."""
+        assert spec is not None, "listed with every student whose arm needs it"
         folder = spec.folder(self._run)
         self._run.require(folder, "train", fingerprint=spec.identity)
         return load_bundle(folder).student

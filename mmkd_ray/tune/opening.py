@@ -8,11 +8,10 @@ from typing import Any
 from mmkd_ray.answers.identity import require_teacher
 from mmkd_ray.artifacts import Run
 from mmkd_ray.aspects.questions import Aspect, load_aspects
-from mmkd_ray.config import Config, StudentConfig, StudyConfig, TrainConfig, TuneConfig
+from mmkd_ray.config import ARMS, Config, StudentConfig, StudyConfig, TrainConfig, TuneConfig
 from mmkd_ray.data.table import require_images
 from mmkd_ray.errors import ArtifactError
 from mmkd_ray.identity import Identity, changes, defaults, identify, settings
-from mmkd_ray.students.targets.arms import ARMS
 from mmkd_ray.study.students import StudentSpec, larger_student
 from mmkd_ray.tracking.trackers import check_trackers
 from mmkd_ray.tune.space import asking_most
@@ -65,7 +64,7 @@ def open_search(config: Config, run: Run, *, resume: bool = False) -> Search:
     aspects = load_aspects(asked, run)
     decides = _decides(config, images["digest"], teacher["asked"]["teacher"], aspects)
     larger = None
-    if ARMS[config.tune.arm].uses_larger_student:
+    if ARMS[config.tune.arm].classes.larger_student:
         larger = larger_student(config, run, images, teacher)
         run.require(larger.folder(run), "train", fingerprint=larger.identity)
     search = Search(config, run, aspects, larger, decides, resume)

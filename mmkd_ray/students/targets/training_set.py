@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from jaxtyping import Float32
 from torch import Tensor
 
 from mmkd_ray.data.feed.resident import Pixels
-from mmkd_ray.students.model import Student
+from mmkd_ray.students.targets.labels import Labels
 
 
 @dataclass(frozen=True)
@@ -21,10 +21,5 @@ class TrainingSet:
     mirrored_targets_NQ: Float32[Tensor, "N Q"] | None = None
     """The same for views that are flipped; there if the others are."""
     aspect_weights_Q: Float32[Tensor, " Q"] | None = None
-    class_targets_NC: Float32[Tensor, "N C"] | None = None
-    """Class probabilities that are taught besides the labels."""
-    larger_student: Student | None = None
-    """Whose class logits about the same views are taught."""
-    decoupled: bool = False
-    """Whether these are taught by decoupled distillation."""
-    label_smoothing: float = 0.0
+    classes: Labels = field(default_factory=Labels)
+    """What is taught of the classes."""

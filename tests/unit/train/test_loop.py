@@ -1,4 +1,5 @@
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,9 @@ from mmkd_ray.config import TrainConfig
 from mmkd_ray.data.feed.order import epoch_batches
 from mmkd_ray.errors import StudentError
 from mmkd_ray.students.outputs import outputs
+from mmkd_ray.students.targets.distillation import DecoupledDistillation, Distillation
+from mmkd_ray.students.targets.labels import Labels
+from mmkd_ray.students.targets.zero_shot import ZeroShot
 from mmkd_ray.tasks.classify import CLASSIFY
 from mmkd_ray.train.loop import StudentTrainer
 from tests.support.toy_student import CONFIG, WITHOUT_BATCH_NORM, pixels, run, student, trainer, training_set
@@ -121,22 +125,26 @@ def test_mixed_precision_learns_and_keeps_float32_weights(precision):
     assert training.history[0]["loss"] == pytest.approx(full, rel=0.05)
 
 
-@pytest.mark.parametrize("decoupled", [False, True])
-def test_a_larger_student_teaches_what_the_labels_do_not(decoupled):
-    """Its pupil, with labels that say nothing (all smoothed away), learns the classes from it alone."""
+NOTHING = Labels(label_smoothing=1.0)
+"""Labels that say nothing: all smoothed away."""
+
+
+@pytest.mark.parametrize("source", [Distillation, partial(DecoupledDistillation, beta=8.0)])
+def test_a_larger_student_teaches_what_the_labels_do_not(source):
+    """Its pupil learns the classes from it alone."""
     larger, _ = run(trainer(CONFIG)).best_student()
     larger.requires_grad_(False)
-    config = CONFIG.model_copy(update={"kd_temperature": 2.0})
-    pupil = run(trainer(config, targets=False, label_smoothing=1.0, larger_student=larger, decoupled=decoupled))
+    classes = source(label_smoothing=1.0, larger=larger, weight=1.0, temperature=2.0)
+    pupil = run(trainer(CONFIG, targets=False, classes=classes))
     assert pupil.history[-1]["val_top1"] > 0.9
-    alone = run(trainer(config, targets=False, label_smoothing=1.0))
+    alone = run(trainer(CONFIG, targets=False, classes=NOTHING))
     assert alone.history[-1]["val_top1"] < 0.7
 
 
 def test_class_probabilities_are_taught():
     targets = torch.nn.functional.one_hot(pixels(48, 0).labels_N, 3).float()
-    pupil = run(trainer(CONFIG, targets=False, label_smoothing=1.0, class_targets_NC=targets))
-    assert pupil.history[-1]["val_top1"] > 0.9
+    classes = ZeroShot(label_smoothing=1.0, targets_NC=targets, weight=1.0)
+    assert run(trainer(CONFIG, targets=False, classes=classes)).history[-1]["val_top1"] > 0.9
 
 
 def test_mirrored_views_are_taught_the_mirrored_targets():
@@ -160,7 +168,8 @@ def test_the_gradient_of_uneven_shares_is_that_of_the_whole_batch():
     config = CONFIG.model_copy(update={"batch_size": 16})
 
     def gradient(rank, workers):
-        training = StudentTrainer(made, made, training_set(), config, image_size=16, seed=0, rank=rank, workers=workers)
+        shared = {"task": CLASSIFY, "image_size": 16, "seed": 0}
+        training = StudentTrainer(made, made, training_set(), config, **shared, rank=rank, workers=workers)
         batch = next(epoch_batches(48, config, seed=0, epoch=0, rank=rank, workers=workers))
         prepared = training.prepare(batch)
         made.zero_grad()

@@ -6,7 +6,8 @@ import yaml
 from mmkd_ray.answers.query import Query, mirrored
 from mmkd_ray.answers.table import read_teacher_table
 from mmkd_ray.artifacts import open_run
-from mmkd_ray.config import validate
+from mmkd_ray.config import ARMS, Arm, arms, validate
+from mmkd_ray.students.targets.labels import Labels
 from mmkd_ray.study.students import list_students
 from mmkd_ray.train.study_data import StudyData
 from tests.support.report_run import Plan, image_rows, write_images, write_teacher
@@ -64,7 +65,7 @@ def test_makd_teaches_the_answers_by_question_and_masks_the_mirrored(made):
     np.testing.assert_array_equal(training_set.aspect_targets_NQ, p_yes[:, [0, 1, 2]])
     assert training_set.mirrored_targets_NQ.isnan().all(dim=0).tolist() == [True, False, True]
     assert training_set.aspect_weights_Q.tolist() == [2, 1, 1]
-    assert training_set.class_targets_NC is None
+    assert training_set.classes == Labels()
     assert set(training_set.val.splits) == {"val"}
 
 
@@ -87,13 +88,22 @@ def test_zero_shot_teaches_class_probabilities(made):
     training_set, p_yes = taught(made, "zero_shot_kd")
     assert training_set.aspect_targets_NQ is None
     np.testing.assert_allclose(
-        training_set.class_targets_NC, p_yes[:, 5:] / p_yes[:, 5:].sum(1, keepdims=True), rtol=1e-6
+        training_set.classes.targets_NC, p_yes[:, 5:] / p_yes[:, 5:].sum(1, keepdims=True), rtol=1e-6
     )
 
 
 def test_label_smoothing_is_the_arms_own(made):
-    assert taught(made, "label_smoothing", label_smoothing=0.05)[0].label_smoothing == 0.1
-    assert taught(made, "ce", label_smoothing=0.05)[0].label_smoothing == 0.05
+    assert taught(made, "label_smoothing", label_smoothing=0.05)[0].classes.label_smoothing == 0.1
+    assert taught(made, "ce", label_smoothing=0.05)[0].classes.label_smoothing == 0.05
+
+
+def test_an_arm_of_existing_sources_is_one_entry(made, monkeypatch):
+    monkeypatch.setitem(ARMS, "class_mean+smoothed", Arm("both at once", arms.CLASS_MEANS, arms.SMOOTHED))
+    study_data, (spec, other), _ = made(["class_mean+smoothed", "class_mean"])
+    training_set = study_data.training_set(spec)
+    assert spec.identity != other.identity
+    assert torch.equal(training_set.aspect_targets_NQ, study_data.training_set(other).aspect_targets_NQ)
+    assert training_set.classes.label_smoothing == 0.1
 
 
 def test_a_share_of_the_images_is_taken_class_by_class_and_lies_within_a_larger_share(made):
@@ -138,7 +148,7 @@ def test_a_larger_student_is_read_from_its_folder(made):
     )
     trainer.run_epoch()
     write_outcome(larger, larger.folder(run), trainer, study_data.class_names)
-    read = study_data.training_set(pupil).larger_student
+    read = study_data.training_set(pupil).classes.larger
     assert not read.training
     assert not any(weight.requires_grad for weight in read.parameters())
     for key, weight in student.state_dict().items():

@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
+import torch
 
-from mmkd_ray.students.targets.arms import ARMS, aspect_targets, class_targets, soften
+from mmkd_ray.config import ARMS, Arm, arms, validate
+from mmkd_ray.students.targets.arms import aspect_targets, class_targets, soften
+from mmkd_ray.students.targets.labels import Provided
+from mmkd_ray.students.targets.zero_shot import class_probabilities
+from tests.support import toy_student
 
 P = np.random.default_rng(0).uniform(size=(50, 4)).astype(np.float32)
 LABELS = np.arange(50) % 3
@@ -45,7 +50,7 @@ def test_class_mean_is_the_same_for_all_images_of_a_class_and_skips_what_was_not
 
 
 def test_class_targets_are_probabilities():
-    targets = class_targets(np.array([[0.2, 0.6], [0.0, 0.0], [np.nan, np.nan]], np.float32))
+    targets = class_probabilities(np.array([[0.2, 0.6], [0.0, 0.0], [np.nan, np.nan]], np.float32))
     np.testing.assert_allclose(targets[0], [0.25, 0.75], rtol=1e-6)
     assert np.isfinite(targets[1]).all()
     assert np.isnan(targets[2]).all()
@@ -61,5 +66,22 @@ def test_temperature_divides_logits():
 
 def test_what_the_arms_use():
     assert {name for name, arm in ARMS.items() if arm.uses_answers} == {"makd", "shuffled", "class_mean", "makd+kd"}
-    assert {name for name, arm in ARMS.items() if arm.uses_larger_student} == {"kd", "dkd", "makd+kd"}
-    assert all(arm.aspects or arm.classes for name, arm in ARMS.items() if name != "ce")
+    assert {name for name, arm in ARMS.items() if arm.classes.larger_student} == {"kd", "dkd", "makd+kd"}
+    assert all(arm.aspects or arm.classes is not arms.LABELS for name, arm in ARMS.items() if name != "ce")
+
+
+def test_a_student_is_trained_by_an_arm_that_is_one_new_entry(monkeypatch):
+    monkeypatch.setitem(ARMS, "class_mean+smoothed", Arm("both at once", arms.CLASS_MEANS, arms.SMOOTHED))
+    tree = {"name": "t", "data": {"source": "fieldguide"}, "aspects": {"source": "fieldguide"}}
+    config = validate({**tree, "study": {"arms": ["class_mean+smoothed"], "label_smoothing": 0.3}})
+    nothing = Provided(class_answers=lambda: pytest.fail("asked"), larger_student=lambda: pytest.fail("loaded"))
+    classes = class_targets("class_mean+smoothed", config, nothing)
+    assert classes.label_smoothing == 0.3
+
+    answers = toy_student.training_set().aspect_targets_NQ.numpy() * 0.8 + 0.1
+    labels = toy_student.pixels(48, 0).labels_N.numpy()
+    targets = torch.from_numpy(aspect_targets("class_mean+smoothed", answers, labels, seed=0))
+    trained = toy_student.run(
+        toy_student.trainer(aspect_targets_NQ=targets, mirrored_targets_NQ=targets, classes=classes)
+    )
+    assert trained.history[-1]["val_top1"] > 0.9
