@@ -8,6 +8,7 @@ In a notebook:
     run = mm.run(config)
     mm.summary(run)["arms"]["makd"]
     mm.results(run).to_pandas()
+    mm.load_student("runs/quickstart/study/makd-seed0-...").predict(["bird.png"])
 
 `mmkd_ray.api` says what each does; it is imported when it is first used, because it takes seconds.
 """
@@ -20,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.2.0.dev0"
 
 if TYPE_CHECKING:
-    from mmkd_ray.api import load, open_run, results, run, summary
+    from mmkd_ray.api import load, load_student, open_run, results, run, summary
 
-__all__ = ["__version__", "load", "open_run", "results", "run", "summary"]
+__all__ = ["__version__", "load", "load_student", "open_run", "results", "run", "summary"]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,7 @@ import io
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 
@@ -21,6 +21,9 @@ from mmkd_ray.console import Console
 from mmkd_ray.errors import ArtifactError, ConfigError
 from mmkd_ray.stages import STAGES
 from mmkd_ray.stages.opening import prepare_environment, run_of
+
+if TYPE_CHECKING:
+    from mmkd_ray.students.bundle import Bundle
 
 ConfigLike: TypeAlias = Config | str | Path | Mapping[str, Any]
 """A configuration, its file, or what the file would say."""
@@ -102,6 +105,23 @@ def summary(run: RunLike) -> dict[str, Any]:
     opened = open_run(run)
     _require(opened, "summary.json", "report")
     return opened.folder.read_json("summary.json")
+
+
+def load_student(folder: str | Path) -> Bundle:
+    """A trained student, ready to predict; neither its configuration nor its run is needed.
+
+    Args:
+        folder: of the student, a local path or a URI: `runs/NAME/study/ARM-seedSEED-...`, or a copy of it.
+
+    Returns:
+        `.predict(images)` takes paths, PIL images, encoded bytes or arrays.
+
+    Raises:
+        ArtifactError: it is not the folder of a student, or it is damaged.
+    """
+    from mmkd_ray.students.bundle import load_bundle  # noqa: PLC0415 (imports torch)
+
+    return load_bundle(str(folder))
 
 
 def _require(opened: Run, file: str, command: str) -> None:

@@ -40,8 +40,8 @@ def run_stages(stages: Sequence[Stage], config: Config, run: Run, console: Conso
             record = perform(stage, config, run, console)
             if cluster.attached and not may_need_cluster(stages[place:], config, run):
                 cluster.detach()
-    if text := stages[-1].closing(config, run, record):
-        console.say(text)
+    for part in stages[-1].closing(config, run, record):
+        console.say(part)
 
 
 def check(stages: Sequence[Stage], config: Config, run: Run, console: Console) -> None:

@@ -9,7 +9,7 @@ from typer import Exit, Option, Typer
 from typer.core import TyperGroup
 
 from mmkd_ray import __version__
-from mmkd_ray.cli import answers, looking, whole
+from mmkd_ray.cli import answers, looking, maintaining, whole
 from mmkd_ray.cli.arguments import ManyValues
 from mmkd_ray.cli.questions import questions_app
 from mmkd_ray.cli.request import Request
@@ -21,7 +21,7 @@ _GROUPS = {
     "Questions": ("aspects",),
     "Teacher": ("plan", "extract", "verify", "import-teacher", "export-teacher"),
     "Study": ("study", "train", "tune", "evaluate", "report"),
-    "Look and maintain": ("config", "doctor", "fieldguide"),
+    "Look and maintain": ("config", "doctor", "gc", "fieldguide"),
 }
 PANELS = {command: panel for panel, commands in _GROUPS.items() for command in commands}
 """The panel of the help that each command stands in, in order."""
@@ -74,5 +74,6 @@ _add("import-teacher", answers.import_teacher)
 _add("export-teacher", answers.export_teacher, cls=ManyValues)
 _add("config", looking.config)
 _add("doctor", looking.doctor)
+_add("gc", maintaining.gc)
 app.add_typer(questions_app(), name="aspects", rich_help_panel=PANELS["aspects"])
 app.add_typer(looking.fieldguide, name="fieldguide", rich_help_panel=PANELS["fieldguide"])

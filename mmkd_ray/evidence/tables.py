@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mmkd_ray.artifacts import Run
+from mmkd_ray.console import Table
 from mmkd_ray.evidence.scores import GOOD, Score
 
 SCORES, PILOT, AUDIT = "scores.parquet", "pilot.parquet", "audit.parquet"
@@ -37,30 +38,45 @@ def summary_line(scores: Sequence[Score]) -> str:
     return f"{len(scores)} questions: {', '.join(parts)}"
 
 
-def score_table(scores: Sequence[Score]) -> str:
-    """One line per question, in the order of ranks; the reason of each verdict below it."""
-    lines = [f"{'#':>4}  {'question':<{_WIDTH}}  P(yes)         bits   +-     redundant  reworded  flipped"]
-    for one in scores:
-        error = (one.information_high - one.information_low) / 2
-        lines.append(
-            f"{one.rank:>4}  {_cut(one.question):<{_WIDTH}}  {one.mean:.2f} +- {one.std:.2f}  {one.information:>6.3f}  "
-            f"{error:.3f}  {one.redundancy:>9.2f}  {_number(one.reworded_change):>8}  {_number(one.flipped_change):>7}"
+def score_table(scores: Sequence[Score]) -> Table:
+    """One row per question, in the order of ranks; the reason of each verdict below it."""
+    header = ("#", "question", "P(yes)", "bits", "+-", "redundant", "reworded", "flipped")
+    rows = [
+        (
+            str(one.rank),
+            _cut(one.question),
+            f"{one.mean:.2f} +- {one.std:.2f}",
+            f"{one.information:.3f}",
+            f"{(one.information_high - one.information_low) / 2:.3f}",
+            f"{one.redundancy:.2f}",
+            _number(one.reworded_change),
+            _number(one.flipped_change),
         )
-        if one.reason:
-            lines.append(f"{'':>6}{one.verdict}: {one.reason}")
-    return "\n".join(lines)
+        for one in scores
+    ]
+    notes = {row: f"{one.verdict}: {one.reason}" for row, one in enumerate(scores) if one.reason}
+    return Table(header, rows, right=frozenset({0, 3, 4, 5, 6, 7}), notes=notes)
 
 
-def audit_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """One line per question, the least accurate first, and their mean."""
-    lines = [f"{'question':<{_WIDTH}}  accuracy  AUC    calibration error  images"]
-    lines += [
-        f"{_cut(row['question']):<{_WIDTH}}  {row['accuracy']:>8.3f}  {_number(row['auc'], 3):>5}  "
-        f"{row['calibration_error']:>17.3f}  {row['images']:>6}"
+def audit_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """One row per question, the least accurate first."""
+    header = ("question", "accuracy", "AUC", "calibration error", "images")
+    shown = [
+        (
+            _cut(row["question"]),
+            f"{row['accuracy']:.3f}",
+            _number(row["auc"], 3),
+            f"{row['calibration_error']:.3f}",
+            str(row["images"]),
+        )
         for row in rows
     ]
-    mean = sum(row["accuracy"] for row in rows) / len(rows)
-    return "\n".join([*lines, f"mean accuracy of {len(rows)} questions: {mean:.4f}"])
+    return Table(header, shown, right=frozenset({1, 2, 3, 4}))
+
+
+def mean_accuracy_line(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The mean of an audit."""
+    return f"mean accuracy of {len(rows)} questions: {sum(row['accuracy'] for row in rows) / len(rows):.4f}"
 
 
 def _cut(text: str) -> str:

@@ -8,10 +8,10 @@ from typing import Any
 
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config
+from mmkd_ray.console import Table
 from mmkd_ray.evaluate.evaluation import SHIFT_MEAN, ArmResults, Evaluation, Measure
 from mmkd_ray.evaluate.measure import FIDELITY
 from mmkd_ray.metrics.statistics import PairedDifference
-from mmkd_ray.render.text import aligned
 from mmkd_ray.tasks import Metric, Task
 
 SUMMARY = "summary.json"
@@ -87,21 +87,21 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def result_table(evaluation: Evaluation) -> str:
-    """The arms as a table for a terminal, and a plain sentence for each one that was compared; so for each variant."""
-    return "\n\n".join(
-        "\n".join(([name] if name else []) + [_arm_table(arms, evaluation)])
-        for name, arms in evaluation.variants.items()
-    )
+def shown_results(evaluation: Evaluation) -> list[str | Table]:
+    """A table of the arms for each variant, and a plain sentence for each arm that was compared, for a person."""
+    parts: list[str | Table] = []
+    for name, arms in evaluation.variants.items():
+        parts += [*([""] if parts else []), *([name] if name else []), *_shown_arms(arms, evaluation)]
+    return parts
 
 
-def _arm_table(arms: dict[str, ArmResults], evaluation: Evaluation) -> str:
+def _shown_arms(arms: dict[str, ArmResults], evaluation: Evaluation) -> list[str | Table]:
     metric, level = evaluation.primary, f"{100 * evaluation.confidence:g} %"
     header = ("arm", "seeds", f"test {metric.title}", f"difference to ce [{level}]", "unseen", "s / seed")
     rows = [_row(arm, results, metric) for arm, results in arms.items()]
     differences = {arm: test.difference for arm, results in arms.items() if (test := results.measure(metric))}
     verdicts = [_verdict(arm, found, metric, level) for arm, found in differences.items() if found]
-    return "\n".join([*aligned([header, *rows]), "", *verdicts])
+    return [Table(header, rows), "", *verdicts]
 
 
 def _row(arm: str, results: ArmResults, metric: Metric) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from mmkd_ray.stages.stage import Stage
 if TYPE_CHECKING:
     from mmkd_ray.artifacts import Folder, Run
     from mmkd_ray.config import Config
+    from mmkd_ray.console import Table
 
 _STORED: Any = {"help": "from the stored teacher table: ask nothing"}
 
@@ -51,11 +53,11 @@ class Aspects(Stage):
         counts = f"{record['selected']} of {record['proposed']} questions, {record['rejected']} rejected"
         return "; ".join(part for part in (counts, f"{run.aspects.uri}/{FILE}", record["page"]) if part)
 
-    def closing(self, config: Config, run: Run, record: Any) -> str:
+    def closing(self, config: Config, run: Run, record: Any) -> Sequence[str | Table]:
         from mmkd_ray.aspects.questions import load_aspects
 
         chosen = load_aspects(config, run)
-        return "\n" + "\n".join(f"{rank:>4}  {one.question}" for rank, one in enumerate(chosen, start=1))
+        return ["", *(f"{rank:>4}  {one.question}" for rank, one in enumerate(chosen, start=1))]
 
 
 @dataclass(frozen=True)
@@ -85,11 +87,11 @@ class Score(Stage):
 
         return summary_line(record)
 
-    def closing(self, config: Config, run: Run, record: Any) -> str:
+    def closing(self, config: Config, run: Run, record: Any) -> Sequence[str | Table]:
         from mmkd_ray.evidence.tables import caution, score_table
 
-        parts = [f"\n{score_table(record)}\n", caution(run), f"page: {_page(config, run)}"]
-        return "\n".join(part for part in parts if part)
+        parts = ["", score_table(record), "", caution(run), f"page: {_page(config, run)}"]
+        return [part for part in parts if part is not None]
 
 
 @dataclass(frozen=True)
@@ -120,11 +122,11 @@ class Audit(Stage):
     def remark(self, config: Config, run: Run, record: Any) -> str:
         return f"{record.num_rows} questions with a known truth"
 
-    def closing(self, config: Config, run: Run, record: Any) -> str:
-        from mmkd_ray.evidence.tables import audit_table
+    def closing(self, config: Config, run: Run, record: Any) -> Sequence[str | Table]:
+        from mmkd_ray.evidence.tables import audit_table, mean_accuracy_line
 
-        page = _page(config, run)
-        return f"\n{audit_table(record.to_pylist())}" + (f"\n\npage: {page}" if page else "")
+        rows, page = record.to_pylist(), _page(config, run)
+        return ["", audit_table(rows), mean_accuracy_line(rows), *([f"\npage: {page}"] if page else [])]
 
 
 def _page(config: Config, run: Run) -> str | None:

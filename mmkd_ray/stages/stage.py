@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from mmkd_ray.artifacts import Folder, Run
     from mmkd_ray.config import Config
+    from mmkd_ray.console import Table
 
 Check = Callable[..., str]
 """Called with the configuration and the run: finds what would stop a stage, and says in a few words what it found."""
@@ -72,6 +73,6 @@ class Stage:
         """What is to be known besides, a line each below the stage's last line."""
         return []
 
-    def closing(self, config: Config, run: Run, record: Any) -> str:
+    def closing(self, config: Config, run: Run, record: Any) -> Sequence[str | Table]:
         """What is said at the end of a command whose last stage this is."""
-        return ""
+        return ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from mmkd_ray.stages.stage import Stage
 if TYPE_CHECKING:
     from mmkd_ray.artifacts import Folder, Run
     from mmkd_ray.config import Config
+    from mmkd_ray.console import Table
     from mmkd_ray.evaluate.evaluation import Evaluation
 
 
@@ -93,7 +95,7 @@ class Report(Stage):
 
         return f"{run.folder.uri}/{SUMMARY}"
 
-    def closing(self, config: Config, run: Run, record: Any) -> str:
-        from mmkd_ray.report.summary import result_table
+    def closing(self, config: Config, run: Run, record: Any) -> Sequence[str | Table]:
+        from mmkd_ray.report.summary import shown_results
 
-        return f"\n{result_table(record['evaluation'])}\n\nreport: {record['report']}"
+        return ["", *shown_results(record["evaluation"]), f"\nreport: {record['report']}"]

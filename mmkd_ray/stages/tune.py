@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from mmkd_ray.stages.stage import Stage
 if TYPE_CHECKING:
     from mmkd_ray.artifacts import Folder, Run
     from mmkd_ray.config import Config
+    from mmkd_ray.console import Table
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,9 @@ class Tune(Stage):
 
         return one_line(record)
 
-    def closing(self, config: Config, run: Run, record: Any) -> str:
-        from mmkd_ray.tune.outcome import text_table
+    def closing(self, config: Config, run: Run, record: Any) -> Sequence[str | Table]:
+        from mmkd_ray.tune.outcome import shown_trials
         from mmkd_ray.tune.stage import BEST, TRIALS
 
-        table = text_table(config, run.tune.read_table(TRIALS))
-        return f"\n{table}\n\nto train it: mmkd train {run.tune.uri}/{BEST}"
+        shown = shown_trials(config, run.tune.read_table(TRIALS))
+        return ["", *shown, f"\nto train it: mmkd train {run.tune.uri}/{BEST}"]

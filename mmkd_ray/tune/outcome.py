@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from mmkd_ray import schema
 from mmkd_ray.config import Config, to_yaml, with_values
+from mmkd_ray.console import Table
 from mmkd_ray.errors import StudentError
-from mmkd_ray.render.text import aligned
 from mmkd_ray.tasks import Metric, task_of
 from mmkd_ray.tune.space import OBJECTIVE
 
@@ -148,17 +148,16 @@ def one_line(record: dict[str, Any]) -> str:
     return f"{', '.join(counts)}; {record['epochs']:,} of {record['full_epochs']:,} epochs"
 
 
-def text_table(config: Config, table: pa.Table) -> str:
-    """The trials, best first, and a sentence about the best."""
+def shown_trials(config: Config, table: pa.Table) -> list[str | Table]:
+    """The trials, best first, and a sentence about the best, for a person."""
     rows, metric = best_first(config, table), task_of(config).primary
     header = ("trial", *config.tune.space, f"val {metric.title}", "epochs", "seconds", "")
-    lines = aligned([header, *(_text_row(config, row) for row in rows[:SHOWN])])
-    if len(rows) > SHOWN:
-        lines.append(f"... and {len(rows) - SHOWN} more")
+    more = [f"... and {len(rows) - SHOWN} more"] if len(rows) > SHOWN else []
     best = best_row(config, table)
     reached = metric.unit.text_with_sign(best[metric.val_key])
     values = ", ".join(f"{key}={_text(value)}" for key, value in values_of(config, best).items())
-    return "\n".join([*lines, "", f"best: trial {best['trial']}, {reached} ({_seeds(config)}) with {values}"])
+    sentence = f"best: trial {best['trial']}, {reached} ({_seeds(config)}) with {values}"
+    return [Table(header, [_text_row(config, row) for row in rows[:SHOWN]]), *more, "", sentence]
 
 
 def _text_row(config: Config, row: dict[str, Any]) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ class Writing(Stage):
         return f"{record['words']} words"
 
     def closing(self, config, run, record):
-        return f"the {record['words']} words"
+        return [f"the {record['words']} words"]
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,12 @@ def test_help_is_fast(words):
     assert ended.stdout.splitlines()[-1] == "heavy: []"
 
 
+def test_every_stage_is_a_script_for_a_cluster_too(repository, mmkd):
+    for command in {"run", *(command.split()[0] for command in STAGES)}:
+        script = (repository / "jobs" / f"{command}.py").read_text()
+        assert f'sys.exit(main(["{command}", *sys.argv[1:]]))' in script
+
+
 def test_as_a_module():
     ended = subprocess.run([sys.executable, "-m", "mmkd_ray", "--version"], capture_output=True, text=True, check=True)
     assert ended.stdout == f"mmkd_ray {__version__}\n"

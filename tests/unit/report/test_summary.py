@@ -5,11 +5,15 @@ import pytest
 
 from mmkd_ray.evaluate.evaluation import SHIFT_MEAN, ArmResults, Evaluation, Measure
 from mmkd_ray.metrics.statistics import PairedDifference
-from mmkd_ray.report.summary import SUMMARY, result_table, summarise_arms, write_summary
+from mmkd_ray.report.summary import SUMMARY, shown_results, summarise_arms, write_summary
 from mmkd_ray.tasks.classify import CLASSIFY
 from tests.support.report_run import Plan, make
 
 METRIC = CLASSIFY.primary
+
+
+def as_text(evaluation):
+    return "\n".join(map(str, shown_results(evaluation)))
 
 
 def arm(values, *, difference=None, shift=None, seconds=61.2):
@@ -33,7 +37,7 @@ def makd(mean, low, high):
 
 
 def table(**arms):
-    return result_table(
+    return as_text(
         Evaluation(
             study="", task=CLASSIFY.name, classes=(), questions=(), images={}, confidence=0.95, variants={"": arms}
         )
@@ -97,4 +101,4 @@ def test_variants_have_the_same_keys_as_arms():
         study="", task=CLASSIFY.name, classes=(), questions=(), images={}, confidence=0.95, variants=variants
     )
     assert set(summarise_arms(evaluation.named_variants["large"], CLASSIFY)["ce"]) == ARM
-    assert result_table(evaluation).splitlines()[0] == "small"
+    assert str(shown_results(evaluation)[0]) == "small"

@@ -10,7 +10,7 @@ from mmkd_ray.study.students import list_students
 from mmkd_ray.tasks import Metric
 from mmkd_ray.tune import outcome
 from mmkd_ray.tune.heat_map import heat_map
-from mmkd_ray.tune.outcome import best_row, best_yaml, facts, text_table, trial_table, values_of
+from mmkd_ray.tune.outcome import best_row, best_yaml, facts, shown_trials, trial_table, values_of
 from mmkd_ray.tune.parallel import parallel_coordinates
 from tests.support.search_run import make
 
@@ -102,7 +102,7 @@ def test_the_best_configuration_is_whole_and_can_be_trained(config, table, run, 
 
 
 def test_the_table_for_a_terminal(config, table):
-    lines = text_table(config, table).splitlines()
+    lines = "\n".join(map(str, shown_trials(config, table))).splitlines()
     assert lines[0].split() == ["trial", *SPACE, "val", "top-1", "epochs", "seconds"]
     assert lines[2].split() == ["4", "1", "8", "sgd", "90.0", "%", "1", "2", "failed:", "the", "loss", "is", "nan"]
     assert lines[3].split() == ["2", "1", "8", "adamw", "60.0", "%", "4", "8"]

@@ -1,0 +1,30 @@
+import socket
+
+import pytest
+
+from mmkd_ray.cluster.address import check_reachable, cluster_address, is_named
+from mmkd_ray.config import ClusterConfig
+from mmkd_ray.errors import ClusterError
+from tests.support.processes import free_port
+
+
+def test_the_configuration_goes_before_the_environment(monkeypatch):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert not is_named(ClusterConfig())
+    monkeypatch.setenv("RAY_ADDRESS", "a:1")
+    assert cluster_address(ClusterConfig()) == "a:1"
+    assert cluster_address(ClusterConfig(address="b:2")) == "b:2"
+    assert is_named(ClusterConfig())
+
+
+def test_something_must_listen_at_an_address():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        for scheme in ("", "ray://"):
+            check_reachable(ClusterConfig(address=f"{scheme}127.0.0.1:{listener.getsockname()[1]}"))
+    with pytest.raises(ClusterError, match="start one with `ray start --head`, or unset"):
+        check_reachable(ClusterConfig(address=f"127.0.0.1:{free_port()}"))
+
+
+@pytest.mark.parametrize("address", ["auto", "local", "a-name-that-ray-knows"])
+def test_other_addresses_are_rays_to_judge(address):
+    check_reachable(ClusterConfig(address=address))
