@@ -157,6 +157,17 @@ def test_a_finished_extraction_is_free_and_where_it_runs_is_no_part_of_it(grown)
     assert asked == (0, 0)
 
 
+def test_another_run_of_the_storage_path_asks_only_what_is_lacking(grown):
+    """As `name=chosen` beside `name=quickstart`: some of the questions about the same images; no engine is loaded."""
+    chosen = open_run(grown["run"].folder.uri.rpartition("/")[0], "chosen")
+    record, asked = ask(config_for(grown["root"], QUESTIONS[8:4:-1]), chosen)
+    assert asked == (0, 0)
+    assert chosen.images == grown["run"].images
+    assert record["ledger"]["present"] == 18 * 4
+    whole = read_teacher_table(grown["run"], QUESTIONS[8:4:-1])
+    np.testing.assert_array_equal(read_teacher_table(chosen).p_yes_NQ, whole.p_yes_NQ)
+
+
 def test_verify_reads_the_tables_alone(grown):
     assert verify(grown["run"]).present == 18 * 8
 
@@ -180,7 +191,7 @@ def test_another_prompt_is_another_table_and_mixing_is_refused(grown, tmp_path):
         json.loads((store / "asked.json").read_text())["facts"]["prompt"]: store
         for store in Path(run.shared.path, "answers").iterdir()
     }
-    stray = next(stores["Well: {question}"].glob("part-*.parquet"))
+    stray = next(stores["Well: {question}"].glob("*.parquet"))
     misplaced = stores["{question}"] / stray.name
     misplaced.write_bytes(stray.read_bytes())
     try:
