@@ -32,7 +32,7 @@ VERSIONS = {
     "search": 1,
 }
 """Version of each kind's facts. Raise it where the same facts come to mean something else: a default has another value,
-or a key with an unchanged value has another effect. Everything of that kind is then made anew."""
+or a key with an unchanged value has another effect. Everything of that kind is then made again."""
 
 
 @dataclass(frozen=True)

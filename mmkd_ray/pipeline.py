@@ -1,4 +1,4 @@
-"""The whole story: images, questions, the teacher's answers, students, what they are worth, a report."""
+"""The whole story: images, questions, the teacher's answers, students, what they reach, a report."""
 
 from __future__ import annotations
 

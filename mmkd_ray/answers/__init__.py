@@ -1,1 +1,1 @@
-"""What the teacher has said: queries, stored answers, the ledger that proves them, the table read from them."""
+"""The teacher's answers: queries, stored answers, the ledger that checks completeness, the table made from them."""

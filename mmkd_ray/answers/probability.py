@@ -1,4 +1,4 @@
-"""What an engine that asks a teacher gives, whatever runs it."""
+"""The answers of an engine."""
 
 from __future__ import annotations
 

@@ -88,8 +88,8 @@ def _read_part(store: AnswerStore, wanted: Wanted, files: Mapping[str, frozenset
 def _lay_in(file: StoredFile, wanted: Wanted, start: int, log_p_yes_NQ: np.ndarray, log_p_no_NQ: np.ndarray) -> int:
     """Put a file's answers where nothing is yet, and count those for which something was."""
     there, here = wanted.index.find(file.table)
-    own = (here >= start) & (here < start + len(log_p_yes_NQ))
-    there, here = there[own], here[own] - start
+    inside = (here >= start) & (here < start + len(log_p_yes_NQ))
+    there, here = there[inside], here[inside] - start
     columns_there, columns_here = wanted.columns_of(file.queries)
     yes, no = (schema.matrix(file.table[name])[np.ix_(there, columns_there)] for name in ("log_p_yes", "log_p_no"))
     # Within one file, too, an image may be there twice: the first counts.

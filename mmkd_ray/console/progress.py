@@ -8,7 +8,7 @@ from typing import Protocol
 
 TERMINAL_INTERVAL_S = 0.2
 LOG_INTERVAL_S = 5.0
-"""Least time between two progress lines where the output is no terminal, so that a log file stays readable."""
+"""Least time between two progress lines where the output is not a terminal, so that a log file stays readable."""
 
 
 class Display(Protocol):
@@ -46,7 +46,7 @@ class Progress:
     def __call__(self, done: int, total: int, also: Mapping[str, int] | None = None) -> None:
         """Say that `done` of `total` are done, and other counts by name; shows a line now and then.
 
-        What was done at the first call is an earlier run's work: it is no part of the rate.
+        What was done at the first call is an earlier run's work: it does not count in the rate.
         """
         now, also = time.monotonic(), also or {}
         if self._before is None:

@@ -24,12 +24,12 @@ from mmkd_ray.extract.engines.mirror import answer_all
 from mmkd_ray.extract.preflight import find_problem
 
 MAX_CRASHES = 3
-"""Times that an engine may die of the same cause before the run does."""
+"""Times that an engine may crash with the same cause before the run fails."""
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """What every actor of a pool is told."""
+    """Settings of every actor of a pool."""
 
     teacher: Teacher
     extract: ExtractConfig
@@ -113,7 +113,7 @@ class AskTeacher:
         raise error
 
     def _die(self, error: Exception) -> NoReturn:
-        """An engine that has raised something unforeseen is not to be trusted: Ray starts another one in its place."""
+        """An engine that has raised something unforeseen may be in a bad state: Ray starts another one in its place."""
         reason = f"{type(error).__name__}: {innermost_cause(error)}"
         if ray.get(self._monitor.crashed.remote(reason)) >= MAX_CRASHES:
             self._give_up(

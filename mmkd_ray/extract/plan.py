@@ -1,4 +1,4 @@
-"""Which cells are still to be asked."""
+"""Find the cells that are still to be asked."""
 
 from __future__ import annotations
 

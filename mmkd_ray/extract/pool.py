@@ -69,7 +69,7 @@ def _inside(group: PlacementGroup) -> dict[str, Any]:
 
 
 def _count(teacher: Teacher, extract: ExtractConfig, batches: int) -> int:
-    """Engines to start: what Ray cannot place, it would wait for without a word."""
+    """Engines to start: what Ray cannot place, it would wait for silently."""
     room = engines_that_fit(extract, [node["Resources"] for node in ray.nodes() if node["Alive"]])
     # An endpoint has its own limits, and more clients do not make it faster.
     most = 1 if isinstance(teacher, OpenAiTeacher) else max(room, 1)

@@ -22,7 +22,7 @@ class PairedDifference:
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether the interval lies wholly on one side of zero: the difference is not within the noise of the seeds."""
+        """Whether the interval does not contain zero: the difference is not within the noise of the seeds."""
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
     def as_dict(self) -> dict[str, Any]:

@@ -29,7 +29,7 @@ _CONCLUSIONS: dict[Verdict, str] = {
     "gain": "The interval excludes 0: a gain beyond the noise of the seeds.",
     "loss": "The interval excludes 0: a loss beyond the noise of the seeds.",
     "noise": "The interval includes 0: the difference is within the noise of the seeds.",
-    "open": "One seed gives no interval: nothing can be said about noise.",
+    "open": "One seed gives no interval: the noise is unknown.",
 }
 
 

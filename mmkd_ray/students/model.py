@@ -95,7 +95,7 @@ def build_student(config: StudentConfig, *, classes: int, aspects: int) -> Stude
     try:
         with torch.no_grad():
             student.eval()(torch.zeros(1, 3, size, size))
-    except Exception as error:  # timm raises whatever the model's own code does
+    except Exception as error:  # timm raises any error of the model's code
         raise _refused(config, f" for images of {size} px", error) from error
     return student.train()
 
@@ -116,12 +116,12 @@ def _backbone(config: StudentConfig, *, outputs: int, pretrained: bool) -> nn.Mo
         return timm.create_model(
             config.model, pretrained=pretrained, num_classes=outputs, **_size_args(config), **file, **config.model_args
         )
-    except Exception as error:  # timm raises whatever the model's own code does
+    except Exception as error:  # timm raises any error of the model's code
         raise _refused(config, "", error) from error
 
 
 def _size_args(config: StudentConfig) -> dict[str, Any]:
-    """Models of one fixed image size (ViT) must be told of another one."""
+    """Models of one fixed image size (ViT) need another size as an argument."""
     default = timm.get_pretrained_cfg(config.model, allow_unregistered=True)
     fixed = default is not None and default.fixed_input_size
     if not fixed or config.image_size is None or "img_size" in config.model_args:

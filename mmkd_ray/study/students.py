@@ -83,10 +83,10 @@ def larger_student(config: Config, run: Run, images: Mapping[str, Any], teacher:
     """The student of the larger student that `kd` arms of a variant learn from: trained once, with the first seed."""
     assert config.study.kd_teacher is not None, "checked with the configuration"
     seed = config.study.seeds[0]
-    own = config.model_copy(update={"student": config.study.kd_teacher})
-    aspects = load_aspects(own, run)
-    identity = _Identities(own, aspects, images, teacher)(BASELINE, seed)
-    return StudentSpec("kd teacher", BASELINE, seed, identity, own, aspects)
+    teacher_config = config.model_copy(update={"student": config.study.kd_teacher})
+    aspects = load_aspects(teacher_config, run)
+    identity = _Identities(teacher_config, aspects, images, teacher)(BASELINE, seed)
+    return StudentSpec("kd teacher", BASELINE, seed, identity, teacher_config, aspects)
 
 
 def larger_students(specs: list[StudentSpec]) -> list[StudentSpec]:

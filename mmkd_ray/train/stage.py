@@ -34,7 +34,7 @@ def run_study(config: Config, run: Run, progress: ProgressCallback) -> list[Stud
     """Train every student that is not trained yet; continue the ones that were interrupted.
 
     Students are dealt out to *lanes*. A lane is one Ray Train worker group that trains its students in turn, so that a
-    cold start is paid once a lane and not once a student. Lanes run side by side: two students on a core each are
+    cold start is paid once per lane, not once per student. Lanes run side by side: two students on a core each are
     faster than one on two cores.
 
     Args:

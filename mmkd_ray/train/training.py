@@ -36,7 +36,7 @@ def train_student(spec: StudentSpec, study_data: StudyData, run: Run, monitor: A
         spec: the student; the larger student that it learns from, if its arm does, is finished.
         study_data: images and answers.
         run: where the outcome goes.
-        monitor: told of epochs.
+        monitor: receives finished epochs.
 
     Raises:
         StudentError: the loss diverges; the message says where the last good checkpoint is.

@@ -24,14 +24,14 @@ def train_students(setup: dict[str, Any]) -> None:
     """
     monitor = setup["monitor"]
     if ray.get(monitor.failure.remote()) is not None:
-        return  # a restart cannot mend it
+        return  # a restart cannot fix it
     prepare_process(offline=not any(spec.config.student.pretrained is True for spec in setup["specs"]))
     try:
         _train(setup)
     except MmkdError as error:
         ray.get(monitor.fail.remote(error))
         if ray.train.get_context().get_world_size() > 1:
-            raise  # or the others, if it is not theirs too, would wait for this one for ever
+            raise  # or the others, unless all have it, would wait for this one for ever
 
 
 def _train(setup: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ def scheduler(config: Config) -> TrialScheduler:
 
 
 class ResumableAsha(ASHAScheduler):
-    """ASHA that remembers what a restored trial was worth after each epoch: Ray keeps no state of a scheduler."""
+    """ASHA that remembers the results of a restored trial after each epoch: Ray keeps no state of a scheduler."""
 
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
         """Put the trial on the rungs that it had reached before."""

@@ -82,12 +82,12 @@ def _check_folder(search: Search) -> None:
     if differences := changes(Identity.from_dict(before), search.decides, standard=_standard()):
         raise ArtifactError(
             f"{folder.uri} holds another search: {'; '.join(differences)}; set it back, or move or delete that folder "
-            "to search anew"
+            "to search from the start"
         )
     if not search.resume and not search.finished:
         raise ArtifactError(
             f"{folder.uri} holds this search, interrupted: continue it by `mmkd tune CONFIG --resume`, or delete that "
-            "folder to search anew"
+            "folder to search from the start"
         )
 
 

@@ -100,7 +100,7 @@ def _check_notes(folder: Folder) -> None:
         except Exception as error:  # whatever a cut pickle leads to
             raise ArtifactError(
                 f"{folder.uri}/{name} cannot be read: the search was killed while Ray Tune wrote it; delete "
-                f"{folder.uri.rpartition('/')[0]} to search anew"
+                f"{folder.uri.rpartition('/')[0]} to search from the start"
             ) from error
 
 

@@ -37,9 +37,9 @@ class Trial:
             device: where they are trained.
         """
         self._epochs, self._metric = config.train.epochs, task_of(config).primary
-        own = aspects[: config.aspects.count]
+        selected = aspects[: config.aspects.count]
         self._trainers = [
-            _trainer(StudentSpec("", config.tune.arm, seed, "", config, own, larger), study_data, device)
+            _trainer(StudentSpec("", config.tune.arm, seed, "", config, selected, larger), study_data, device)
             for seed in config.tune.seeds
         ]
 
@@ -85,8 +85,8 @@ class Trial:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue where `state_dict` was taken."""
-        for trainer, own in zip(self._trainers, state["students"], strict=True):
-            trainer.load_state_dict(own)
+        for trainer, student_state in zip(self._trainers, state["students"], strict=True):
+            trainer.load_state_dict(student_state)
 
 
 def _trainer(spec: StudentSpec, study_data: StudyData, device: torch.device) -> StudentTrainer:

@@ -138,7 +138,7 @@ class SearchWorker(tune.Trainable):
             self._trial.load_state_dict(state)
 
     def restore(self, checkpoint_path: Any) -> None:
-        """As Ray does; but a trial whose checkpoint is gone begins anew.
+        """As Ray does; but a trial whose checkpoint is gone begins from the start.
 
         Ray deletes a checkpoint when the next one is written, and a moment later notes which is the last: a driver that
         is killed in between looks for the deleted one.
@@ -146,4 +146,4 @@ class SearchWorker(tune.Trainable):
         try:
             super().restore(checkpoint_path)
         except (ValueError, FileNotFoundError):
-            logging.getLogger(__name__).warning("%s: no checkpoint is left, it begins anew", self.trial_name)
+            logging.getLogger(__name__).warning("%s: no checkpoint is left, it begins from the start", self.trial_name)

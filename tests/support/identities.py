@@ -1,6 +1,6 @@
 """The identities of everything that some configurations lead to, pinned in `tests/golden/identities.json`.
 
-Run this module as a script after a wanted change: everything that users have is then made anew.
+Run this module as a script after a wanted change: everything that users have is then made again.
 """
 
 from __future__ import annotations

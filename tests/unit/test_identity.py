@@ -81,7 +81,7 @@ def test_changes_name_a_default_that_was_left_out():
 
 
 def test_no_identity_has_moved():
-    """If this fails, what users have is made anew: is that meant? Then `python -m tests.support.identities`."""
+    """If this fails, what users have is made again: is that meant? Then `python -m tests.support.identities`."""
     assert all_identities() == json.loads(GOLDEN.read_text())
 
 
