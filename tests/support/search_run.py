@@ -11,6 +11,7 @@ import yaml
 from PIL import Image
 
 from mmkd_ray.answers.identity import teacher_identity
+from mmkd_ray.answers.ledger import Ledger
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config, validate
 from tests.support.tables import image_row, write_answers, write_image_table
@@ -74,4 +75,6 @@ def _write_teacher(config: Config, run: Run, rows: list[dict[str, Any]], questio
     p_yes = rng.uniform(0.02, 0.98, (len(rows), len(questions)))
     write_answers(run, rows, questions, p_yes)
     asked = {"images": "d", "teacher": teacher_identity(config.teacher).as_dict(), "questions": list(questions)}
-    run.teacher.finish("teacher", asked=asked, ledger={"questions": len(questions)})
+    cells = len(rows) * len(questions)
+    ledger = Ledger(len(rows), len(rows), len(questions), cells, cells, missing=0, duplicated=0, quarantined=0)
+    run.teacher.finish("teacher", asked=asked, ledger=ledger.as_dict())
