@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import ray.data
 import yaml
 
 from mmkd_ray import schema
@@ -22,6 +23,9 @@ from mmkd_ray.data.table import settings_identity
 from mmkd_ray.extract.speed import read_speed
 from mmkd_ray.extract.stage import ask_teacher
 from mmkd_ray.identity import fingerprint
+
+_LOADING_S = 600
+"""Longest wait for all engines to be loaded."""
 
 
 def config_for(folder: Path, workload: Workload, texts: list[str], *, actors: int, **teacher: Any) -> Config:
@@ -65,6 +69,8 @@ def speed(run: Run, config: Config) -> dict[str, float]:
 
 def _extract(config: Config) -> None:
     prepare_process(offline=True)
+    # The engines begin together: one that is up first would have the machine for itself, and do most of the work.
+    ray.data.DataContext.get_current().wait_for_min_actors_s = _LOADING_S
     with connect(config.cluster):
         ask_teacher(config, open_run(config.storage.path, config.name), lambda *_: None)
 

@@ -30,7 +30,7 @@ class SpeedMeter:
         self.progress(done, total, also)
 
     def write(self, folder: Folder, engines: list[dict[str, float]], actors: int) -> None:
-        """Store the measurement, unless it was too short.
+        """Store the measurement; one that was too short for `answers_per_second` replaces no other.
 
         Args:
             folder: of the teacher's answers.
@@ -41,14 +41,16 @@ class SpeedMeter:
             return
         began, first = self._seen[0]
         ended, last = self._seen[-1]
-        if ended - began < _LEAST_S:
+        too_short = ended - began < _LEAST_S
+        if too_short and folder.exists(_SPEED):
             return
+        rate = {} if too_short else {"answers_per_second": round((last - first) / (ended - began) / actors, 2)}
         per_engine = [engine.get("requests", 0) / max(engine["time"], 1e-9) for engine in engines]
         total = {key: sum(engine.get(key, 0) for engine in engines) for key in ("time", *_COUNTS)}
         folder.write_json(
             _SPEED,
             {
-                "answers_per_second": round((last - first) / (ended - began) / actors, 2),
+                **rate,
                 "engines": actors,
                 # From the end of each engine's first batch to that of its last.
                 "requests_per_second": round(sum(per_engine), 2),
@@ -61,8 +63,8 @@ class SpeedMeter:
 def read_speed(folder: Folder) -> dict[str, float]:
     """The measurement of the last extraction; empty if there is none.
 
-    `answers_per_second` of one engine, loading left out; `requests_per_second` of all engines, each from the end of its
-    first batch to that of its last; `engine_busy` (share of the time), `prompt_tokens`, and `computed_tokens`: how many
-    of these were not found in the prefix cache.
+    `answers_per_second` of one engine, loading left out; lacking if it was over too soon to say. `requests_per_second`
+    of all engines, each from the end of its first batch to that of its last; `engine_busy` (share of the time),
+    `prompt_tokens`, and `computed_tokens`: how many of these were not found in the prefix cache.
     """
     return folder.read_json(_SPEED) if folder.exists(_SPEED) else {}

@@ -24,10 +24,17 @@ def test_the_rate_is_counted_from_the_first_answers_on(monkeypatch, run):
     assert passed_on[-1] == (2, 9, {"answers": 840})
 
 
-def test_a_short_measurement_is_not_stored(monkeypatch, run):
-    meter, _ = meter_with(monkeypatch, [(100.0, 40), (100.5, 440)])
-    meter.write(run.folder, ENGINES, actors=2)
-    assert read_speed(run.folder) == {}
+def test_a_short_measurement_says_nothing_of_answers_a_second_and_replaces_no_other(monkeypatch, run):
+    short, _ = meter_with(monkeypatch, [(100.0, 40), (100.5, 440)])
+    short.write(run.folder, ENGINES, actors=2)
+    assert "answers_per_second" not in read_speed(run.folder)
+    assert read_speed(run.folder)["requests_per_second"] == 10.0
+    long, _ = meter_with(monkeypatch, [(100.0, 40), (110.0, 440)])
+    long.write(run.folder, ENGINES, actors=2)
+    measured = read_speed(run.folder)
+    short.write(run.folder, [], actors=1)
+    assert read_speed(run.folder) == measured
+    assert measured["answers_per_second"] == 20.0
 
 
 def test_an_engine_may_count_nothing(monkeypatch, run):
