@@ -12,8 +12,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any, Literal, get_args, get_origin
 
-from pydantic_core import PydanticUndefined
-
 from mmkd_ray.config.base import Section
 from mmkd_ray.config.messages import show
 
@@ -115,11 +113,11 @@ def defaults(section: type[Any], at: str = "") -> dict[str, Any]:
         found = {
             name: field.get_default(call_default_factory=True, validated_data={})
             for name, field in section.model_fields.items()
-            if not _is_tag(field.annotation)
+            if not (field.is_required() or _is_tag(field.annotation))
         }
     else:
-        found = {field.name: field.default for field in fields(section)}
-    return {f"{at}{key}": _plain(value) for key, value in found.items() if value not in (PydanticUndefined, MISSING)}
+        found = {field.name: field.default for field in fields(section) if field.default is not MISSING}
+    return {f"{at}{key}": _plain(value) for key, value in found.items()}
 
 
 def changes(before: Identity, now: Identity, *, at: str = "", standard: Mapping[str, Any] | None = None) -> list[str]:

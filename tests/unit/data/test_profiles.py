@@ -76,7 +76,9 @@ def test_grey_has_its_own_curve():
     assert np.abs(shown[..., 0] - wanted).max() <= 2
 
 
-@pytest.mark.parametrize("profile", [b"", b"not a profile", SRGB[:100], SRGB[:40] + b"\xff" * 500])
+@pytest.mark.parametrize(
+    "profile", [b"", b"not a profile", SRGB[:100], SRGB[:40] + b"\xff" * 500], ids=["empty", "text", "cut", "noise"]
+)
 def test_a_broken_profile_hides_no_picture(profile):
     assert (seen(encode(Image.fromarray(COLOURS), icc_profile=profile)) == COLOURS).all()
 
