@@ -107,7 +107,7 @@ def _report(spec: StudentSpec, trainer: StudentTrainer, metrics: dict[str, float
         ray.train.report(metrics)
         return
     with tempfile.TemporaryDirectory() as folder:
-        torch.save({"student": spec.identity, **trainer.state_dict()}, Path(folder) / STATE)
+        torch.save({"identity": spec.identity, "trainer": trainer.state_dict()}, Path(folder) / STATE)
         ray.train.report(metrics, checkpoint=ray.train.Checkpoint.from_directory(folder))
 
 
@@ -118,4 +118,4 @@ def _checkpointed(spec: StudentSpec) -> dict[str, Any] | None:
         return None
     with checkpoint.as_directory() as folder:
         state = torch.load(Path(folder) / STATE, map_location="cpu", weights_only=True)
-    return state if state["student"] == spec.identity else None
+    return state["trainer"] if state["identity"] == spec.identity else None
