@@ -15,7 +15,7 @@ that differed tenfold, and a median of 229 where 10 is true.
 """
 
 REACHED, MISSED, UNKNOWN, NO_GOAL = "reached", "not reached", "not measured", ""
-_DISTURBED = "disturbed"
+_DISTURBED, _ONE_ROUND = "disturbed", "one round says nothing"
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,14 @@ class Ratio:
 
     @property
     def reached(self) -> bool | None:
-        """Whether the goal is reached, which nothing disturbed ever is; None without a goal or a measurement."""
+        """Whether the goal is reached, which nothing disturbed ever is, nor what has one round alone.
+
+        None without a goal or a measurement.
+        """
         if self.goal is None or self.median is None:
             return None
         good = self.median <= self.goal if self.lower_is_better else self.median >= self.goal
-        return good and not self.disturbed
+        return good and not self.disturbed and not self._single
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -93,7 +96,14 @@ class Ratio:
     def _outcome(self) -> str:
         if self.disturbed:
             return f"{_DISTURBED} (rounds differ by a factor of {self.spread:.3g})"
+        if self._single and self.goal is not None:
+            return _ONE_ROUND
         return {True: REACHED, False: MISSED, None: NO_GOAL}[self.reached]
+
+    @property
+    def _single(self) -> bool:
+        """Whether a row has one round alone."""
+        return any(len(rounds) < 2 for rounds in self.rows.values())
 
     def _spread(self, rounds: Sequence[float]) -> float:
         sizes = [abs(value - self.zero) for value in rounds]

@@ -24,6 +24,12 @@ def test_rounds_far_apart_are_disturbed_and_reach_nothing():
     )
 
 
+def test_one_round_reaches_nothing():
+    assert ratio(47.9, goal=10).reached is False
+    assert ratio(47.9, goal=10).table_row() == "| `r` | 47.9 | 47.9 | at least 10 | one round says nothing |"
+    assert Ratio("r", {"a": [20, 21], "b": [30]}, goal=10).reached is False
+
+
 @pytest.mark.parametrize(
     ("rounds", "zero", "disturbed"),
     [
