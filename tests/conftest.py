@@ -28,3 +28,15 @@ def repository() -> Path:
 def run(tmp_path):
     """An empty run on a local disk."""
     return open_run(str(tmp_path / "runs"), "test")
+
+
+@pytest.fixture
+def no_cluster(monkeypatch):
+    """Whatever starts or uses a Ray cluster fails; one that another test of this process has open is left alone."""
+    import ray
+
+    def refuse(*_args, **_options):
+        raise AssertionError("a Ray cluster was used")
+
+    for name in ("init", "get", "put"):
+        monkeypatch.setattr(ray, name, refuse)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import ray
 import yaml
 
 from mmkd_ray import fieldguide
@@ -244,8 +243,7 @@ def test_who_needs_a_cluster(tmp_path, run):
     assert needs(stored.RANDOM, {**over_http, "select": "information"})
 
 
-def test_where_the_pilots_answers_are_stored_no_cluster_is_needed_and_none_is_started(tmp_path, run):
-    """Ray is not started in this process: `select_aspects` itself says that it asks nothing."""
+def test_where_the_pilots_answers_are_stored_no_cluster_is_needed_and_none_is_started(tmp_path, run, no_cluster):
     config = stored.config_for(tmp_path, TEXT, teacher=stored.RANDOM, aspects={"select": "mrmr"})
     write_image_table(config, run, stored.rows(), stored.CLASSES)
     store = AnswerStore(run, teacher_identity(config.teacher))
@@ -259,7 +257,6 @@ def test_where_the_pilots_answers_are_stored_no_cluster_is_needed_and_none_is_st
         sizes.append((needs_cluster(config, run), scoring_needs_cluster(config, run)))
     assert sizes == [(True, True), (False, False)]
     select_aspects(config, run, quiet)
-    assert not ray.is_initialized()
     assert not needs_cluster(config, run)
 
 

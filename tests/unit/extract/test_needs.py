@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import ray
 
 from mmkd_ray.answers.identity import teacher_identity
 from mmkd_ray.answers.probability import Answers
@@ -32,7 +31,7 @@ def config(tmp_path):
     return stored.config_for(tmp_path, QUESTIONS, teacher=stored.RANDOM)
 
 
-def test_a_run_whose_answers_are_all_stored_makes_its_table_without_a_cluster(config, run):
+def test_a_run_whose_answers_are_all_stored_makes_its_table_without_a_cluster(config, run, no_cluster):
     images = stored.rows()
     with pytest.raises(ArtifactError, match="run `mmkd images CONFIG` first"):
         needs_asking(config, run)
@@ -44,13 +43,12 @@ def test_a_run_whose_answers_are_all_stored_makes_its_table_without_a_cluster(co
     write(config, run, images[30:], QUESTIONS[1:])
     assert not needs_asking(config, run)
     record = ask_teacher(config, run, lambda *_: None)
-    assert not ray.is_initialized()
     assert record["ledger"]["present"] == len(images) * 2
     assert verify(run).present == len(images) * 2
     assert not needs_asking(config, run)
 
 
-def test_another_run_has_what_this_one_has_asked_and_lacks_the_rest(config, run, tmp_path):
+def test_another_run_has_what_this_one_has_asked_and_lacks_the_rest(config, run, tmp_path, no_cluster):
     """As `name=chosen` beside `name=quickstart`: the same images, some of the questions, and then one more."""
     images, chosen = stored.rows(), open_run(str(tmp_path / "runs"), "chosen")
     write_image_table(config, run, images, stored.CLASSES)
@@ -59,7 +57,6 @@ def test_another_run_has_what_this_one_has_asked_and_lacks_the_rest(config, run,
     write_image_table(fewer, chosen, images, stored.CLASSES)
     assert not needs_asking(fewer, chosen)
     assert ask_teacher(fewer, chosen, lambda *_: None)["ledger"]["present"] == len(images)
-    assert not ray.is_initialized()
     more = stored.config_for(tmp_path, [*QUESTIONS, "Is it big?"], teacher=stored.RANDOM, name="chosen")
     assert needs_asking(more, chosen)
 
