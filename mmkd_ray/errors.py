@@ -81,6 +81,11 @@ def one_line(error: BaseException) -> str:
     return text[:_LINE_LENGTH]
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, or its type where it has none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def innermost_cause(error: BaseException) -> str:
     """One line of the exception that all others in the chain were raised `from`.
 

@@ -16,7 +16,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from mmkd_ray.cluster.address import LOCAL, check_reachable, cluster_address
 from mmkd_ray.cluster.environment import in_ray_job
 from mmkd_ray.config import ClusterConfig
-from mmkd_ray.errors import ClusterError
+from mmkd_ray.errors import ClusterError, first_line
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def connect(config: ClusterConfig) -> Iterator[str]:
     try:
         context = ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **_init_args(address))
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        raise ClusterError(f"the Ray cluster at '{address}' cannot be used: {_first_line(error)}") from error
+        raise ClusterError(f"the Ray cluster at '{address}' cannot be used: {first_line(error)}") from error
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, on_sigterm)  # ray.init sets a handler that ends the process silently
     try:
@@ -151,7 +151,3 @@ def _describe(address: str) -> str:
     kind = "private Ray cluster" if address == LOCAL else f"Ray cluster at {address}"
     nodes = sum(1 for node in ray.nodes() if node["Alive"])
     return f"{kind}: {nodes} node{'s' if nodes > 1 else ''}, {cpus:g} CPU, {gpus:g} GPU"
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

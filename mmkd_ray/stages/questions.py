@@ -61,13 +61,11 @@ class Aspects(Stage):
 
 
 @dataclass(frozen=True)
-class Score(Stage):
-    """What the candidate questions are worth, by the teacher's answers on a pilot sample."""
+class _OnPilot(Stage):
+    """What `score` and `audit` share: both look at the teacher's answers about a pilot sample."""
 
     stored: bool = field(default=False, metadata=_STORED)
 
-    name, command = "score", "aspects score"
-    help = "what each question is worth, from the teacher's answers about a small sample of the images"
     unit, rated = "images", "answers"
     first = (Images,)
     checks = (checks.candidates, checks.teacher)
@@ -76,6 +74,14 @@ class Score(Stage):
         from mmkd_ray.evidence.stage import scoring_needs_cluster
 
         return scoring_needs_cluster(config, run, stored=self.stored)
+
+
+@dataclass(frozen=True)
+class Score(_OnPilot):
+    """What the candidate questions are worth, by the teacher's answers on a pilot sample."""
+
+    name, command = "score", "aspects score"
+    help = "what each question is worth, from the teacher's answers about a small sample of the images"
 
     def run(self, config: Config, run: Run, progress: Any) -> Any:
         from mmkd_ray.evidence.stage import score_aspects
@@ -95,24 +101,15 @@ class Score(Stage):
 
 
 @dataclass(frozen=True)
-class Audit(Stage):
+class Audit(_OnPilot):
     """How often the teacher is right, where the data set says what is truly to be seen."""
 
-    stored: bool = field(default=False, metadata=_STORED)
     mapping: str | None = field(
         default=None, metadata={"help": "for CUB-200: YAML of {question: attribute}", "metavar": "FILE"}
     )
 
     name, command = "audit", "aspects audit"
     help = "how often the teacher is right, where true attributes of the images are known"
-    unit, rated = "images", "answers"
-    first = (Images,)
-    checks = (checks.candidates, checks.teacher)
-
-    def needs_cluster(self, config: Config, run: Run) -> bool:
-        from mmkd_ray.evidence.stage import scoring_needs_cluster
-
-        return scoring_needs_cluster(config, run, stored=self.stored)
 
     def run(self, config: Config, run: Run, progress: Any) -> Any:
         from mmkd_ray.evidence.stage import audit_teacher

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 
 from mmkd_ray.config import ARMS, Config, StudentConfig, of_variants
-from mmkd_ray.errors import StudentError
+from mmkd_ray.errors import StudentError, first_line
 from mmkd_ray.students.model import build_student, check_student, student_input
 
 
@@ -48,7 +48,7 @@ def _take_step(config: StudentConfig, share: int, batch: int, workers: int) -> N
         classes_BC, aspects_BQ = student(torch.zeros(share, 3, size, size))
         (classes_BC.sum() + aspects_BQ.sum()).backward()
     except Exception as error:  # timm's models raise whatever their own code does
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise StudentError(
             f"student: '{config.model}' cannot take a training step of {share} image{'s' if share > 1 else ''} "
             f"a worker (train.batch_size {batch}, {workers} workers): {reason}"

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mmkd_ray.config import StudentConfig
-from mmkd_ray.errors import StudentError
+from mmkd_ray.errors import StudentError, first_line
 
 
 class Student(nn.Module):
@@ -130,7 +130,6 @@ def _size_args(config: StudentConfig) -> dict[str, Any]:
 
 
 def _refused(config: StudentConfig, what_for: str, error: Exception) -> StudentError:
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
     return StudentError(
-        f"student: '{config.model}' cannot be built with model_args {config.model_args}{what_for}: {reason}"
+        f"student: '{config.model}' cannot be built with model_args {config.model_args}{what_for}: {first_line(error)}"
     )
