@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from jaxtyping import Bool, Float64
-from scipy.stats import rankdata
+
+from mmkd_ray.metrics.classification import roc_auc
 
 _BINS = 10
 
 
 def area_under_curve(p_N: Float64[np.ndarray, " N"], right_N: Bool[np.ndarray, " N"]) -> float | None:
-    """Probability that an image with the truth Yes has a higher P(yes) than one without; ties count half."""
-    positive = int(right_N.sum())
-    negative = len(right_N) - positive
-    if not positive or not negative:
-        return None
-    above = rankdata(p_N)[right_N].sum() - positive * (positive + 1) / 2
-    return float(above / (positive * negative))
+    """`roc_auc` of P(yes) against the truth; None, which JSON and tables can hold, where all images have one truth."""
+    area = roc_auc(p_N, right_N)
+    return None if math.isnan(area) else area
 
 
 def calibration_error(p_N: Float64[np.ndarray, " N"], right_N: Bool[np.ndarray, " N"]) -> float:

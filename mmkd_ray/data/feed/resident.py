@@ -33,10 +33,6 @@ class Pixels:
         """N."""
         return len(self.image_ids)
 
-    def of_split(self, split: str) -> Pixels:
-        """The images of one split."""
-        return self.subset([row for row, name in enumerate(self.splits) if name == split])
-
     def subset(self, rows: Sequence[int]) -> Pixels:
         """Some of the images, in the order of `rows`."""
         return Pixels(
