@@ -53,7 +53,7 @@ def benchmark_extract(output: str, *, quick: bool, say: Callable[[str], None]) -
     measured = _Measured()
     with tempfile.TemporaryDirectory(prefix="mmkd-benchmark-") as temporary:
         bench = Bench(quick, Path(temporary), say)
-        small, heavy = small_teacher(quick=quick), prefill_heavy(bench.folder / "prefill-heavy", quick=quick)
+        small, heavy = small_teacher(), prefill_heavy(bench.folder / "prefill-heavy")
         for workload in (small, heavy):
             for count in (50,) if quick else (10, 50, 100):
                 _compare(bench, workload, count, measured)

@@ -31,16 +31,14 @@ class Workload:
     """Image-question pairs that the slow way is given in a round."""
 
 
-def small_teacher(*, quick: bool) -> Workload:
+def small_teacher() -> Workload:
     """The shipped teacher, 16 tokens an image: the overhead of requests rules."""
-    return Workload("small teacher", "fieldguide", BARE_QUESTION, 96 if quick else 128, 16, 24 if quick else 60)
+    return Workload("small teacher", "fieldguide", BARE_QUESTION, 256, 16, 60)
 
 
-def prefill_heavy(folder: Path, *, quick: bool) -> Workload:
+def prefill_heavy(folder: Path) -> Workload:
     """A random InternVL, 256 tokens an image and a language part in which prefill rules."""
-    return Workload(
-        "prefill-heavy", str(build_prefill_heavy(folder)), PROMPT, 10 if quick else 16, 2, 12 if quick else 30
-    )
+    return Workload("prefill-heavy", str(build_prefill_heavy(folder)), PROMPT, 16, 2, 60)
 
 
 def questions(count: int) -> list[str]:

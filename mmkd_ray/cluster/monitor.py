@@ -20,6 +20,10 @@ POLL_S = 0.5
 DRAIN_S = 60.0
 """Longest wait for work in flight after a SIGTERM."""
 
+SETTLE_S = 4.0
+"""Seconds after an engine's first batch that its speed does not count: Ray starts the readers' processes meanwhile, and
+on two cores they halve it."""
+
 ProgressCallback = Callable[[int, int, Mapping[str, int]], None]
 """Called with (done, total, other counts)."""
 
@@ -37,6 +41,7 @@ class Monitor:
         self._ended: set[str] = set()
         self._actors: dict[str, Any] = {}
         self._engines: dict[str, list[dict[str, float]]] = {}
+        self._began: dict[str, float] = {}
 
     def add(self, done: int, **counts: int) -> None:
         """Add to `done`, and to other counts by name."""
@@ -76,12 +81,14 @@ class Monitor:
             self.add(done, **counts)
 
     def measure(self, worker: str, counts: dict[str, float]) -> None:
-        """Store what a worker's engine has done so far, with the time; the first and the latest record are kept."""
+        """Store what a worker's engine has done so far, with the time: once it has settled, and at its latest."""
         now = {"time": time.monotonic(), **counts}
-        self._engines[worker] = [*self._engines.get(worker, [])[:1], now]
+        records = self._engines.get(worker, [])
+        settled = now["time"] - self._began.setdefault(worker, now["time"]) > SETTLE_S
+        self._engines[worker] = [*records[:1], now] if settled else [now]
 
     def engines(self) -> list[dict[str, float]]:
-        """What each engine has done between its first and its latest record; `time` in seconds."""
+        """What each engine has done from `SETTLE_S` after its first batch to its latest; `time` in seconds."""
         return [
             {key: value - records[0].get(key, 0) for key, value in records[-1].items()}
             for records in self._engines.values()
