@@ -18,6 +18,9 @@ IMAGES = pa.schema(
     }
 )
 
+GROUP = pa.field("group", pa.string())
+"""The last column of the image table where `data.group` is set: the object that an image shows; null if unknown."""
+
 QUARANTINE = pa.schema({"path": pa.string(), "reason": pa.string()})
 
 RESULTS = pa.schema(

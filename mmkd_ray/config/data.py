@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
@@ -12,6 +12,7 @@ from mmkd_ray.config.base import Section, Seed
 class FieldGuideData(Section):
     """The embedded data set: drawn birds of invented species."""
 
+    group: ClassVar[str] = ""
     source: Literal["fieldguide"]
     species_seed: Seed = 0
     """Seed of the species (classes)."""
@@ -33,6 +34,12 @@ class _Files(Section):
     """Share of each class's training images that is used for validation, if the data set has no validation split."""
     split_seed: Seed = 0
     """Seed of the choice of validation and test images."""
+    group: str = ""
+    """A regular expression with a pair of brackets, searched in each image's path within `path`: images for which the
+    brackets hold the same text show one object (patient, video, ...) and stay in one split where splits are chosen
+    here; in splits that the data set has, shared objects are counted and listed. `'/(obj\\d+)_'` takes `obj7` from
+    `cup/obj7_020.png`; a number that starts anew in each class needs the class too: `'([^/]+/obj\\d+)_'`. The name of a
+    split's folder must stay outside of the brackets. An image whose path does not match is an object of its own."""
     max_pixels: PositiveInt = 50_000_000
     """Larger images are quarantined (decompression bombs)."""
 

@@ -17,7 +17,7 @@ from mmkd_ray import schema
 from mmkd_ray.artifacts import Folder, Run
 from mmkd_ray.config import Config, CubData, FieldGuideData, FolderData, MiniImageNetData, TorchvisionData
 from mmkd_ray.config.base import Section
-from mmkd_ray.data.duplicates import COLUMNS, DUPLICATES, duplicate_lines, find_duplicates
+from mmkd_ray.data.leaks import leak_lines, list_leaks
 from mmkd_ray.data.sources.base import BadImage, ImageRow, Source
 from mmkd_ray.data.sources.cub import CubSource
 from mmkd_ray.data.sources.fieldguide import FieldGuideSource
@@ -60,8 +60,8 @@ def build_image_table(config: Config, run: Run, progress: Callable[[int, int], N
         progress: called with (images done, images in all).
 
     Returns:
-        The record: `images` by split, `class_names`, `quarantined`, `digest` (of ids, content and splits), `duplicates`
-        (see `find_duplicates`); and `told`, lines on how the source was read, for people.
+        The record: `images` by split, `class_names`, `quarantined`, `digest` (of ids, content and splits), what
+        `list_leaks` counts; and `told`, lines on how the source was read, for people.
 
     Raises:
         DataError: too many images cannot be read, a class has none left to train on, or there is none to validate or
@@ -77,7 +77,7 @@ def build_image_table(config: Config, run: Run, progress: Callable[[int, int], N
     if run.images != folder:
         run.refer_to_images(folder.uri.rpartition("/")[2])
     record = run.require(folder, "images")
-    told = [*source.describe(), *duplicate_lines(record["duplicates"], f"{folder.uri}/{DUPLICATES}")]
+    told = [*source.describe(), *leak_lines(record, folder)]
     return {**record, "told": told}
 
 
@@ -112,7 +112,7 @@ def _write(
     config: Config, run: Run, source: Source, folder: Folder, progress: Callable[[int, int], None]
 ) -> dict[str, Any]:
     """All of a table but its record; what that will say."""
-    writer, bad = _Writer(folder.child("table")), []
+    writer, bad = _Writer(folder.child("table"), _columns(config)), []
     for done, row in enumerate(source.rows(), start=1):
         if isinstance(row, BadImage):
             bad.append(asdict(row))
@@ -129,17 +129,19 @@ def _write(
     except DataError:
         run.folder.write_table(UNREADABLE, quarantine)  # the table itself does not stay
         raise
-    tables = [folder.child("table", split).read_table(columns=COLUMNS) for split in writer.by_split]
-    duplicates, rows = find_duplicates(pa.concat_tables(tables))
-    folder.write_table(DUPLICATES, rows)
     return {
         "settings": settings_identity(config),
         "images": dict(writer.by_split),
         "class_names": list(source.class_names),
         "quarantined": len(bad),
-        "duplicates": duplicates,
+        **list_leaks(folder, writer.by_split, has_groups=bool(config.data.group)),
         "digest": writer.digest.hexdigest()[:16],
     }
+
+
+def _columns(config: Config) -> pa.Schema:
+    """Of the image table: those of all tables, and the group where the configuration says what one is."""
+    return schema.IMAGES.append(schema.GROUP) if config.data.group else schema.IMAGES
 
 
 def require_images(config: Config, run: Run) -> dict[str, Any]:
@@ -200,8 +202,8 @@ def _check_measurable(by_split: Counter[str]) -> None:
 class _Writer:
     """Collects rows into Parquet files of bounded size, a folder a split, and counts and hashes what it saw."""
 
-    def __init__(self, folder: Folder) -> None:
-        self._folder = folder
+    def __init__(self, folder: Folder, columns: pa.Schema) -> None:
+        self._folder, self._columns = folder, columns
         self._rows: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         self._bytes: Counter[str] = Counter()
         self._files: Counter[str] = Counter()
@@ -228,7 +230,7 @@ class _Writer:
     def _write(self, split: str) -> None:
         if not self._rows[split]:
             return
-        table = pa.Table.from_pylist(self._rows[split], schema=schema.IMAGES)
+        table = pa.Table.from_pylist(self._rows[split], schema=self._columns)
         self._folder.child(split).write_table(f"part-{self._files[split]:05d}.parquet", table)
         self._files[split] += 1
         self._rows[split], self._bytes[split] = [], 0

@@ -16,6 +16,8 @@ class ImageRow:
     label: int
     class_name: str
     split: str
+    group: str | None = None
+    """The object that it shows, by `data.group`; None if that is not known."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from mmkd_ray.artifacts import Folder
 from mmkd_ray.config import CubData
 from mmkd_ray.data.sources.files import FileSource
 from mmkd_ray.data.sources.lists import check_unique, find_listed, open_local_root, read_text
-from mmkd_ray.data.sources.split import cut
+from mmkd_ray.data.sources.split import cut_missing
 from mmkd_ray.errors import DataError
 
 _FOLDER = "CUB_200_2011"
@@ -36,9 +36,8 @@ class CubSource(FileSource):
         listed = [
             (f"{_FOLDER}/images/{path}", _SPLITS[splits[image]], names[labels[image]]) for image, path in images.items()
         ]
-        files = cut(
-            find_listed(root, listed, expected), taken="val", fraction=config.val_fraction, seed=config.split_seed
-        )
+        files = find_listed(root, listed, expected)
+        files = cut_missing(files, {"val": config.val_fraction}, group=config.group, seed=config.split_seed)
         super().__init__(root, files, tuple(names.values()), path=config.path, max_pixels=config.max_pixels)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,8 @@ class ImageFile:
     """Its path within the data set's folder is also the image's id."""
     split: str
     class_name: str
+    group: str | None = None
+    """The object that it shows, by `data.group`; None if that is not known."""
 
 
 class FileSource:
@@ -58,7 +61,7 @@ class FileSource:
             having = {file.class_name for file in self._files if file.split == split}
             if lacking := [name for name in self.class_names if name not in having]:
                 lines.append(f"no {split} image of {few(lacking)}: what is learnt of them is not measured there")
-        return lines
+        return [*lines, *_group_lines(self._files)]
 
     def identity(self) -> dict[str, Any]:
         """Names, classes, sizes and times of the files; their content is hashed later, when it is read."""
@@ -80,7 +83,7 @@ class FileSource:
             except DataError as error:
                 yield BadImage(path, str(error))
                 continue
-            yield ImageRow(path, encoded, labels[file.class_name], file.class_name, file.split)
+            yield ImageRow(path, encoded, labels[file.class_name], file.class_name, file.split, file.group)
 
     def _labels(self) -> dict[str, int]:
         return {name: label for label, name in enumerate(self.class_names)}
@@ -94,6 +97,23 @@ class FileSource:
             raise DataError(f"cannot be read: {reason(error)}") from error
         decode_rgb(encoded, max_pixels=self._max_pixels)
         return encoded
+
+
+def _group_lines(files: list[ImageFile]) -> list[str]:
+    """What `data.group` found, for a person; nothing where it is not set."""
+    known = [file for file in files if file.group is not None]
+    if not known:
+        return []
+    sizes = Counter(file.split for file in files)
+    came_out = ", ".join(f"{split} {size:,} ({100 * size / len(files):.1f} %)" for split, size in sizes.items())
+    objects, first = len({file.group for file in known}), known[0]
+    lines = [
+        f"data.group: {objects:,} objects in {len(known):,} images, such as '{first.group}' in {first.found.path}",
+        f"an object's images stay together where a split is chosen, so its size is near what was asked: {came_out}",
+    ]
+    if unknown := [file.found.path for file in files if file.group is None]:
+        lines.append(f"data.group finds nothing in {few(unknown)}: each counts as an object of its own")
+    return lines
 
 
 def open_root(path: str, expected: str) -> Folder:

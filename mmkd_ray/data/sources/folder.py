@@ -14,7 +14,7 @@ from mmkd_ray.data.sources.files import FileSource, ImageFile, open_root
 from mmkd_ray.data.sources.junk import Skipped
 from mmkd_ray.data.sources.layout import ACCEPTED, Layout, read_layout
 from mmkd_ray.data.sources.listing import Tree, list_tree
-from mmkd_ray.data.sources.split import cut
+from mmkd_ray.data.sources.split import cut_missing
 from mmkd_ray.errors import DataError, few
 
 
@@ -45,7 +45,8 @@ class FolderSource(FileSource):
         self._empty = _empty_folders(tree, files, self._layout)
         if not files:
             raise DataError(f"data.path: '{path}' holds no images; {'; '.join([ACCEPTED, *self._skipped.lines()])}")
-        files = _assign_splits(files, config)
+        fractions = {"test": config.test_fraction, "val": config.val_fraction}
+        files = cut_missing(files, fractions, group=config.group, seed=config.split_seed)
         class_names = tuple(sorted({file.class_name for file in files}))
         super().__init__(root, files, class_names, path=path, max_pixels=config.max_pixels)
 
@@ -105,13 +106,3 @@ def _within(root: Folder, storage: str, path: str) -> str:
             "storage.path"
         )
     return below.removeprefix(f"{here}/") if below.startswith(f"{here}/") else ""
-
-
-def _assign_splits(files: list[ImageFile], config: FolderData) -> list[ImageFile]:
-    """Take `test` and `val` from `train` if the tree does not have them."""
-    present = {file.split for file in files}
-    if "test" not in present:
-        files = cut(files, taken="test", fraction=config.test_fraction, seed=config.split_seed)
-    if "val" not in present:
-        files = cut(files, taken="val", fraction=config.val_fraction, seed=config.split_seed)
-    return files

@@ -10,7 +10,7 @@ from mmkd_ray.artifacts import Folder
 from mmkd_ray.config import MiniImageNetData
 from mmkd_ray.data.sources.files import FileSource
 from mmkd_ray.data.sources.lists import find_listed, open_local_root, read_text
-from mmkd_ray.data.sources.split import cut
+from mmkd_ray.data.sources.split import cut_missing
 from mmkd_ray.errors import DataError
 
 _LISTS = ("train.csv", "val.csv", "test.csv")
@@ -33,8 +33,8 @@ class MiniImageNetSource(FileSource):
         names = _readable({label for _, label in images})
         listed = [(f"images/{filename}", "train", names[label]) for filename, label in images]
         files = find_listed(root, listed, expected)
-        files = cut(files, taken="test", fraction=config.test_fraction, seed=config.split_seed)
-        files = cut(files, taken="val", fraction=config.val_fraction, seed=config.split_seed)
+        fractions = {"test": config.test_fraction, "val": config.val_fraction}
+        files = cut_missing(files, fractions, group=config.group, seed=config.split_seed)
         super().__init__(root, files, tuple(names.values()), path=config.path, max_pixels=config.max_pixels)
 
 

@@ -11,7 +11,7 @@ from mmkd_ray.artifacts import Folder
 from mmkd_ray.config import TorchvisionData
 from mmkd_ray.data.sources.files import FileSource
 from mmkd_ray.data.sources.lists import check_unique, find_listed, open_local_root
-from mmkd_ray.data.sources.split import cut
+from mmkd_ray.data.sources.split import cut_missing
 from mmkd_ray.errors import DataError
 
 
@@ -115,9 +115,8 @@ class TorchvisionSource(FileSource):
             for file, label in known.listed(dataset)
         ]
         files = find_listed(root, listed, _expected(config))
-        for taken, fraction in (("test", config.test_fraction), ("val", config.val_fraction)):
-            if taken not in datasets:
-                files = cut(files, taken=taken, fraction=fraction, seed=config.split_seed)
+        fractions = {"test": config.test_fraction, "val": config.val_fraction}
+        files = cut_missing(files, fractions, group=config.group, seed=config.split_seed)
         super().__init__(root, files, class_names, path=config.path, max_pixels=config.max_pixels)
 
 
