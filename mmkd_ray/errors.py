@@ -50,6 +50,10 @@ class ArtifactError(MmkdError):
     """An artifact of a run is missing, unfinished or cannot be written."""
 
 
+class BusyError(ArtifactError):
+    """Somebody else is writing into the run."""
+
+
 def mmkd_cause(error: BaseException) -> MmkdError | None:
     """The first `MmkdError` in the chain of causes of `error`, through Ray's task errors, or None."""
     seen: set[int] = set()

@@ -11,8 +11,9 @@ from mmkd_ray.cluster.address import check_reachable, is_named
 from mmkd_ray.cluster.connection import ClusterOnDemand
 from mmkd_ray.config import Config
 from mmkd_ray.console import Console
-from mmkd_ray.errors import MmkdError
+from mmkd_ray.errors import BusyError, MmkdError
 from mmkd_ray.extract.cost import describe_cost
+from mmkd_ray.lease import writing
 from mmkd_ray.stages import STORY, Stage
 from mmkd_ray.stages.images import Images
 from mmkd_ray.stages.seconds import note_seconds
@@ -30,8 +31,22 @@ def run_stage(stage: Stage, config: Config, run: Run, console: Console) -> None:
 
 
 def run_stages(stages: Sequence[Stage], config: Config, run: Run, console: Console) -> None:
-    """Stages in turn, with a cluster from the first that needs one to the last; what is finished is not done again."""
-    check(stages, config, run, console)
+    """Stages in turn, with a cluster from the first that needs one to the last; what is finished is not done again.
+
+    Every stage writes into the run, if only the seconds that it took, so there is one such call for a run at a time.
+
+    Raises:
+        BusyError: somebody else is writing into the run.
+    """
+    with writing(run, ", ".join(stage.command for stage in stages), console.say):
+        check(stages, config, run, console)
+        record = _perform_all(stages, config, run, console)
+        for part in stages[-1].closing(config, run, record):
+            console.say(part)
+
+
+def _perform_all(stages: Sequence[Stage], config: Config, run: Run, console: Console) -> Any:
+    """Stages in turn; gives the record of the last."""
     record: Any = None
     with ClusterOnDemand(config.cluster, lambda cluster: console.say(f"cluster   {cluster}")) as cluster:
         for place, stage in enumerate(stages, start=1):
@@ -40,8 +55,7 @@ def run_stages(stages: Sequence[Stage], config: Config, run: Run, console: Conso
             record = perform(stage, config, run, console)
             if cluster.attached and not may_need_cluster(stages[place:], config, run):
                 cluster.detach()
-    for part in stages[-1].closing(config, run, record):
-        console.say(part)
+    return record
 
 
 def check(stages: Sequence[Stage], config: Config, run: Run, console: Console) -> None:
@@ -89,8 +103,14 @@ def may_need_cluster(stages: Sequence[Stage], config: Config, run: Run) -> bool:
 
 
 def plan(config: Config, run: Run, console: Console, *, answers_per_second: float | None = None) -> None:
-    """What extraction will take: asks nothing, but makes the image table if it is not there."""
-    run_stages([Images()], config, run, console)
+    """What extraction will take: asks nothing, but makes the image table if it is not there.
+
+    A run that is being written is looked at as it is.
+    """
+    try:
+        run_stages([Images()], config, run, console)
+    except BusyError as error:
+        console.say(f"by the images that are there: {error}")
     for line in describe_cost(config, run, answers_per_second=answers_per_second):
         console.say(line)
 

@@ -54,10 +54,13 @@ def _import(config_file: str, file: str, overrides: Sequence[str], *, merge_dupl
     from mmkd_ray.answers.interop.importing import import_teacher as import_table
     from mmkd_ray.answers.ledger import Ledger
     from mmkd_ray.config import load
+    from mmkd_ray.lease import writing
     from mmkd_ray.stages.opening import run_of
 
     config = load(config_file, overrides)
-    record = import_table(config, run_of(config), file, merge_duplicates=merge_duplicates, epsilon=epsilon)
+    run = run_of(config)
+    with writing(run, "import-teacher"):
+        record = import_table(config, run, file, merge_duplicates=merge_duplicates, epsilon=epsilon)
     print("\n".join([*record["remarks"], Ledger(**record["ledger"]).line()]))
     return 0
 

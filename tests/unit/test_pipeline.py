@@ -7,8 +7,9 @@ import pytest
 
 from mmkd_ray.config import validate
 from mmkd_ray.console import Console
-from mmkd_ray.errors import ArtifactError, ClusterError
-from mmkd_ray.pipeline import run_stages
+from mmkd_ray.errors import ArtifactError, BusyError, ClusterError
+from mmkd_ray.lease import writing
+from mmkd_ray.pipeline import plan, run_stages
 from mmkd_ray.stages import STAGES, Stage
 from mmkd_ray.stages.seconds import read_seconds
 
@@ -105,6 +106,20 @@ def test_a_missing_input_is_found_before_a_cluster_is_started(call):
     with pytest.raises(ArtifactError, match="run `mmkd writing CONFIG` first"):
         call(Reading(needs=True), address=None)
     assert call.output == ""
+
+
+def test_while_somebody_writes_into_a_run_nothing_is_done_and_its_plan_can_be_read(call, run):
+    few = {f"{split}_per_class": 1 for split in ("train", "val", "test", "shift")}
+    config = validate({"name": "t", "data": {"source": "fieldguide", **few}, "aspects": {"source": "fieldguide"}})
+    plan(config, run, Console(io.StringIO()))
+    stage, stream = Writing(), io.StringIO()
+    with writing(run, "train"):
+        with pytest.raises(BusyError, match=r"process \d+: train"):
+            call(stage)
+        plan(config, run, Console(stream))
+    assert not stage.done
+    assert "by the images that are there" in stream.getvalue()
+    assert "questions 52" in stream.getvalue()
 
 
 def test_every_stage_says_what_a_command_line_needs():
