@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from typing import Any
 
 _LINE_LENGTH = 500
 """Characters of another library's message that an error quotes."""
@@ -52,6 +53,23 @@ class ArtifactError(MmkdError):
 
 class BusyError(ArtifactError):
     """Somebody else is writing into the run."""
+
+
+class DamagedError(ArtifactError):
+    """A file of a run is not as it was written."""
+
+    def __init__(self, message: str, *, reason: str = "") -> None:
+        """`reason` says in a few words what is wrong, without the file's name."""
+        super().__init__(message)
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel between processes with the reason."""
+        return _damaged_error, (str(self), self.reason)
+
+
+def _damaged_error(message: str, reason: str) -> DamagedError:
+    return DamagedError(message, reason=reason)
 
 
 def mmkd_cause(error: BaseException) -> MmkdError | None:

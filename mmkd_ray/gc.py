@@ -44,6 +44,9 @@ def unused(storage: Folder, *, now: float | None = None) -> list[Unused]:
     Args:
         storage: `storage.path`, the folder of all runs.
         now: seconds since 1970; the present time if unset.
+
+    Raises:
+        DamagedError: a run's file that says what it refers to is damaged.
     """
     now = time.time() if now is None else now
     files = _files(storage)
@@ -67,8 +70,14 @@ def delete(items: Iterable[Unused]) -> None:
 
 
 def _references(storage: Folder) -> tuple[set[str], set[str]]:
-    """The keys of image tables and of answers that a run refers to."""
+    """The keys of image tables and of answers that a run refers to.
+
+    Raises:
+        DamagedError: one cannot be read, so that it is not known what is unused.
+    """
     runs = [Run(storage.child(name)) for name in storage.names() if name != SHARED]
+    for run in runs:
+        run.check_references()
     images = {key for run in runs if (key := run.image_key()) is not None}
     return images, {key for run in runs for key in run.answer_keys()}
 

@@ -54,6 +54,18 @@ class Console:
         return Progress(display, stage, unit, rated=rated)
 
 
+_shown: list[Console] = []
+"""The console of the command that is running."""
+_noticed: set[str] = set()
+
+
+def notice(text: str) -> None:
+    """Tell the person something that is no failure, once a process, whatever is being shown meanwhile."""
+    if text not in _noticed:
+        _noticed.add(text)
+        (_shown[-1] if _shown else Console(sys.stderr)).say(f"note      {text}")
+
+
 @contextmanager
 def quiet_output(log_file: Path) -> Iterator[Console]:
     """Send this process's standard output and error to `log_file`, and give a console on the real output.
@@ -70,8 +82,10 @@ def quiet_output(log_file: Path) -> Iterator[Console]:
         try:
             # Python's own streams need not be on these descriptors: a notebook's are not.
             with redirect_stdout(log), redirect_stderr(log):
-                yield Console(terminal)
+                _shown.append(Console(terminal))
+                yield _shown[-1]
         finally:
+            _shown.clear()
             log.flush()
             os.dup2(saved[0], 1)
             os.dup2(saved[1], 2)

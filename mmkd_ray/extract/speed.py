@@ -67,4 +67,4 @@ def read_speed(folder: Folder) -> dict[str, float]:
     of all engines, each from the end of its first batch to that of its last; `engine_busy` (share of the time),
     `prompt_tokens`, and `computed_tokens`: how many of these were not found in the prefix cache.
     """
-    return folder.read_json(_SPEED) if folder.exists(_SPEED) else {}
+    return folder.find_json(_SPEED)

@@ -9,7 +9,7 @@ SECONDS = "seconds.json"
 
 def read_seconds(run: Run) -> dict[str, float]:
     """Seconds that each stage took when it was last done, by name."""
-    return run.folder.read_json(SECONDS) if run.folder.exists(SECONDS) else {}
+    return run.folder.find_json(SECONDS)
 
 
 def note_seconds(run: Run, stage: str, seconds: float) -> None:

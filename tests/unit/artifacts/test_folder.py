@@ -15,7 +15,7 @@ def test_a_folder_is_finished_only_under_its_own_identity(run):
     run.teacher.write_json("x.json", [1])
     assert run.teacher.finished("one") is None
     run.teacher.finish("one", images=3)
-    assert run.teacher.finished("one") == {"fingerprint": "one", "images": 3}
+    assert run.teacher.finished("one") == {"fingerprint": "one", "images": 3, "files": {"x.json": "fa81ea5262198578"}}
     assert run.teacher.finished("two") is None
 
 

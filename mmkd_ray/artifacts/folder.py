@@ -1,33 +1,30 @@
-"""Artifacts on storage: folders that any node can reach, and completion records that are written last.
-
-Every path goes through `pyarrow.fs`, so a run can live on a local disk, S3 or GCS alike.
-"""
+"""A folder on storage: bytes, JSON and tables in it, and the completion record that is written last."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import uuid
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pyarrow import fs
 
-from mmkd_ray.errors import ArtifactError
+from mmkd_ray.artifacts.damage import damaged
+from mmkd_ray.artifacts.tables import read_parquet, to_parquet
+from mmkd_ray.console import notice
+from mmkd_ray.errors import ArtifactError, DamagedError, one_line
 
 RECORD = "record.json"
-SHARED = "shared"
-"""Folder of a storage path for what its runs have in common; no run may have this name."""
-_IMAGES, _ANSWERS = "images.json", "answers.json"
-"""Files of a run: which image table, and which teachers' answers, it refers to."""
+_CHECKSUM, _FILES = "checksum", "files"
+"""Keys: of a JSON file, the hash of all its others; of a completion record, the hashes of the files beside it."""
 _READERS = 16
 """Files read at a time: object stores answer slowly, and many at once."""
 
@@ -126,28 +123,89 @@ class Folder:
             return stream.read()
 
     def write_json(self, name: str, value: Any) -> None:
-        """Write a JSON file, indented, keys in the order given."""
+        """Write a JSON file, indented, keys in the order given; a mapping gets one more key, its `checksum`."""
+        if isinstance(value, dict):
+            value = {**value, _CHECKSUM: _checksum(value)}
         self.write_bytes(name, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
-    def read_json(self, name: str) -> Any:
-        """The value in a JSON file."""
-        return json.loads(self.read_bytes(name))
+    def read_json(self, name: str, record: Mapping[str, Any] | None = None) -> Any:
+        """The value in a JSON file that `write_json` has written.
+
+        Args:
+            name: of the file.
+            record: the folder's completion record, to compare the file with.
+
+        Raises:
+            DamagedError: the file is gone, or is not as it was written.
+        """
+        content = self.read_checked(name, record or {})
+        try:
+            value = json.loads(content)
+        except ValueError as error:
+            raise damaged(self.place(name), one_line(error) if content else "it is empty") from error
+        if isinstance(value, dict) and value.pop(_CHECKSUM, None) not in (None, _checksum(value)):
+            raise damaged(self.place(name), "its checksum is another")
+        return value
+
+    def find_json(self, name: str) -> dict[str, Any]:
+        """The mapping in a JSON file; empty where there is no such file, or, with a line that says so, a damaged one."""
+        if not self.exists(name):
+            return {}
+        try:
+            value = self.read_json(name)
+        except DamagedError as error:
+            notice(f"{self.place(name)} is ignored: it is damaged ({error.reason})")
+            return {}
+        if not isinstance(value, dict):
+            notice(f"{self.place(name)} is ignored: it is not a mapping")
+            return {}
+        return value
+
+    def read_checked(self, name: str, record: Mapping[str, Any]) -> bytes:
+        """The content of a file, compared with what the folder's completion record says of it.
+
+        Raises:
+            DamagedError: it is gone, or is another.
+        """
+        try:
+            content = self.read_bytes(name)
+        except FileNotFoundError as error:
+            raise damaged(self.place(name), "it is gone") from error
+        if record.get(_FILES, {}).get(name) not in (None, _hash(content)):
+            raise damaged(self.place(name), "it is not what its folder's record says")
+        return content
 
     def write_table(self, name: str, table: pa.Table) -> None:
         """Write one Parquet file."""
-        sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd")
-        self.write_bytes(name, sink.getvalue())
+        self.write_bytes(name, to_parquet(table))
 
     def read_table(self, name: str = "", columns: list[str] | None = None) -> pa.Table:
-        """One Parquet file, or all of a folder's, as a table."""
-        path = f"{self.path}/{name}" if name else self.path
-        return pq.read_table(path, filesystem=self.filesystem, columns=columns)
+        """One Parquet file, or all of a folder's, as a table.
+
+        Raises:
+            DamagedError: it is gone, or is not as it was written.
+        """
+        if not name:
+            tables = [table for _, table in self.read_tables(self.tables(), columns)]
+            if not tables:
+                raise damaged(f"{self.uri}/", "its tables are gone")
+            return pa.concat_tables(tables)
+        try:
+            return read_parquet(self.filesystem, f"{self.path}/{name}", self.place(name), columns)
+        except FileNotFoundError as error:
+            raise damaged(self.place(name), "it is gone") from error
+
+    def tables(self) -> list[str]:
+        """Sorted names of the folder's Parquet files."""
+        return [name for name in self.names() if name.endswith(".parquet")]
 
     def read_tables(self, names: Iterable[str], columns: list[str] | None = None) -> Iterator[tuple[str, pa.Table]]:
         """Parquet files by name, one after the other, several on their way at a time.
 
         One that has gone since it was listed is left out.
+
+        Raises:
+            DamagedError: one is not as it was written.
         """
         names = list(names)
         # Of a few files, each may be large; of many, none is.
@@ -167,134 +225,38 @@ class Folder:
 
     def _read_if_there(self, name: str, columns: list[str] | None) -> pa.Table | None:
         try:
-            with pq.ParquetFile(self.filesystem.open_input_file(f"{self.path}/{name}"), pre_buffer=True) as file:
-                return file.read(columns=columns, use_threads=False)
-        except OSError:
-            if self.exists(name):
-                raise
+            return read_parquet(self.filesystem, f"{self.path}/{name}", self.place(name), columns)
+        except FileNotFoundError:
             return None
 
     def finish(self, identity: str, **facts: Any) -> None:
-        """Write the completion record: always the last act of the stage that made the folder."""
-        self.write_json(RECORD, {"fingerprint": identity, **facts})
+        """Write the completion record: always the last act of the stage that made the folder.
+
+        It has a hash of each other file beside it, as far as they have no checksums of their own.
+        """
+        names = [name for name in self.sizes() if name != RECORD and not name.endswith(".parquet")]
+        files = {name: _hash(self.read_bytes(name)) for name in sorted(names)}
+        self.write_json(RECORD, {"fingerprint": identity, **facts, **({_FILES: files} if files else {})})
 
     def record(self) -> dict[str, Any] | None:
-        """The completion record, or None where the stage did not finish."""
-        return self.read_json(RECORD) if self.exists(RECORD) else None
+        """The completion record, or None where the stage did not finish or the record is damaged."""
+        record = self.find_json(RECORD)
+        return record if isinstance(record.get("fingerprint"), str) else None
 
     def finished(self, identity: str) -> dict[str, Any] | None:
         """The completion record if it is of this identity, else None."""
         record = self.record()
         return record if record and record["fingerprint"] == identity else None
 
-
-@dataclass(frozen=True)
-class Run:
-    """The folders of one run, and what it shares with the other runs of its storage path."""
-
-    folder: Folder
-
-    @property
-    def name(self) -> str:
-        """The run's own within its storage path."""
-        return self.folder.uri.rstrip("/").rpartition("/")[2]
-
-    @property
-    def shared(self) -> Folder:
-        """What all runs of the storage path have in common: `images/KEY/` and `answers/KEY/`."""
-        return Folder(f"{self.folder.uri.rstrip('/').rpartition('/')[0]}/{SHARED}")
-
-    @property
-    def images(self) -> Folder:
-        """The shared image table that the run refers to: `table/*.parquet`, `quarantine.parquet`, the record.
-
-        A place that holds nothing, as long as it refers to none.
-
-        Raises:
-            ArtifactError: the run was made by version 0.1.0, which kept images and answers in the run's own folder.
-        """
-        if (key := self.image_key()) is None:
-            self._refuse_old_layout()
-            return self.folder.child("images")
-        return self.shared.child("images", key)
-
-    def image_key(self) -> str | None:
-        """The key of the image table that the run refers to; None if it refers to none yet."""
-        try:
-            return self.folder.read_json(_IMAGES)["key"]
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-
-    def refer_to_images(self, key: str) -> Folder:
-        """Make `shared/images/KEY` the run's image table, in the place of another one, which stays where it is."""
-        self.folder.write_json(_IMAGES, {"key": key})
-        return self.images
-
-    @property
-    def aspects(self) -> Folder:
-        """The questions: what an LLM said, what was accepted, `aspects.yaml`, the record of their selection."""
-        return self.folder.child("aspects")
-
-    @property
-    def evidence(self) -> Folder:
-        """What questions are worth: their scores on a pilot sample, a page, and the audit."""
-        return self.folder.child("evidence")
-
-    @property
-    def teacher(self) -> Folder:
-        """The teacher table: `table/*.parquet`, `questions.json`, `quarantine.parquet`, the record."""
-        return self.folder.child("teacher")
-
-    def answers(self, key: str) -> Folder:
-        """Everything that one teacher, asked in one way, has answered to any run: what teacher tables are made from."""
-        return self.shared.child("answers", key)
-
-    def refer_to_answers(self, key: str) -> None:
-        """Note, before anything is asked, that the run needs `shared/answers/KEY`."""
-        keys = self.answer_keys()
-        if key not in keys:
-            self.folder.write_json(_ANSWERS, {"keys": [*keys, key]})
-
-    def answer_keys(self) -> list[str]:
-        """The keys of all answers that the run has ever needed: a teacher may be set back."""
-        return self.folder.read_json(_ANSWERS)["keys"] if self.folder.exists(_ANSWERS) else []
-
-    @property
-    def study(self) -> Folder:
-        """One folder for each student of a study, and Ray Train's checkpoints."""
-        return self.folder.child("study")
-
-    @property
-    def tune(self) -> Folder:
-        """A search: its table of trials, the best configuration, charts, and Ray Tune's folder of each trial."""
-        return self.folder.child("tune")
-
-    def _refuse_old_layout(self) -> None:
-        if self.folder.child("images").exists(RECORD) or self.folder.exists("answers"):
-            raise ArtifactError(
-                f"{self.folder.uri} was made by version 0.1.0, which kept images and answers in the run's own folder; "
-                f"now runs share them: choose another name or storage.path, or delete {self.folder.uri}"
-            )
-
-    def require(self, folder: Folder, command: str, **facts: Any) -> dict[str, Any]:
-        """The record of a finished stage, which must state these facts.
-
-        Raises:
-            ArtifactError: the stage has not been run so; the message names the command that does.
-        """
-        record = folder.record()
-        if record is None:
-            raise ArtifactError(f"{folder.uri} is not finished: run `mmkd {command} CONFIG` first")
-        if any(record[key] != value for key, value in facts.items()):
-            raise ArtifactError(f"{folder.uri} was made for another configuration: run `mmkd {command} CONFIG` first")
-        return record
+    def place(self, name: str) -> str:
+        """Where a file of the folder is, for people."""
+        return f"{self.uri.rstrip('/')}/{name}"
 
 
-def absolute(place: str) -> str:
-    """A URI as it is; a local path, which may be relative to the current folder, as an absolute one."""
-    return place if "://" in place else str(Path(place).expanduser().absolute())
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
-def open_run(storage_path: str, name: str) -> Run:
-    """The run `name` under `storage_path`."""
-    return Run(Folder(f"{absolute(storage_path).rstrip('/')}/{name}"))
+def _checksum(value: dict[str, Any]) -> str:
+    """Of a mapping as JSON, whatever the order of its keys."""
+    return _hash(json.dumps(json.loads(json.dumps(value)), sort_keys=True).encode())
