@@ -125,8 +125,7 @@ def write_teacher_table(
         "asked_again": asked_again,
         "lowest_answer_mass": min(questions, key=lambda entry: entry["answer_mass"] or 0.0),
     }
-    run.teacher.finish(identity, **facts)
-    return {"fingerprint": identity, **facts}
+    return run.teacher.finish(identity, **facts)
 
 
 def prove_folder(table: Folder, expected: Wanted, *, quarantined: int) -> Ledger:

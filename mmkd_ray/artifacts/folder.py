@@ -148,7 +148,7 @@ class Folder:
         return value
 
     def find_json(self, name: str) -> dict[str, Any]:
-        """The mapping in a JSON file; empty where there is no such file, or, with a line that says so, a damaged one."""
+        """The mapping in a JSON file; empty where there is none, or, with a line that says so, a damaged one."""
         if not self.exists(name):
             return {}
         try:
@@ -229,14 +229,16 @@ class Folder:
         except FileNotFoundError:
             return None
 
-    def finish(self, identity: str, **facts: Any) -> None:
-        """Write the completion record: always the last act of the stage that made the folder.
+    def finish(self, identity: str, **facts: Any) -> dict[str, Any]:
+        """Write the completion record and give it: always the last act of the stage that made the folder.
 
         It has a hash of each other file beside it, as far as they have no checksums of their own.
         """
         names = [name for name in self.sizes() if name != RECORD and not name.endswith(".parquet")]
         files = {name: _hash(self.read_bytes(name)) for name in sorted(names)}
-        self.write_json(RECORD, {"fingerprint": identity, **facts, **({_FILES: files} if files else {})})
+        record = {"fingerprint": identity, **facts, **({_FILES: files} if files else {})}
+        self.write_json(RECORD, record)
+        return record
 
     def record(self) -> dict[str, Any] | None:
         """The completion record, or None where the stage did not finish or the record is damaged."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mmkd_ray.artifacts.damage import damaged
 from mmkd_ray.artifacts.folder import RECORD, Folder
 from mmkd_ray.errors import ArtifactError
 
@@ -89,9 +90,11 @@ class Run:
         Raises:
             DamagedError: a file that says so cannot be read; the properties of a run take it for one that is not there.
         """
-        for name in (IMAGES, ANSWERS):
+        for name, key in ((IMAGES, "key"), (ANSWERS, "keys")):
             if self.folder.exists(name):
-                self.folder.read_json(name)
+                value = self.folder.read_json(name)
+                if not isinstance(value, dict) or key not in value:
+                    raise damaged(self.folder.place(name), f"it has no '{key}'")
 
     @property
     def study(self) -> Folder:

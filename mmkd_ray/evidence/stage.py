@@ -64,8 +64,7 @@ def select_aspects(config: Config, run: Run, progress: ProgressCallback) -> dict
     text = _file(config, chosen).encode()
     run.aspects.write_bytes(FILE, text)
     facts = {"settings": chosen_by, "selected": len(chosen), **found.facts, "written": _hash(text)}
-    run.aspects.finish(identity, **facts)
-    return {"fingerprint": identity, **facts}
+    return run.aspects.finish(identity, **facts)
 
 
 def score_aspects(config: Config, run: Run, progress: ProgressCallback, *, stored: bool = False) -> list[Score]:

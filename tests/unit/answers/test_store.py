@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pytest
 
@@ -65,7 +63,7 @@ def test_a_batch_of_nothing_but_failures_is_not_found_done(store):
 
 
 def test_how_it_was_asked_is_said_in_words(store):
-    assert json.loads(store.folder.read_bytes("asked.json")) == TEACHER.as_dict()
+    assert store.folder.read_json("asked.json") == TEACHER.as_dict()
 
 
 def test_what_one_run_has_asked_is_there_for_all_and_each_knows_that_it_needs_it(store, run, tmp_path):

@@ -7,8 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mmkd_ray.artifacts import Folder, open_run
-from mmkd_ray.errors import ArtifactError
+from mmkd_ray.artifacts import RECORD, Folder, open_run
+from mmkd_ray.errors import ArtifactError, DamagedError
+from mmkd_ray.gc import unused
+from tests.support.damage import KINDS, damage, flipped_bits
 
 
 def test_a_folder_is_finished_only_under_its_own_identity(run):
@@ -112,3 +114,59 @@ def test_a_run_of_version_0_1_0_is_refused_in_one_line(run, old):
     message = f"test was made by version 0.1.0, .*: choose another name or storage.path, or delete {run.folder.uri}"
     with pytest.raises(ArtifactError, match=message):
         run.require(run.images, "images")
+
+
+def test_no_flipped_bit_of_a_json_file_passes(tmp_path):
+    """Some only change the white space, or the name of the checksum itself."""
+    folder, value = Folder(str(tmp_path)), {"top1": [0.5, 0.61234567], "images": {"train": 12}, "name": "Eichelhäher"}
+    folder.write_json("evaluation.json", value)
+    with flipped_bits(tmp_path / "evaluation.json", 300) as bits:
+        for bit in bits:
+            try:
+                found = folder.read_json("evaluation.json")
+            except DamagedError:
+                continue
+            assert {key: found.get(key) for key in value} == value, f"bit {bit} passes for data"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_damaged_record_is_an_unfinished_stage_and_is_named(run, capsys, kind):
+    run.teacher.finish("one", images=3)
+    damage(Path(run.teacher.path, RECORD), kind)
+    assert run.teacher.record() is None
+    assert run.teacher.finished("one") is None
+    with pytest.raises(ArtifactError, match="is not finished: run `mmkd extract CONFIG` first"):
+        run.require(run.teacher, "extract")
+    told = capsys.readouterr().err
+    assert told.count(run.teacher.place(RECORD)) == (kind != "gone"), "one line, however often it is read"
+
+
+@pytest.mark.parametrize("name", ["images.json", "answers.json"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_damaged_references_count_as_none_but_nothing_is_deleted_for_it(run, kind, name):
+    run.refer_to_images("k")
+    run.refer_to_answers("a")
+    damage(Path(run.folder.path, name), kind)
+    assert (run.image_key(), run.answer_keys()) == ((None, ["a"]) if name == "images.json" else ("k", []))
+    if kind != "gone":
+        with pytest.raises(DamagedError, match=rf"{name} is damaged .* which writes it again"):
+            unused(Folder(run.folder.uri.rpartition("/")[0]))
+    run.refer_to_images("k")
+    run.refer_to_answers("a")
+    assert (run.image_key(), run.answer_keys()) == ("k", ["a"])
+
+
+def test_a_record_knows_the_files_beside_it(run):
+    run.teacher.write_json("questions.json", [{"question": "Is it red?"}])
+    record = run.teacher.finish("one")
+    assert run.teacher.read_json("questions.json", record) == [{"question": "Is it red?"}]
+    run.teacher.write_json("questions.json", [{"question": "Is it rad?"}])
+    with pytest.raises(DamagedError, match=r"questions.json is damaged \(it is not what its folder's record says\)"):
+        run.teacher.read_json("questions.json", record)
+
+
+def test_damage_travels_between_processes(tmp_path):
+    with pytest.raises(DamagedError) as raised:
+        Folder(str(tmp_path)).read_json("gone.json")
+    again = pickle.loads(pickle.dumps(raised.value))
+    assert (str(again), again.reason) == (str(raised.value), "it is gone")

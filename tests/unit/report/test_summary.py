@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pytest
 
@@ -74,7 +72,7 @@ ARM = {
 def test_summary_json_has_every_key_that_is_documented_and_keeps_its_numbers(tmp_path):
     made = make(tmp_path, Plan())
     summary = write_summary(made.config, made.run, made.evaluation, answer_mass={"?": 0.9}, seconds={"train": 1.234})
-    assert json.loads(made.run.folder.read_bytes(SUMMARY)) == summary
+    assert made.run.folder.read_json(SUMMARY) == summary
     assert set(summary) == {
         "name", "arms", "variants", "images", "classes", "confidence", "ledger", "answer_mass", "seconds", "versions",
     }  # fmt: skip
