@@ -11,6 +11,7 @@ from mmkd_ray.data.feed.resident import Pixels, load_pixels
 from mmkd_ray.evaluate.pieces import PREDICTIONS, Piece
 from mmkd_ray.evaluate.probes import PROBES
 from mmkd_ray.students.bundle import load_bundle
+from mmkd_ray.study.inputs import require_inputs
 from mmkd_ray.tasks import TASKS
 
 
@@ -23,14 +24,18 @@ def predict_piece(piece: Piece, run: Run, device: torch.device) -> None:
         device: where to compute.
 
     Raises:
-        ArtifactError: the student's bundle is damaged.
+        ArtifactError: the student's bundle is damaged; the run's images or answers are not, or no longer, those of the
+            student's identity.
     """
+    require_inputs(run, piece.spec.inputs)
     bundle = load_bundle(piece.spec.folder(run))
     bundle.student.to(device)
     images = _held_out(run, piece.images, piece.splits, bundle.card.image_size, bundle.card.interpolation)
     seen = PROBES[piece.probe].apply(images, piece.severity)
     folder = piece.folder(run)
-    folder.write_table(PREDICTIONS, TASKS[bundle.card.task].predict(bundle.student, seen))
+    predictions = TASKS[bundle.card.task].predict(bundle.student, seen)
+    require_inputs(run, piece.spec.inputs)
+    folder.write_table(PREDICTIONS, predictions)
     folder.finish(
         piece.identity, student=piece.spec.identity, probe=piece.probe, severity=piece.severity, images=len(seen)
     )

@@ -15,6 +15,7 @@ from mmkd_ray.config import ARMS, BASELINE, ArmName, Config, StudentConfig, of_v
 from mmkd_ray.config.arms import ASPECT_KEYS, AspectSource, ClassSource, source_keys
 from mmkd_ray.data.table import require_images
 from mmkd_ray.identity import Identity, identify, settings
+from mmkd_ray.study.inputs import Inputs, answers_facts
 
 HISTORY = "history.json"
 """In a finished student's folder, beside its bundle (`students.bundle`): what each epoch of its training came to."""
@@ -32,6 +33,8 @@ class StudentSpec:
     """Of the variant."""
     aspects: tuple[Aspect, ...]
     """The questions, in order: a file of questions need not be on the node that trains."""
+    inputs: Inputs
+    """The images and answers that its identity holds."""
     larger: StudentSpec | None = None
     """The larger student that it learns from, if its arm does."""
 
@@ -51,7 +54,7 @@ def list_students(config: Config, run: Run) -> list[StudentSpec]:
         ArtifactError: the image table or the teacher table of this configuration is not finished.
     """
     images, teacher = require_images(config, run), require_teacher(config, run)
-    specs = []
+    inputs, specs = Inputs.of(images, teacher), []
     for name, variant in of_variants(config).items():
         larger = None
         if any(ARMS[arm].classes.larger_student for arm in variant.study.arms):
@@ -60,7 +63,7 @@ def list_students(config: Config, run: Run) -> list[StudentSpec]:
         identify = _Identities(variant, aspects, images, teacher, larger)
         specs += [
             StudentSpec(
-                name, arm, seed, identify(arm, seed), variant, aspects,
+                name, arm, seed, identify(arm, seed), variant, aspects, inputs,
                 larger if ARMS[arm].classes.larger_student else None,
             )
             for seed in variant.study.seeds
@@ -86,7 +89,7 @@ def larger_student(config: Config, run: Run, images: Mapping[str, Any], teacher:
     teacher_config = config.model_copy(update={"student": config.study.kd_teacher})
     aspects = load_aspects(teacher_config, run)
     identity = _Identities(teacher_config, aspects, images, teacher)(BASELINE, seed)
-    return StudentSpec("kd teacher", BASELINE, seed, identity, teacher_config, aspects)
+    return StudentSpec("kd teacher", BASELINE, seed, identity, teacher_config, aspects, Inputs.of(images, teacher))
 
 
 def larger_students(specs: list[StudentSpec]) -> list[StudentSpec]:
@@ -126,7 +129,7 @@ class _Identities:
             "aspects": len(aspects),
         }
         # An answer does not depend on what else was asked: a table with more questions teaches the same.
-        self._answers = {key: value for key, value in teacher["asked"].items() if key != "questions"}
+        self._answers = answers_facts(teacher)
 
     def __call__(self, arm: ArmName, seed: int) -> str:
         aspects, classes = ARMS[arm].aspects, ARMS[arm].classes

@@ -22,6 +22,7 @@ from mmkd_ray.students.targets.arms import aspect_targets, class_targets, soften
 from mmkd_ray.students.targets.flips import mirrored_targets
 from mmkd_ray.students.targets.labels import Provided
 from mmkd_ray.students.targets.training_set import TrainingSet
+from mmkd_ray.study.inputs import require_inputs
 from mmkd_ray.study.students import StudentSpec
 from mmkd_ray.tasks import task_of
 
@@ -42,7 +43,12 @@ class StudyData:
         self._answers = cache(self._read_answers)
 
     def training_set(self, spec: StudentSpec) -> TrainingSet:
-        """What the student of a student is taught; the larger student that it learns from, if it does, is finished."""
+        """What the student of a student is taught; the larger student that it learns from, if it does, is finished.
+
+        Raises:
+            ArtifactError: the run's images or answers are not those of the student's identity.
+        """
+        require_inputs(self._run, spec.inputs)
         config = spec.config
         train = self._train_pixels(config)
         targets_NQ, of_mirrored_NQ = self._aspect_targets(spec, train)

@@ -16,6 +16,7 @@ import torch
 from mmkd_ray.artifacts import Run
 from mmkd_ray.errors import StudentError
 from mmkd_ray.students.model import student_input
+from mmkd_ray.study.inputs import require_inputs
 from mmkd_ray.study.students import StudentSpec
 from mmkd_ray.tasks import task_of
 from mmkd_ray.tracking.tracker import Subject
@@ -40,6 +41,7 @@ def train_student(spec: StudentSpec, study_data: StudyData, run: Run, monitor: A
 
     Raises:
         StudentError: the loss diverges; the message says where the last good checkpoint is.
+        ArtifactError: the run's images or answers are not, or no longer, those of the student's identity.
     """
     config = spec.config
     context = ray.train.get_context()
@@ -72,6 +74,7 @@ def train_student(spec: StudentSpec, study_data: StudyData, run: Run, monitor: A
             if context.get_world_rank() == 0:
                 monitor.add.remote(1)
     if context.get_world_rank() == 0:
+        require_inputs(run, spec.inputs)
         write_outcome(spec, spec.folder(run), trainer, study_data.class_names)
 
 

@@ -12,6 +12,7 @@ from mmkd_ray.config import ARMS, Config, StudentConfig, StudyConfig, TrainConfi
 from mmkd_ray.data.table import require_images
 from mmkd_ray.errors import ArtifactError
 from mmkd_ray.identity import Identity, changes, defaults, identify, settings
+from mmkd_ray.study.inputs import Inputs
 from mmkd_ray.study.students import StudentSpec, larger_student
 from mmkd_ray.tracking.trackers import check_trackers
 from mmkd_ray.tune.space import asking_most
@@ -28,6 +29,8 @@ class Search:
     run: Run
     aspects: tuple[Aspect, ...]
     """Of the largest Q."""
+    inputs: Inputs
+    """The images and answers that the trials are made from."""
     larger: StudentSpec | None
     """The larger student that the trials learn from: that of the configuration as it stands, the same for all."""
     decides: Identity
@@ -67,7 +70,7 @@ def open_search(config: Config, run: Run, *, resume: bool = False) -> Search:
     if ARMS[config.tune.arm].classes.larger_student:
         larger = larger_student(config, run, images, teacher)
         run.require(larger.folder(run), "train", fingerprint=larger.identity)
-    search = Search(config, run, aspects, larger, decides, resume)
+    search = Search(config, run, aspects, Inputs.of(images, teacher), larger, decides, resume)
     _check_folder(search)
     return search
 

@@ -12,6 +12,7 @@ from pyarrow import fs
 
 from mmkd_ray.artifacts import Folder
 from mmkd_ray.cluster.monitor import ProgressCallback
+from mmkd_ray.study.inputs import require_inputs
 from mmkd_ray.tasks import task_of
 from mmkd_ray.tune.heat_map import heat_map
 from mmkd_ray.tune.opening import BEGUN, Search
@@ -38,6 +39,7 @@ def run_search(search: Search, progress: ProgressCallback) -> dict[str, Any]:
 
     Raises:
         StudentError: every trial failed.
+        ArtifactError: the images or answers were replaced meanwhile.
         ClusterError: the cluster cannot hold the trials that are asked for at a time.
     """
     config, folder = search.config, search.run.tune
@@ -48,6 +50,7 @@ def run_search(search: Search, progress: ProgressCallback) -> dict[str, Any]:
         results = list(_tuner(search).fit())
     if sum(bool(result.error or result.metrics.get("done")) for result in results) < total:
         raise KeyboardInterrupt  # Ray Tune ends quietly after a Ctrl+C
+    require_inputs(search.run, search.inputs)
     table = trial_table(config, results)
     folder.write_table(TRIALS, table)
     folder.write_bytes(BEST, best_yaml(config, table).encode())
@@ -61,7 +64,8 @@ def run_search(search: Search, progress: ProgressCallback) -> dict[str, Any]:
 
 def _tuner(search: Search) -> Any:
     ray = search.run.tune.child(RAY)
-    shared = {"base": search.config, "run": search.run, "aspects": search.aspects, "larger": search.larger}
+    shared: dict[str, Any] = {name: getattr(search, name) for name in ("run", "aspects", "inputs", "larger")}
+    shared["base"] = search.config
     # A search that was killed before Ray noted its state for the first time has nothing to resume.
     if has_notes(ray):
         return restored_tuner(search.config, ray, shared)

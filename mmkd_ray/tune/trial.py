@@ -10,6 +10,7 @@ import torch
 from mmkd_ray.aspects.questions import Aspect
 from mmkd_ray.config import Config
 from mmkd_ray.students.model import student_input
+from mmkd_ray.study.inputs import Inputs
 from mmkd_ray.study.students import StudentSpec
 from mmkd_ray.tasks import task_of
 from mmkd_ray.train.loop import StudentTrainer
@@ -23,6 +24,7 @@ class Trial:
         self,
         config: Config,
         aspects: tuple[Aspect, ...],
+        inputs: Inputs,
         larger: StudentSpec | None,
         study_data: StudyData,
         device: torch.device,
@@ -32,6 +34,7 @@ class Trial:
         Args:
             config: of the trial.
             aspects: the questions, those of the largest Q; the trial takes the first so many.
+            inputs: the images and answers that the search is made from.
             larger: the larger student that they learn from, if their arm does; finished.
             study_data: images and answers.
             device: where they are trained.
@@ -39,7 +42,7 @@ class Trial:
         self._epochs, self._metric = config.train.epochs, task_of(config).primary
         selected = aspects[: config.aspects.count]
         self._trainers = [
-            _trainer(StudentSpec("", config.tune.arm, seed, "", config, selected, larger), study_data, device)
+            _trainer(StudentSpec("", config.tune.arm, seed, "", config, selected, inputs, larger), study_data, device)
             for seed in config.tune.seeds
         ]
 

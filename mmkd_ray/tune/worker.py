@@ -43,8 +43,8 @@ class SearchWorker(tune.Trainable):
 
         Args:
             config: {key: value} of the trial.
-            shared: `base` (the run's Config), `run` (Run), `aspects` (of the largest Q), `larger` (spec of the larger
-                student, or None).
+            shared: `base` (the run's Config), `run` (Run), `aspects` (of the largest Q), `inputs` (Inputs), `larger`
+                (spec of the larger student, or None).
         """
         base: Config = shared["base"]
         prepare_process(offline=base.student.pretrained is not True)
@@ -53,7 +53,8 @@ class SearchWorker(tune.Trainable):
         from mmkd_ray.train.study_data import StudyData  # noqa: PLC0415
 
         prepare_to_compute(base.cluster.cpus_per_train_worker)
-        self._base, self._aspects, self._larger = base, shared["aspects"], shared["larger"]
+        self._base, self._aspects = base, shared["aspects"]
+        self._inputs, self._larger = shared["inputs"], shared["larger"]
         self._device = torch.device("cuda" if base.cluster.gpus_per_train_worker else "cpu")
         self._run: Run = shared["run"]
         self._study_data = StudyData(self._run)
@@ -76,7 +77,7 @@ class SearchWorker(tune.Trainable):
         self._last: dict[str, Any] = {OBJECTIVE: worst, "curve": (), "seconds": 0.0, "training_iteration": 0}
         try:
             config = with_values(self._base, values, where="trial")
-            self._trial = Trial(config, self._aspects, self._larger, self._study_data, self._device)
+            self._trial = Trial(config, self._aspects, self._inputs, self._larger, self._study_data, self._device)
         except MmkdError as error:
             self._failure = str(error)
 

@@ -7,10 +7,12 @@ import pytest
 import ray
 
 from mmkd_ray.artifacts import open_run
-from mmkd_ray.errors import StudentError
+from mmkd_ray.errors import ArtifactError, StudentError
+from mmkd_ray.study.students import list_students
 from mmkd_ray.train.stage import run_study
 from tests.support.events import scalars
 from tests.support.search_run import make
+from tests.support.tables import replace_images
 
 
 def study(tmp_path, cpus, **train):
@@ -45,3 +47,22 @@ def test_what_a_restart_cannot_mend_is_not_tried_again_and_again(cpus, tmp_path)
     with pytest.raises(StudentError, match=r"makd seed 0: the loss (is|has grown) .*: lower train.lr"):
         study(tmp_path, cpus, lr=1e9)
     assert time.monotonic() - started < 75
+
+
+def test_a_student_whose_images_were_replaced_meanwhile_is_not_recorded(cpus, tmp_path):
+    """What a second driver does that the lease did not keep out."""
+    run = open_run(str(tmp_path / "runs"), "test")
+    config = make(tmp_path, run, readable=True, study={"arms": ["makd"], "seeds": [0]}, train={"epochs": 60})
+    (spec,) = list_students(config, run)
+
+    replaced = []
+
+    def disturb(done, *_):
+        if done and not replaced:
+            replaced.append(replace_images(run))
+
+    with pytest.raises(ArtifactError, match=r"the images of .* were replaced while they were in use"):
+        run_study(config, run, disturb)
+    assert replaced
+    assert not spec.folder(run).record()
+    assert not run.study.record()

@@ -8,11 +8,13 @@ from mmkd_ray.artifacts import Folder
 from mmkd_ray.data.table import read_splits, require_images
 from mmkd_ray.errors import ArtifactError
 from mmkd_ray.evaluate.pieces import PREDICTIONS, needs_predictions, pieces_of, study_pieces
+from mmkd_ray.evaluate.probes import CLEAN, PROBES
 from mmkd_ray.evaluate.stage import evaluate_study
 from mmkd_ray.evaluate.worker import predict_piece
 from mmkd_ray.students.bundle import load_bundle
 from tests.support.bundles import write_students
 from tests.support.search_run import make
+from tests.support.tables import replace_images
 
 CPU = torch.device("cpu")
 
@@ -92,5 +94,30 @@ def test_a_damaged_bundle_is_named(study):
     piece = study_pieces(config, run)[0]
     Folder(piece.spec.folder(run).uri).write_bytes("student.safetensors", b"half of it")
     with pytest.raises(ArtifactError, match=r"ce-seed0-\w+/student.safetensors cannot be used"):
+        predict_piece(piece, run, CPU)
+    assert not piece.is_done(run)
+
+
+def test_images_of_another_identity_are_not_looked_at(study):
+    config, run = study
+    piece = study_pieces(config, run)[0]
+    replace_images(run)
+    with pytest.raises(ArtifactError, match=r"the images of .* were replaced while they were in use"):
+        predict_piece(piece, run, CPU)
+    assert not piece.is_done(run)
+
+
+def test_predictions_of_images_that_were_replaced_meanwhile_are_not_recorded(study, monkeypatch):
+    config, run = study
+    piece = study_pieces(config, run)[0]
+
+    class Disturbed:
+        @staticmethod
+        def apply(images, severity):
+            replace_images(run)
+            return CLEAN.apply(images, severity)
+
+    monkeypatch.setitem(PROBES, CLEAN.name, Disturbed)
+    with pytest.raises(ArtifactError, match="were replaced while they were in use"):
         predict_piece(piece, run, CPU)
     assert not piece.is_done(run)

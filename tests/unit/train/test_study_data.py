@@ -7,10 +7,12 @@ from mmkd_ray.answers.query import Query, mirrored
 from mmkd_ray.answers.table import read_teacher_table
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.config import ARMS, Arm, arms, validate
+from mmkd_ray.errors import ArtifactError
 from mmkd_ray.students.targets.labels import Labels
 from mmkd_ray.study.students import list_students
 from mmkd_ray.train.study_data import StudyData
 from tests.support.report_run import Plan, image_rows, write_images, write_teacher
+from tests.support.tables import replace_images
 
 LEFT, RIGHT, RED = "Does it face left?", "Does it face right?", "Is it red?"
 CLASSES = ("ant", "bee", "wasp")
@@ -153,3 +155,18 @@ def test_a_larger_student_is_read_from_its_folder(made):
     assert not any(weight.requires_grad for weight in read.parameters())
     for key, weight in student.state_dict().items():
         assert torch.equal(weight, read.state_dict()[key])
+
+
+def test_images_or_answers_of_another_identity_teach_nothing(made):
+    study_data, (spec,), run = made(["makd"])
+    record = run.teacher.record()
+    asked = {**record["asked"], "teacher": "another"}
+    run.teacher.finish(record["fingerprint"], asked=asked)
+    with pytest.raises(ArtifactError, match=r"the answers of .* were replaced while they were in use"):
+        study_data.training_set(spec)
+    asked = {**record["asked"], "questions": [*record["asked"]["questions"], "Is it more?"]}
+    run.teacher.finish(record["fingerprint"], asked=asked)  # one question more changes no answer
+    study_data.training_set(spec)
+    replace_images(run)
+    with pytest.raises(ArtifactError, match=r"the images of .* were replaced while they were in use"):
+        study_data.training_set(spec)

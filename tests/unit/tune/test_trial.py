@@ -5,7 +5,6 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from mmkd_ray.aspects.questions import load_aspects
 from mmkd_ray.config import with_values
 from mmkd_ray.data.feed.resident import load_pixels
 from mmkd_ray.students.model import student_input
@@ -13,10 +12,11 @@ from mmkd_ray.study.students import list_students
 from mmkd_ray.tasks.classify import CLASSIFY
 from mmkd_ray.train.loop import StudentTrainer
 from mmkd_ray.train.study_data import StudyData
-from mmkd_ray.tune.space import asking_most
+from mmkd_ray.tune.opening import open_search
 from mmkd_ray.tune.worker import SearchWorker
 from tests.support.events import scalars
 from tests.support.search_run import make
+from tests.support.tables import replace_images
 
 TUNE = {"seeds": [0, 3], "space": {"train.alpha": {"uniform": [0, 9]}, "aspects.count": {"choice": [2, 8]}}}
 
@@ -25,7 +25,8 @@ TUNE = {"seeds": [0, 3], "space": {"train.alpha": {"uniform": [0, 9]}, "aspects.
 def worker(tmp_path, run):
     """Makes workers as Ray does, but in this process."""
     config = make(tmp_path, run, tune=TUNE)
-    shared = {"base": config, "run": run, "aspects": load_aspects(asking_most(config), run), "larger": None}
+    search = open_search(config, run)
+    shared = {"base": config, "run": run, "aspects": search.aspects, "inputs": search.inputs, "larger": None}
 
     numbers = itertools.count()
 
@@ -132,3 +133,10 @@ def test_a_loss_that_diverges_is_a_failed_trial_with_what_it_had_reached(worker,
     assert result["done"]
     assert result["failure"]
     assert result["value"] == first["value"]
+
+
+def test_a_trial_on_images_of_another_search_is_a_failure(worker, run):
+    replace_images(run)
+    (result,) = steps(worker(), 1)
+    assert "the images of" in result["failure"]
+    assert "were replaced while they were in use" in result["failure"]
