@@ -21,6 +21,20 @@ IMAGES = pa.schema(
 GROUP = pa.field("group", pa.string())
 """The last column of the image table where `data.group` is set: the object that an image shows; null if unknown."""
 
+READ = pa.schema(
+    {
+        "place": pa.int64(),  # in the order of the source
+        "image_id": pa.string(),
+        "sha256": pa.string(),  # null if it could not be read
+        "label": pa.int32(),
+        "class_name": pa.string(),
+        "split": pa.string(),
+        "reason": pa.string(),  # why it could not be read, else null
+        "stamp": pa.string(),  # see `Item.stamp`
+    }
+)
+"""What was read of a source, one row an image: beside the image table, in files of the same names."""
+
 QUARANTINE = pa.schema({"path": pa.string(), "reason": pa.string()})
 
 RESULTS = pa.schema(

@@ -31,7 +31,8 @@ from mmkd_ray.benchmark.bench import Bench, in_own_process
 from mmkd_ray.benchmark.ratio import Ratio
 from mmkd_ray.benchmark.results import write_results
 from mmkd_ray.config import Config, validate
-from mmkd_ray.data.table import MAX_FILE_ROWS, settings_identity, split_folders
+from mmkd_ray.data.reading import MAX_PART_ROWS
+from mmkd_ray.data.table import settings_identity, split_folders
 from mmkd_ray.extract.plan import files_with, make_plan, only_todo
 from mmkd_ray.extract.stage import ask_teacher
 from mmkd_ray.identity import fingerprint
@@ -158,8 +159,8 @@ def _write_images(config: Config, count: int) -> None:
     images = run.refer_to_images("benchmark")
     folder = Path(images.path, "table", "train")
     folder.mkdir(parents=True)
-    for start in range(0, count, MAX_FILE_ROWS):
-        rows = [_image(number) for number in range(start, min(start + MAX_FILE_ROWS, count))]
+    for start in range(0, count, MAX_PART_ROWS):
+        rows = [_image(number) for number in range(start, min(start + MAX_PART_ROWS, count))]
         columns = {
             "image_id": [image_id for image_id, _ in rows],
             "image": [b"-"] * len(rows),
@@ -168,7 +169,7 @@ def _write_images(config: Config, count: int) -> None:
             "class_name": ["bird"] * len(rows),
             "split": ["train"] * len(rows),
         }
-        pq.write_table(pa.table(columns, schema=schema.IMAGES), folder / f"part-{start // MAX_FILE_ROWS:05d}.parquet")
+        pq.write_table(pa.table(columns, schema=schema.IMAGES), folder / f"part-{start // MAX_PART_ROWS:05d}.parquet")
     facts = {"images": {"train": count}, "class_names": ["bird"], "quarantined": 0}
     images.finish("benchmark", settings=settings_identity(config), digest=fingerprint(images=count), **facts)
 

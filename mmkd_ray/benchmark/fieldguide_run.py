@@ -17,8 +17,8 @@ from mmkd_ray.answers.table import write_teacher_table
 from mmkd_ray.answers.wanted import wanted_cells
 from mmkd_ray.artifacts import Run, open_run
 from mmkd_ray.config import Config, validate
+from mmkd_ray.data.building import build_image_table
 from mmkd_ray.data.sources.attributes import true_answers
-from mmkd_ray.data.table import build_image_table
 from mmkd_ray.identity import Identity, identify
 
 CLASSES = 24

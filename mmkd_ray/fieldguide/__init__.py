@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mmkd_ray.fieldguide.dataset import SPLITS, FieldGuideImage, attributes_of, images
+from mmkd_ray.fieldguide.dataset import SPLITS, FieldGuideImage, attributes_of, draw, images, listed
 from mmkd_ray.fieldguide.questions import QUESTIONS, Question, answers
 from mmkd_ray.fieldguide.sheet import write_sheet
 from mmkd_ray.fieldguide.species import Species, make_species
@@ -16,7 +16,9 @@ __all__ = [
     "answers",
     "attributes_of",
     "checkpoint_path",
+    "draw",
     "images",
+    "listed",
     "make_species",
     "write_sheet",
 ]

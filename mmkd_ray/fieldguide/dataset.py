@@ -64,16 +64,37 @@ def attributes_of(image_ids: Iterable[str], *, species_seed: int, seed: int) -> 
     Raises:
         MmkdError: An id is not one of this data set.
     """
+    return {image_id: answers(picture) for image_id, picture in _pictures(image_ids, species_seed, seed)}
+
+
+def draw(image_ids: Iterable[str], *, species_seed: int, seed: int) -> Iterator[bytes]:
+    """The PNG of each image, by its id.
+
+    Raises:
+        MmkdError: An id is not one of this data set.
+    """
+    for _, picture in _pictures(image_ids, species_seed, seed):
+        yield encode_png(render(picture))
+
+
+def listed(species: tuple[Species, ...], per_class: Mapping[str, int]) -> Iterator[tuple[str, int, str]]:
+    """Id, label and split of every image, in the order of `images`; nothing is drawn."""
+    for split in SPLITS:
+        for label, one in enumerate(species):
+            for number in range(per_class.get(split, 0)):
+                yield f"{split}/{one.slug}/{number:04d}", label, split
+
+
+def _pictures(image_ids: Iterable[str], species_seed: int, seed: int) -> Iterator[tuple[str, Picture]]:
+    """What is to be seen in each image."""
     species = {one.slug: (label, one) for label, one in enumerate(make_species(species_seed))}
-    found = {}
     for image_id in image_ids:
         split, _, rest = image_id.partition("/")
         slug, _, number = rest.partition("/")
         if split not in SPLITS or slug not in species or not number.isdecimal():
             raise MmkdError(f"The field guide of species seed {species_seed} has no image {image_id!r}.")
         label, one = species[slug]
-        found[image_id] = answers(picture_of(one, label=label, split=split, number=int(number), seed=seed))
-    return found
+        yield image_id, picture_of(one, label=label, split=split, number=int(number), seed=seed)
 
 
 def _check_counts(per_class: Mapping[str, int]) -> None:
@@ -84,16 +105,15 @@ def _check_counts(per_class: Mapping[str, int]) -> None:
             raise MmkdError(f"The field guide's split {split!r} got {count} images per class; give 0 or more.")
 
 
-def _images(all_species: tuple[Species, ...], seed: int, per_class: Mapping[str, int]) -> Iterator[FieldGuideImage]:
-    for split in SPLITS:
-        for label, species in enumerate(all_species):
-            for number in range(per_class.get(split, 0)):
-                picture = picture_of(species, label=label, split=split, number=number, seed=seed)
-                yield FieldGuideImage(
-                    image_id=f"{split}/{species.slug}/{number:04d}",
-                    png=encode_png(render(picture)),
-                    label=label,
-                    class_name=species.name,
-                    split=split,
-                    attributes=answers(picture),
-                )
+def _images(species: tuple[Species, ...], seed: int, per_class: Mapping[str, int]) -> Iterator[FieldGuideImage]:
+    for image_id, label, split in listed(species, per_class):
+        number = int(image_id.rpartition("/")[2])
+        picture = picture_of(species[label], label=label, split=split, number=number, seed=seed)
+        yield FieldGuideImage(
+            image_id=image_id,
+            png=encode_png(render(picture)),
+            label=label,
+            class_name=species[label].name,
+            split=split,
+            attributes=answers(picture),
+        )

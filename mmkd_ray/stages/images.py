@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mmkd_ray.stages.stage import Stage
@@ -10,6 +12,10 @@ from mmkd_ray.stages.stage import Stage
 if TYPE_CHECKING:
     from mmkd_ray.artifacts import Folder, Run
     from mmkd_ray.config import Config
+    from mmkd_ray.data.reading import Part, PartReader
+
+HERE = 2_000
+"""So many images are read by this process: a private cluster takes about as long to start."""
 
 
 @dataclass(frozen=True)
@@ -20,13 +26,18 @@ class Images(Stage):
     help = "make the image table"
     unit = "images"
 
+    def needs_cluster(self, config: Config, run: Run) -> bool:
+        from mmkd_ray.data.building import images_to_read
+
+        return images_to_read(config, run) > HERE
+
     def artifact(self, run: Run) -> Folder:
         return run.images
 
     def run(self, config: Config, run: Run, progress: Any) -> dict[str, Any]:
-        from mmkd_ray.data.table import build_image_table
+        from mmkd_ray.data.building import build_image_table
 
-        return build_image_table(config, run, progress)
+        return build_image_table(config, run, progress, partial(_read, retries=config.cluster.max_failures))
 
     def remark(self, config: Config, run: Run, record: Any) -> str:
         splits = ", ".join(f"{split} {count:,}" for split, count in record["images"].items())
@@ -36,3 +47,15 @@ class Images(Stage):
 
     def notes(self, config: Config, run: Run, record: Any) -> list[str]:
         return record["told"]
+
+
+def _read(read: PartReader, parts: list[Part], tick: Callable[[int], None], *, retries: int) -> None:
+    """Few images here, many on the cluster."""
+    from mmkd_ray.data.reading import here
+
+    if sum(len(part.items) for part in parts) <= HERE:
+        here(read, parts, tick)
+        return
+    from mmkd_ray.cluster.spread import spread_over_cluster
+
+    spread_over_cluster(read, parts, tick, retries=retries)

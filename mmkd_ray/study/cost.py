@@ -8,7 +8,8 @@ from mmkd_ray.answers.identity import SPLITS
 from mmkd_ray.answers.needs import queries_to_ask
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config, ImportedTeacher, of_variants
-from mmkd_ray.data.table import open_source, require_images
+from mmkd_ray.data.sources.opening import open_source
+from mmkd_ray.data.table import require_images
 from mmkd_ray.errors import ArtifactError, DataError
 from mmkd_ray.study.students import distinct, larger_students, list_students
 

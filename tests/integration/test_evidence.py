@@ -12,7 +12,7 @@ from mmkd_ray.answers.store import AnswerStore
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.aspects.questions import FILE, load_aspects, parse_aspects
 from mmkd_ray.config import validate
-from mmkd_ray.data.table import build_image_table
+from mmkd_ray.data.building import build_image_table
 from mmkd_ray.evidence.stage import audit_teacher, score_aspects, select_aspects
 from mmkd_ray.evidence.tables import PILOT, SCORES
 from mmkd_ray.report.evidence import write_page

@@ -17,7 +17,8 @@ from mmkd_ray.answers.table import read_teacher_table
 from mmkd_ray.answers.verify import verify
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.config import VllmTeacher, validate
-from mmkd_ray.data.table import build_image_table, read_splits
+from mmkd_ray.data.building import build_image_table
+from mmkd_ray.data.table import read_splits
 from mmkd_ray.errors import ArtifactError, DataError, LedgerError, TeacherError
 from mmkd_ray.extract.cost import count_tokens
 from mmkd_ray.extract.stage import ask_teacher, mean_answer_mass

@@ -17,7 +17,9 @@ from mmkd_ray.answers.identity import table_identity, teacher_identity, what_is_
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.aspects.questions import is_selected, selection_settings
 from mmkd_ray.config import Config, LlmAspects, load
-from mmkd_ray.data.table import images_identity, open_source, settings_identity
+from mmkd_ray.data.building import images_identity
+from mmkd_ray.data.sources.opening import open_source
+from mmkd_ray.data.table import settings_identity
 from mmkd_ray.evaluate.evaluation import evaluation_identity
 from mmkd_ray.evaluate.pieces import predictions_identity
 from mmkd_ray.propose.language_model import identity as llm_identity

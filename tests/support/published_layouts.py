@@ -14,7 +14,8 @@ from PIL import Image
 from scipy.io import savemat
 from torchvision.datasets import Flowers102
 
-from mmkd_ray.data.sources.base import BadImage, ImageRow, Source
+from mmkd_ray.data.sources.base import BadImage, Source
+from tests.support.source_rows import ImageRow, rows_of
 
 
 def pictures() -> Iterator[Image.Image]:
@@ -140,7 +141,7 @@ def mini_imagenet(root: Path, per_class: int = 12) -> None:
 
 def read(source: Source) -> list[ImageRow]:
     """All rows of a source without bad images."""
-    rows = list(source.rows())
+    rows = rows_of(source)
     assert not [row for row in rows if isinstance(row, BadImage)]
     assert len(rows) == len(source)
     return [row for row in rows if isinstance(row, ImageRow)]

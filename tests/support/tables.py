@@ -14,7 +14,8 @@ from mmkd_ray import schema
 from mmkd_ray.answers.query import Query
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config
-from mmkd_ray.data.table import QUARANTINE, settings_identity
+from mmkd_ray.data.building import QUARANTINE
+from mmkd_ray.data.table import settings_identity
 
 
 def image_row(image_id: str, image: bytes, *, label: int, class_name: str, split: str) -> dict[str, Any]:

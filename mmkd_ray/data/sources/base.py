@@ -1,23 +1,28 @@
-"""The interface of an image source: rows in a fixed order, and the identity of its content."""
+"""The interface of an image source: what it holds, in a fixed order, and how any node of a cluster reads it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 
-@dataclass(frozen=True)
-class ImageRow:
-    """One image of the image table, encoded."""
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One image of a source, before it is read."""
 
     image_id: str
-    image: bytes
     label: int
     class_name: str
     split: str
     group: str | None = None
     """The object that it shows, by `data.group`; None if that is not known."""
+    place: Any = None
+    """Where the source's reader finds it; plain data."""
+    size: int = 0
+    """Bytes, as far as that is known."""
+    stamp: str = ""
+    """Another one if its content may have changed, as a file's size and time; empty where nothing says so."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +33,19 @@ class BadImage:
     reason: str
 
 
+class Reader(Protocol):
+    """Reads images of a source; it is sent to the nodes of a cluster."""
+
+    def read(self, items: Sequence[Item]) -> Iterator[bytes | BadImage]:
+        """The encoded bytes of each, in order."""
+        ...
+
+
 class Source(Protocol):
-    """An image source: knows its size and classes before it reads a pixel."""
+    """An image source: knows its images and classes before it reads a pixel."""
 
     class_names: tuple[str, ...]
+    reader: Reader
 
     def __len__(self) -> int:
         """Number of images, bad ones included."""
@@ -45,6 +59,6 @@ class Source(Protocol):
         """Plain values that change when the content does."""
         ...
 
-    def rows(self) -> Iterator[ImageRow | BadImage]:
+    def items(self) -> Iterator[Item]:
         """Every image once, in a stable order."""
         ...

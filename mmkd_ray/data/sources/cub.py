@@ -38,7 +38,7 @@ class CubSource(FileSource):
         ]
         files = find_listed(root, listed, expected)
         files = cut_missing(files, {"val": config.val_fraction}, group=config.group, seed=config.split_seed)
-        super().__init__(root, files, tuple(names.values()), path=config.path, max_pixels=config.max_pixels)
+        super().__init__(root, files, tuple(names.values()), path=config.path)
 
 
 def _expected(path: str) -> str:

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from mmkd_ray import fieldguide
 from mmkd_ray.config import FieldGuideData
-from mmkd_ray.data.sources.base import ImageRow
+from mmkd_ray.data.sources.base import Item
 from mmkd_ray.identity import settings
+
+
+@dataclass(frozen=True)
+class FieldGuideReader:
+    """Draws images by their ids."""
+
+    species_seed: int
+    image_seed: int
+
+    def read(self, items: Sequence[Item]) -> Iterator[bytes]:
+        """The PNG of each."""
+        return fieldguide.draw([item.image_id for item in items], species_seed=self.species_seed, seed=self.image_seed)
 
 
 class FieldGuideSource:
@@ -23,6 +36,7 @@ class FieldGuideSource:
             "test": config.test_per_class,
             "shift": config.shift_per_class,
         }
+        self.reader = FieldGuideReader(config.species_seed, config.image_seed)
         self.class_names = tuple(species.name for species in fieldguide.make_species(config.species_seed))
 
     def __len__(self) -> int:
@@ -42,10 +56,8 @@ class FieldGuideSource:
         drawing = hashlib.sha256(b"".join(image.png for image in sample)).hexdigest()
         return {"config": settings(config), "drawing": drawing}
 
-    def rows(self) -> Iterator[ImageRow]:
-        """Draw every image."""
-        config = self._config
-        for image in fieldguide.images(
-            species_seed=config.species_seed, seed=config.image_seed, per_class=self._per_class
-        ):
-            yield ImageRow(image.image_id, image.png, image.label, image.class_name, image.split)
+    def items(self) -> Iterator[Item]:
+        """Every image; none is drawn."""
+        species = fieldguide.make_species(self._config.species_seed)
+        for image_id, label, split in fieldguide.listed(species, self._per_class):
+            yield Item(image_id, label, species[label].name, split)

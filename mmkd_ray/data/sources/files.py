@@ -1,17 +1,18 @@
-"""Sources whose images are files: how these are read, checked and identified, however they were listed."""
+"""Sources whose images are files: how these are read and identified, however they were listed."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pyarrow import fs
 
 from mmkd_ray.artifacts import Folder, open_run
-from mmkd_ray.data.decode import decode_rgb
-from mmkd_ray.data.sources.base import BadImage, ImageRow
+from mmkd_ray.data.sources.base import BadImage, Item
 from mmkd_ray.data.sources.listing import Found, reason
 from mmkd_ray.errors import DataError, few
 
@@ -28,12 +29,28 @@ class ImageFile:
     """The object that it shows, by `data.group`; None if that is not known."""
 
 
+@dataclass(frozen=True)
+class FileReader:
+    """Reads files below a folder."""
+
+    root: Folder
+
+    def read(self, items: Sequence[Item]) -> Iterator[bytes | BadImage]:
+        """The content of each; its `place` is what is wrong with it, if that is known."""
+        for item in items:
+            if item.place:
+                yield BadImage(item.image_id, item.place)
+                continue
+            try:
+                yield self.root.read_bytes(item.image_id)
+            except OSError as error:
+                yield BadImage(item.image_id, f"cannot be read: {reason(error)}")
+
+
 class FileSource:
     """Files below a folder as an image source: each is either read or named in the quarantine table."""
 
-    def __init__(
-        self, root: Folder, files: list[ImageFile], class_names: tuple[str, ...], *, path: str, max_pixels: int
-    ) -> None:
+    def __init__(self, root: Folder, files: list[ImageFile], class_names: tuple[str, ...], *, path: str) -> None:
         """Check that the files are a data set to learn from.
 
         Args:
@@ -41,14 +58,14 @@ class FileSource:
             files: every image, in the order of the image table.
             class_names: in the order of their labels.
             path: the folder as the configuration names it, for messages.
-            max_pixels: larger images are quarantined.
 
         Raises:
             DataError: there are fewer than two classes, or one has no training images.
         """
         _check_classes(class_names, files, path)
         self.class_names = class_names
-        self._root, self._files, self._max_pixels = root, files, max_pixels
+        self.reader = FileReader(root)
+        self._files = files
 
     def __len__(self) -> int:
         """Number of files."""
@@ -65,38 +82,31 @@ class FileSource:
 
     def identity(self) -> dict[str, Any]:
         """Names, classes, sizes and times of the files; their content is hashed later, when it is read."""
-        labels = self._labels()
-        files = []
+        labels, files = self._labels(), hashlib.sha256()
         for file in self._files:
             found = file.found
-            label = labels[file.class_name]
-            files.append([found.path, file.split, label, found.size, found.modified_ns, found.problem])
-        return {"class_names": list(self.class_names), "files": files}
+            facts = [found.path, file.split, labels[file.class_name], found.size, found.modified_ns, found.problem]
+            files.update(json.dumps(facts).encode())
+        return {"class_names": list(self.class_names), "files": files.hexdigest()}
 
-    def rows(self) -> Iterator[ImageRow | BadImage]:
-        """Read every file; one that cannot be read or decoded becomes a `BadImage`."""
+    def items(self) -> Iterator[Item]:
+        """Every file."""
         labels = self._labels()
         for file in self._files:
-            path = file.found.path
-            try:
-                encoded = self._read(file.found)
-            except DataError as error:
-                yield BadImage(path, str(error))
-                continue
-            yield ImageRow(path, encoded, labels[file.class_name], file.class_name, file.split, file.group)
+            found = file.found
+            yield Item(
+                found.path,
+                labels[file.class_name],
+                file.class_name,
+                file.split,
+                file.group,
+                place=found.problem,
+                size=found.size,
+                stamp=f"{found.size}:{found.modified_ns}",
+            )
 
     def _labels(self) -> dict[str, int]:
         return {name: label for label, name in enumerate(self.class_names)}
-
-    def _read(self, found: Found) -> bytes:
-        if found.problem:
-            raise DataError(found.problem)
-        try:
-            encoded = self._root.read_bytes(found.path)
-        except OSError as error:
-            raise DataError(f"cannot be read: {reason(error)}") from error
-        decode_rgb(encoded, max_pixels=self._max_pixels)
-        return encoded
 
 
 def _group_lines(files: list[ImageFile]) -> list[str]:

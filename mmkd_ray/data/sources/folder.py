@@ -48,7 +48,7 @@ class FolderSource(FileSource):
         fractions = {"test": config.test_fraction, "val": config.val_fraction}
         files = cut_missing(files, fractions, group=config.group, seed=config.split_seed)
         class_names = tuple(sorted({file.class_name for file in files}))
-        super().__init__(root, files, class_names, path=path, max_pixels=config.max_pixels)
+        super().__init__(root, files, class_names, path=path)
 
     def describe(self) -> list[str]:
         """How the folders were read, what was skipped, and the classes."""

@@ -35,7 +35,7 @@ class MiniImageNetSource(FileSource):
         files = find_listed(root, listed, expected)
         fractions = {"test": config.test_fraction, "val": config.val_fraction}
         files = cut_missing(files, fractions, group=config.group, seed=config.split_seed)
-        super().__init__(root, files, tuple(names.values()), path=config.path, max_pixels=config.max_pixels)
+        super().__init__(root, files, tuple(names.values()), path=config.path)
 
 
 def _read_list(root: Folder, name: str, expected: str) -> list[tuple[str, str]]:

@@ -117,7 +117,7 @@ class TorchvisionSource(FileSource):
         files = find_listed(root, listed, _expected(config))
         fractions = {"test": config.test_fraction, "val": config.val_fraction}
         files = cut_missing(files, fractions, group=config.group, seed=config.split_seed)
-        super().__init__(root, files, class_names, path=config.path, max_pixels=config.max_pixels)
+        super().__init__(root, files, class_names, path=config.path)
 
 
 def _open(config: TorchvisionData, root: Folder, split: str, *, download: bool) -> Any:

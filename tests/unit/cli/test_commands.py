@@ -6,7 +6,8 @@ import pytest
 from mmkd_ray import fieldguide
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.config import load
-from mmkd_ray.data.table import build_image_table, read_splits
+from mmkd_ray.data.building import build_image_table
+from mmkd_ray.data.table import read_splits
 from tests.support.pictures import fill_tree
 from tests.support.stored_answers import write_teacher
 

@@ -19,7 +19,7 @@ def test_a_failure_of_ours_shows_the_end_of_the_log(mmkd, tmp_path, monkeypatch)
     def broken(*_arguments):
         raise ZeroDivisionError("an oversight")
 
-    monkeypatch.setattr("mmkd_ray.data.table.build_image_table", broken)
+    monkeypatch.setattr("mmkd_ray.data.building.build_image_table", broken)
     status, output = mmkd("images", "configs/quickstart.yaml", f"storage.path={tmp_path}")
     assert status == 1
     assert "mmkd: failed: ZeroDivisionError: an oversight" in output
@@ -38,7 +38,7 @@ def test_a_stop_that_arrives_in_rays_c_code_is_a_stop(mmkd, tmp_path, monkeypatc
     def stopped(*_arguments):
         raise SystemError("returned a result with an exception set") from Terminated(15)
 
-    monkeypatch.setattr("mmkd_ray.data.table.build_image_table", stopped)
+    monkeypatch.setattr("mmkd_ray.data.building.build_image_table", stopped)
     status, output = mmkd("images", "configs/quickstart.yaml", f"storage.path={tmp_path}")
     assert status == 143
     assert output.splitlines()[-1] == "mmkd: stopped; the same command continues"

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from mmkd_ray.config import validate
+from mmkd_ray.data.building import build_image_table
 from mmkd_ray.data.duplicates import COLUMNS, DUPLICATES, find_duplicates
-from mmkd_ray.data.table import build_image_table
 from mmkd_ray.errors import DataError
 from tests.support.pictures import fill_tree
 

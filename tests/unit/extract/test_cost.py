@@ -7,7 +7,7 @@ from mmkd_ray.answers.probability import Answers
 from mmkd_ray.answers.store import AnswerStore
 from mmkd_ray.answers.wanted import wanted_cells
 from mmkd_ray.config import VllmTeacher, validate
-from mmkd_ray.data.table import build_image_table
+from mmkd_ray.data.building import build_image_table
 from mmkd_ray.errors import ConfigError
 from mmkd_ray.extract.cost import Tokens, count_tokens, describe_cost, question_tokens
 from mmkd_ray.extract.engines.no_inference import NoInferenceEngine

@@ -2,7 +2,7 @@ import pytest
 
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.config import load
-from mmkd_ray.data.table import build_image_table
+from mmkd_ray.data.building import build_image_table
 from mmkd_ray.errors import ArtifactError
 from mmkd_ray.stages import STAGES
 

@@ -7,7 +7,7 @@ import pytest
 from mmkd_ray.answers.identity import require_teacher
 from mmkd_ray.answers.interop.importing import EPSILON, UNMATCHED, import_teacher
 from mmkd_ray.answers.table import read_teacher_table
-from mmkd_ray.data.table import build_image_table
+from mmkd_ray.data.building import build_image_table
 from mmkd_ray.errors import ArtifactError, AspectError, ConfigError, DataError, LedgerError
 from mmkd_ray.extract.stage import ask_teacher
 from mmkd_ray.study.students import list_students

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from mmkd_ray.config import validate
+from mmkd_ray.data.building import build_image_table
 from mmkd_ray.data.feed import resident as pixels_module
 from mmkd_ray.data.feed.resident import load_pixels
-from mmkd_ray.data.table import build_image_table
 from mmkd_ray.errors import DataError
 
 

@@ -5,9 +5,10 @@ import yaml
 
 from mmkd_ray import fieldguide
 from mmkd_ray.config import CubData, FieldGuideData, FolderData
+from mmkd_ray.data.building import build_image_table
 from mmkd_ray.data.sources.attributes import true_answers
 from mmkd_ray.data.sources.cub import read_attributes
-from mmkd_ray.data.table import build_image_table, read_splits
+from mmkd_ray.data.table import read_splits
 from mmkd_ray.errors import ConfigError, DataError, MmkdError
 from tests.support import published_layouts as published
 from tests.unit.data.sources.test_cub import config_of

@@ -3,11 +3,14 @@
 import pytest
 
 from mmkd_ray.config import CubData, validate
+from mmkd_ray.data.building import build_image_table
 from mmkd_ray.data.sources.base import BadImage
 from mmkd_ray.data.sources.cub import CubSource
-from mmkd_ray.data.table import build_image_table, open_source, settings_identity
+from mmkd_ray.data.sources.opening import open_source
+from mmkd_ray.data.table import settings_identity
 from mmkd_ray.errors import DataError
 from tests.support import published_layouts as published
+from tests.support.source_rows import rows_of
 
 
 def open_cub(root, **settings):
@@ -60,7 +63,7 @@ def test_missing_and_broken_images_are_named(tmp_path, listed):
     (tmp_path / second).write_bytes(b"GIF89a")
     (tmp_path / third).unlink()
     (tmp_path / third).mkdir()
-    bad = {row.path: row.reason for row in open_cub(tmp_path).rows() if isinstance(row, BadImage)}
+    bad = {row.path: row.reason for row in rows_of(open_cub(tmp_path)) if isinstance(row, BadImage)}
     assert set(bad) == {first, second, third}
     assert bad[first] == "cannot be read: No such file or directory"
     assert bad[third] == "a folder and no file"

@@ -5,9 +5,10 @@ import pytest
 from PIL import Image
 
 from mmkd_ray.config import FolderData
-from mmkd_ray.data.sources.base import BadImage, ImageRow
+from mmkd_ray.data.sources.base import BadImage
 from mmkd_ray.data.sources.folder import FolderSource
 from mmkd_ray.errors import DataError
+from tests.support.source_rows import ImageRow, rows_of
 
 
 def picture(value=0):
@@ -25,7 +26,7 @@ def tree(root, files):
 
 def by_split(source):
     splits = {}
-    for row in source.rows():
+    for row in rows_of(source):
         if isinstance(row, ImageRow):
             splits.setdefault(row.split, set()).add(row.image_id)
     return splits
@@ -52,7 +53,7 @@ def test_every_file_is_read_or_named(tmp_path):
     files = {f"{name}/{i}.png": picture(i) for name in "ab" for i in range(5)}
     files |= {"a/empty.png": b"", "a/notes": b"hello", "b/cut.png": picture()[:40]}
     files |= {".hidden/x.png": b"", "top.png": b""}  # not of the data set
-    rows = list(tree(tmp_path, files).rows())
+    rows = rows_of(tree(tmp_path, files))
     bad = {row.path: row.reason for row in rows if isinstance(row, BadImage)}
     assert set(bad) == {"a/empty.png", "a/notes", "b/cut.png"}
     assert bad["a/empty.png"] == "not a readable image: the file is empty"
@@ -61,7 +62,7 @@ def test_every_file_is_read_or_named(tmp_path):
 
 def test_names_with_spaces_and_unicode(tmp_path):
     files = {f"klasse {name}/bild nr {i} ü.png": picture(i) for name in "äb" for i in range(4)}
-    rows = list(tree(tmp_path, files).rows())
+    rows = rows_of(tree(tmp_path, files))
     assert {row.class_name for row in rows} == {"klasse ä", "klasse b"}
 
 

@@ -3,11 +3,13 @@
 import pytest
 
 from mmkd_ray.config import FolderData, validate
+from mmkd_ray.data.building import build_image_table
 from mmkd_ray.data.sources.base import BadImage
 from mmkd_ray.data.sources.folder import FolderSource
-from mmkd_ray.data.table import build_image_table, open_source
+from mmkd_ray.data.sources.opening import open_source
 from mmkd_ray.errors import DataError
 from tests.support.pictures import fill_tree
+from tests.support.source_rows import rows_of
 
 
 def source_of(root, storage=None, **settings):
@@ -59,7 +61,7 @@ def test_thumbnails_and_leftovers_are_no_rows(root):
 @pytest.mark.parametrize("name", ["x.heic", "x.svg", "x.mp4", "x.pdf", "x", "x.unknown", "readme.png"])
 def test_what_may_be_a_picture_is_read_or_named(root, name):
     put(root, f"a/{name}")
-    assert [row.path for row in source_of(root).rows() if isinstance(row, BadImage)] == [f"a/{name}"]
+    assert [row.path for row in rows_of(source_of(root)) if isinstance(row, BadImage)] == [f"a/{name}"]
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.config import FolderData, validate
+from mmkd_ray.data.building import QUARANTINE, build_image_table
 from mmkd_ray.data.sources import listing
-from mmkd_ray.data.sources.base import BadImage, ImageRow
+from mmkd_ray.data.sources.base import BadImage
 from mmkd_ray.data.sources.folder import FolderSource
-from mmkd_ray.data.table import QUARANTINE, build_image_table, read_splits
+from mmkd_ray.data.table import read_splits
 from mmkd_ray.errors import DataError
+from tests.support.source_rows import ImageRow, rows_of
 from tests.unit.data.sources.test_folder import picture
 from tests.unit.data.test_decode_properties import broken_files
 
@@ -46,7 +48,7 @@ def fill(root: Path) -> None:
 
 
 def bad_of(source: FolderSource) -> dict[str, str]:
-    rows = list(source.rows())
+    rows = rows_of(source)
     assert len(rows) == len(source)
     return {row.path: row.reason for row in rows if isinstance(row, BadImage)}
 
@@ -79,7 +81,7 @@ def test_links_are_followed_if_they_lead_somewhere(root, tmp_path):
         "a/itself.png": "cannot be read: Too many levels of symbolic links",
         "b/up/": "a link to a folder that it lies in",
     }
-    read = {row.image_id for row in source.rows() if isinstance(row, ImageRow)}
+    read = {row.image_id for row in rows_of(source) if isinstance(row, ImageRow)}
     assert {"a/folder/x.png", "a/file.png"} < read
 
 
@@ -106,7 +108,7 @@ def test_names_of_any_kind_are_kept(root):
     names += ["鳥.png", "🐦.png", "%20#?&.png", "no extension", "-rf", "*.png", "e\u202etxt.png"]
     for number, name in enumerate(names):
         (root / "a" / name).write_bytes(picture(100 + number))
-    read = {row.image_id: row.image for row in source_of(root).rows()}
+    read = {row.image_id: row.image for row in rows_of(source_of(root))}
     for number, name in enumerate(names):
         assert read[f"a/{name}"] == picture(100 + number)
 
@@ -120,7 +122,7 @@ def test_a_class_name_may_have_its_accents_encoded_in_two_ways(tmp_path):
                 (folder / f"{number}.png").write_bytes(picture(number))
     source = source_of(tmp_path)
     assert source.class_names == ("Grünling", "Star")
-    assert len({row.image_id for row in source.rows()}) == 12
+    assert len({row.image_id for row in rows_of(source)}) == 12
 
 
 def test_a_name_that_is_not_utf8_is_shown_with_escapes(root):
@@ -168,6 +170,7 @@ from mmkd_ray.data.decode import decode_rgb
 from mmkd_ray.data.sources.folder import FolderSource
 from mmkd_ray.data.sources.base import BadImage
 from mmkd_ray.errors import DataError
+from tests.support.source_rows import rows_of
 
 decode_rgb(Path(sys.argv[2]).read_bytes())  # what Pillow imports late may be out of reach for nobody
 if os.geteuid() == 0:
@@ -178,7 +181,7 @@ try:
     source = FolderSource(FolderData(source="folder", path=sys.argv[1]))
     for path in sys.argv[3:]:
         os.chmod(path, 0)
-    bad = {{row.path: row.reason for row in source.rows() if isinstance(row, BadImage)}}
+    bad = {{row.path: row.reason for row in rows_of(source) if isinstance(row, BadImage)}}
     print(json.dumps({{"bad": bad, "files": len(source), "identity": fingerprint(source=source.identity())}}))
 except DataError as error:
     print(json.dumps({{"error": str(error)}}))

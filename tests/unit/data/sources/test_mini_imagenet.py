@@ -3,11 +3,14 @@
 import pytest
 
 from mmkd_ray.config import MiniImageNetData, validate
+from mmkd_ray.data.building import build_image_table
 from mmkd_ray.data.sources.base import BadImage
 from mmkd_ray.data.sources.mini_imagenet import MiniImageNetSource
-from mmkd_ray.data.table import build_image_table, open_source, settings_identity
+from mmkd_ray.data.sources.opening import open_source
+from mmkd_ray.data.table import settings_identity
 from mmkd_ray.errors import DataError
 from tests.support import published_layouts as published
+from tests.support.source_rows import rows_of
 
 SIX = {"test_fraction": 1 / 6, "val_fraction": 0.2}
 """Of 12 images per class: 2 for the test, 2 for validation, 8 for training."""
@@ -78,7 +81,7 @@ def test_two_labels_with_the_same_name_keep_their_numbers(root):
 
 def test_missing_images_are_named(root):
     (root / "images" / "n0153282900000003.jpg").unlink()
-    bad = [row for row in open_mini(root).rows() if isinstance(row, BadImage)]
+    bad = [row for row in rows_of(open_mini(root)) if isinstance(row, BadImage)]
     assert bad == [BadImage("images/n0153282900000003.jpg", "cannot be read: No such file or directory")]
 
 

@@ -5,12 +5,15 @@ import pytest
 from torchvision import datasets
 
 from mmkd_ray.config import TorchvisionData, validate
+from mmkd_ray.data.building import build_image_table
 from mmkd_ray.data.decode import decode_rgb
 from mmkd_ray.data.sources.base import BadImage
+from mmkd_ray.data.sources.opening import open_source
 from mmkd_ray.data.sources.torchvision_sets import TorchvisionSource
-from mmkd_ray.data.table import build_image_table, open_source, read_splits, settings_identity
+from mmkd_ray.data.table import read_splits, settings_identity
 from mmkd_ray.errors import DataError
 from tests.support import published_layouts as published
+from tests.support.source_rows import rows_of
 
 NAMES = ["stanford_cars", "oxford_pets", "dtd", "flowers102", "fgvc_aircraft", "caltech101"]
 
@@ -104,7 +107,7 @@ def test_missing_broken_and_too_large_images_are_named(small):
     published.put(images / "great_pyrenees_8.jpg", next(published.pictures()).resize((30, 40)))
     bad = {
         row.path: row.reason
-        for row in open_set("oxford_pets", root, max_pixels=100).rows()
+        for row in rows_of(open_set("oxford_pets", root), max_pixels=100)
         if isinstance(row, BadImage)
     }
     folder = "oxford-iiit-pet/images"

@@ -4,8 +4,9 @@ import pytest
 
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.config import validate
-from mmkd_ray.data import table as table_module
-from mmkd_ray.data.table import UNREADABLE, build_image_table, read_splits, require_images
+from mmkd_ray.data import reading
+from mmkd_ray.data.building import UNREADABLE, build_image_table
+from mmkd_ray.data.table import read_splits, require_images
 from mmkd_ray.errors import DataError
 from tests.unit.data.sources.test_folder import picture
 
@@ -94,7 +95,7 @@ def test_bad_images_are_listed_and_too_many_stop_the_run(folder, run):
 
 
 def test_large_tables_are_cut_into_files(folder, run, monkeypatch):
-    monkeypatch.setattr(table_module, "MAX_FILE_ROWS", 3)
+    monkeypatch.setattr(reading, "MAX_PART_ROWS", 3)
     build_image_table(config_for(folder), run, no_progress)
     assert len(run.images.child("table", "train").names()) > 1
     assert read_splits(run).num_rows == 20

@@ -1,0 +1,223 @@
+"""Any image source -> an image table, shared by all runs of a storage path that look at these images."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from mmkd_ray import schema
+from mmkd_ray.artifacts import Folder, Run
+from mmkd_ray.config import Config
+from mmkd_ray.data.leaks import leak_lines, list_leaks
+from mmkd_ray.data.reading import PARTS, Part, PartReader, cut_into_parts, here
+from mmkd_ray.data.sources.base import Source
+from mmkd_ray.data.sources.opening import open_source
+from mmkd_ray.data.table import settings_identity
+from mmkd_ray.errors import DataError, few
+from mmkd_ray.identity import Identity, identify
+
+QUARANTINE = "quarantine.parquet"
+UNREADABLE = "unreadable.parquet"
+"""In the run's folder: the images that cannot be read, where they are so many that no table is made."""
+
+
+class Spread(Protocol):
+    """Has parts read: `here`, or on a cluster."""
+
+    def __call__(self, read: PartReader, parts: list[Part], tick: Callable[[int], None]) -> None:
+        """Read all parts; `tick` is called with the number of images that were read since."""
+        ...
+
+
+def build_image_table(
+    config: Config, run: Run, progress: Callable[[int, int], None], spread: Spread = here
+) -> dict[str, Any]:
+    """Read every image of the source once and write the image table; free if any run has made it already.
+
+    What a killed run has read is not read again, nor are files of the run's earlier table that have not changed.
+
+    Args:
+        config: the run's configuration.
+        run: it refers to the table from now on; another one that it referred to stays.
+        progress: called with (images done, images in all).
+        spread: who reads.
+
+    Returns:
+        The record: `images` by split, `class_names`, `quarantined`, `digest` (of ids, content and splits), what
+        `list_leaks` counts; and `told`, lines on how the source was read, for people.
+
+    Raises:
+        DataError: too many images cannot be read, a class has none left to train on, or there is none to validate or
+            test on.
+    """
+    source = open_source(config)
+    identity = images_identity(config, source).key
+    folder = _find(run, identity)
+    if folder is None:
+        folder = _build(config, run, source, identity, progress, spread)
+    bad, place = folder.read_table(QUARANTINE).to_pylist(), f"{folder.uri}/{QUARANTINE}"
+    _check_bad(bad, len(source), config.extract.max_bad_fraction, place)
+    if run.images != folder:
+        run.refer_to_images(folder.uri.rpartition("/")[2])
+    record = run.require(folder, "images")
+    told = [*source.describe(), *leak_lines(record, folder)]
+    return {**record, "told": told}
+
+
+def images_to_read(config: Config, run: Run) -> int:
+    """How many images of the source no table holds yet, to decide who reads them; those of finished parts left out.
+
+    Raises:
+        DataError: the source cannot be listed.
+    """
+    source = open_source(config)
+    identity = images_identity(config, source).key
+    if _find(run, identity) is not None:
+        return 0
+    return sum(len(part.items) for part in _parts(source, _folder(run, identity)))
+
+
+def images_identity(config: Config, source: Source) -> Identity:
+    """What decides an image table: the settings, and what the source says about its content."""
+    return identify("images", source=source.identity(), settings=settings_identity(config))
+
+
+def _find(run: Run, identity: str) -> Folder | None:
+    """A finished table of this identity: the one that the run refers to, or any other run's."""
+    tables = run.shared.child("images")
+    others = (tables.child(name) for name in tables.names() if name.startswith(identity))
+    return next((folder for folder in (run.images, *others) if folder.finished(identity)), None)
+
+
+def _folder(run: Run, identity: str) -> Folder:
+    """Where this run makes the table: found again after a kill, and no other run's."""
+    return run.shared.child("images", f"{identity}-{hashlib.sha256(run.name.encode()).hexdigest()[:8]}")
+
+
+def _build(
+    config: Config, run: Run, source: Source, identity: str, progress: Callable[[int, int], None], spread: Spread
+) -> Folder:
+    """Have all parts read; the record of the table, by which other runs find it, comes last.
+
+    No folder is renamed, since object stores cannot do that at once. Two runs that make the same table at the same time
+    each end with a whole one; at worst both stay, and `mmkd gc` finds the one that nobody refers to.
+    """
+    folder = _folder(run, identity)
+    parts, earlier, total = _parts(source, folder), _earlier(config, run), len(source)
+    if earlier:
+        parts = [_with_kept(part, earlier) for part in parts]
+    done = total - sum(len(part.items) for part in parts)
+
+    def tick(images: int) -> None:
+        nonlocal done
+        done += images
+        progress(done, total)
+
+    columns = schema.IMAGES.append(schema.GROUP) if config.data.group else schema.IMAGES
+    limit = getattr(config.data, "max_pixels", None)
+    spread(PartReader(folder, source.reader, columns, limit, run.images), parts, tick)
+    facts = _finish(config, run, source, folder)
+    if other := _find(run, identity):
+        folder.delete()
+        return other
+    folder.finish(identity, **facts)
+    return folder
+
+
+def _parts(source: Source, folder: Folder) -> list[Part]:
+    """What is not read yet of a table that is being made."""
+    read = {split: set(folder.child(PARTS, split).names()) for split in folder.child(PARTS).names()}
+    return [part for part in cut_into_parts(source.items()) if part.name not in read.get(part.split, ())]
+
+
+def _with_kept(part: Part, earlier: dict[str, tuple[str, str]]) -> Part:
+    """A part that knows which of its images an earlier table holds as they still are."""
+    known = [(item, *earlier.get(item.image_id, ("", ""))) for item in part.items]
+    return replace(part, kept={item.image_id: file for item, stamp, file in known if stamp and stamp == item.stamp})
+
+
+def _earlier(config: Config, run: Run) -> dict[str, tuple[str, str]]:
+    """Stamp and file of every image that the run's present table holds, by image, if its settings were the same."""
+    record = run.images.record()
+    if record is None or record.get("settings") != settings_identity(config):
+        return {}
+    found = {}
+    folder = run.images.child(PARTS)
+    for split in folder.names():
+        place = folder.child(split)
+        for name, table in place.read_tables(place.names(), ["image_id", "stamp", "sha256"]):
+            for row in table.to_pylist():
+                if row["sha256"]:
+                    found[row["image_id"]] = (row["stamp"], f"{split}/{name}")
+    return found
+
+
+def _finish(config: Config, run: Run, source: Source, folder: Folder) -> dict[str, Any]:
+    """Check what was read and describe it: quarantine, duplicates, and what the record will say."""
+    digest, by_split, train_labels, bad = hashlib.sha256(), Counter[str](), set[int](), []
+    for row in _read_in_order(folder):
+        if row["reason"] is not None:
+            bad.append({"path": row["image_id"], "reason": row["reason"]})
+            continue
+        digest.update(f"{row['image_id']}\0{row['sha256']}\0{row['label']}\0{row['split']}\n".encode())
+        by_split[row["split"]] += 1
+        if row["split"] == "train":
+            train_labels.add(row["label"])
+    quarantine, place = pa.Table.from_pylist(bad, schema=schema.QUARANTINE), f"{run.folder.uri}/{UNREADABLE}"
+    folder.write_table(QUARANTINE, quarantine)
+    try:
+        _check_bad(bad, len(source), config.extract.max_bad_fraction, place)
+        _check_classes(train_labels, source.class_names, place)
+        _check_measurable(by_split)
+    except DataError:
+        run.folder.write_table(UNREADABLE, quarantine)  # the table itself does not stay
+        folder.delete()
+        raise
+    return {
+        "settings": settings_identity(config),
+        "images": dict(by_split),
+        "class_names": list(source.class_names),
+        "quarantined": len(bad),
+        **list_leaks(folder, by_split, has_groups=bool(config.data.group)),
+        "digest": digest.hexdigest()[:16],
+    }
+
+
+def _read_in_order(folder: Folder) -> Iterator[dict[str, Any]]:
+    """What was read of each image, in the order of the source, whatever part and split it is in."""
+
+    def of_split(split: str) -> Iterator[dict[str, Any]]:
+        place = folder.child(PARTS, split)
+        for _, table in place.read_tables(place.names()):
+            yield from table.to_pylist()
+
+    return heapq.merge(*map(of_split, folder.child(PARTS).names()), key=lambda row: row["place"])
+
+
+def _check_bad(bad: list[dict[str, str]], total: int, limit: float, place: str) -> None:
+    if len(bad) > limit * total:
+        shown = "; ".join(f"{image['path']}: {image['reason']}" for image in bad[:3])
+        raise DataError(
+            f"{len(bad)} of {total} images cannot be read, more than extract.max_bad_fraction = {limit} allows "
+            f"({shown}); all are listed in {place}"
+        )
+
+
+def _check_classes(train_labels: set[int], class_names: tuple[str, ...], place: str) -> None:
+    missing = [name for label, name in enumerate(class_names) if label not in train_labels]
+    if missing:
+        raise DataError(f"no readable training image of {few(missing)}; see {place}")
+
+
+def _check_measurable(by_split: Counter[str]) -> None:
+    if lacking := [name for split, name in (("val", "validation"), ("test", "test")) if not by_split[split]]:
+        raise DataError(
+            f"data: no {' and no '.join(lacking)} images, so that no student could be measured ({by_split['train']} to "
+            "train on); give every class three readable images or more, or folders val/ and test/ with images"
+        )

@@ -1,0 +1,32 @@
+"""The image source that a configuration describes: an entry for each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from mmkd_ray.config import Config, CubData, FieldGuideData, FolderData, MiniImageNetData, TorchvisionData
+from mmkd_ray.config.base import Section
+from mmkd_ray.data.sources.base import Source
+from mmkd_ray.data.sources.cub import CubSource
+from mmkd_ray.data.sources.fieldguide import FieldGuideSource
+from mmkd_ray.data.sources.folder import FolderSource
+from mmkd_ray.data.sources.mini_imagenet import MiniImageNetSource
+from mmkd_ray.data.sources.torchvision_sets import TorchvisionSource
+
+_SOURCES: dict[type[Section], Callable[[Any, str], Source]] = {
+    FieldGuideData: lambda data, _storage: FieldGuideSource(data),
+    FolderData: FolderSource,
+    TorchvisionData: lambda data, _storage: TorchvisionSource(data),
+    CubData: lambda data, _storage: CubSource(data),
+    MiniImageNetData: lambda data, _storage: MiniImageNetSource(data),
+}
+
+
+def open_source(config: Config) -> Source:
+    """The image source that `data:` describes, listed.
+
+    Raises:
+        DataError: it is not there, or is not such a source.
+    """
+    return _SOURCES[type(config.data)](config.data, config.storage.path)

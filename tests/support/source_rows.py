@@ -1,0 +1,26 @@
+"""What an image source holds, read in this process."""
+
+from dataclasses import dataclass
+
+from mmkd_ray.data.reading import read_checked
+from mmkd_ray.data.sources.base import BadImage, Source
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    image_id: str
+    image: bytes
+    label: int
+    class_name: str
+    split: str
+
+
+def rows_of(source: Source, *, max_pixels: int = 50_000_000) -> list[ImageRow | BadImage]:
+    """Every image, or why it is a bad one, in the order of the source."""
+    items = list(source.items())
+    assert len(items) == len(source)
+    found = read_checked(source.reader, items, max_pixels)
+    return [
+        row if isinstance(row, BadImage) else ImageRow(item.image_id, row, item.label, item.class_name, item.split)
+        for item, row in zip(items, found, strict=True)
+    ]
