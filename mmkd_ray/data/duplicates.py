@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 DUPLICATES = "duplicates.parquet"
 """Beside the image table: every image whose bytes are in two splits or two classes, equal ones one after the other."""
@@ -24,8 +25,8 @@ def find_duplicates(images: pa.Table) -> tuple[dict[str, int], pa.Table]:
     """
     places = images.group_by("sha256").aggregate([("split", "count_distinct"), ("class_name", "count_distinct")])
     across = {kind: places[f"{kind}_count_distinct"].to_numpy() > 1 for kind in ("split", "class_name")}
-    hashes = set(places.filter(pa.array(across["split"] | across["class_name"]))["sha256"].to_pylist())
-    rows = images.filter(pa.array([sha256 in hashes for sha256 in images["sha256"].to_pylist()], pa.bool_()))
+    hashes = places.filter(pa.array(across["split"] | across["class_name"]))["sha256"]
+    rows = images.filter(pc.field("sha256").isin(hashes.combine_chunks()))
     counts = {"across_splits": int(across["split"].sum()), "across_classes": int(across["class_name"].sum())}
     return counts, rows.sort_by([(key, "ascending") for key in COLUMNS])
 

@@ -13,6 +13,7 @@ class ImageRow:
     label: int
     class_name: str
     split: str
+    group: str | None
 
 
 def rows_of(source: Source, *, max_pixels: int = 50_000_000) -> list[ImageRow | BadImage]:
@@ -21,6 +22,8 @@ def rows_of(source: Source, *, max_pixels: int = 50_000_000) -> list[ImageRow | 
     assert len(items) == len(source)
     found = read_checked(source.reader, items, max_pixels)
     return [
-        row if isinstance(row, BadImage) else ImageRow(item.image_id, row, item.label, item.class_name, item.split)
+        row
+        if isinstance(row, BadImage)
+        else ImageRow(item.image_id, row, item.label, item.class_name, item.split, item.group)
         for item, row in zip(items, found, strict=True)
     ]

@@ -45,7 +45,11 @@ class Source(Protocol):
     """An image source: knows its images and classes before it reads a pixel."""
 
     class_names: tuple[str, ...]
-    reader: Reader
+
+    @property
+    def reader(self) -> Reader:
+        """Reads what `items` lists, on any node."""
+        ...
 
     def __len__(self) -> int:
         """Number of images, bad ones included."""

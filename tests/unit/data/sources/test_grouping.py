@@ -6,14 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmkd_ray.config import FolderData, validate
+from mmkd_ray.data.building import build_image_table
 from mmkd_ray.data.groups import SHARED_GROUPS
-from mmkd_ray.data.sources.base import ImageRow
 from mmkd_ray.data.sources.folder import FolderSource
 from mmkd_ray.data.sources.split import grouped_cut
-from mmkd_ray.data.table import build_image_table, read_splits
+from mmkd_ray.data.table import read_splits
 from mmkd_ray.errors import DataError
 from mmkd_ray.identity import settings
 from tests.support.pictures import fill_tree
+from tests.support.source_rows import ImageRow, rows_of
 from tests.unit.data.sources.test_folder import picture, tree
 
 OBJECT = r"(obj\d+)_"
@@ -30,9 +31,9 @@ def turntable(root, folders, objects=range(10), views=4):
     tree(root, {**files})
 
 
-def rows_of(root, **data):
+def grouped(root, **data):
     source = FolderSource(FolderData(source="folder", path=str(root), **data))
-    return source, [row for row in source.rows() if isinstance(row, ImageRow)]
+    return source, [row for row in rows_of(source) if isinstance(row, ImageRow)]
 
 
 def objects_of(rows, split):
@@ -41,14 +42,14 @@ def objects_of(rows, split):
 
 def test_without_groups_nearly_every_test_image_shows_an_object_of_train(tmp_path):
     turntable(tmp_path, "ab")
-    _, rows = rows_of(tmp_path)
+    _, rows = grouped(tmp_path)
     assert objects_of(rows, "test") & objects_of(rows, "train"), "else the next test shows nothing"
     assert {row.group for row in rows} == {None}
 
 
 def test_all_images_of_an_object_are_in_one_split(tmp_path):
     turntable(tmp_path, "ab")
-    source, rows = rows_of(tmp_path, group=r"([ab]/obj\d+)_")
+    source, rows = grouped(tmp_path, group=r"([ab]/obj\d+)_")
     splits = ("train", "val", "test")
     seen = [objects_of(rows, split) for split in splits]
     assert sum(map(len, seen)) == len(set.union(*seen)) == 20
@@ -62,7 +63,7 @@ def test_all_images_of_an_object_are_in_one_split(tmp_path):
 
 def test_an_object_of_several_classes_is_one(tmp_path):
     turntable(tmp_path, "ab")
-    _, rows = rows_of(tmp_path, group=OBJECT)
+    _, rows = grouped(tmp_path, group=OBJECT)
     by_split = {split: {name for _, name in objects_of(rows, split)} for split in ("train", "val", "test")}
     assert sum(map(len, by_split.values())) == 10
 
@@ -70,7 +71,7 @@ def test_an_object_of_several_classes_is_one(tmp_path):
 def test_an_image_whose_path_does_not_match_is_an_object_of_its_own_and_named(tmp_path):
     turntable(tmp_path, "ab")
     (tmp_path / "a/portrait.png").write_bytes(picture(3))
-    source, rows = rows_of(tmp_path, group=OBJECT)
+    source, rows = grouped(tmp_path, group=OBJECT)
     assert [row.group for row in rows if row.image_id == "a/portrait.png"] == [None]
     assert "data.group finds nothing in a/portrait.png: each counts as an object of its own" in source.describe()
 
@@ -87,7 +88,7 @@ def test_an_image_whose_path_does_not_match_is_an_object_of_its_own_and_named(tm
 def test_a_pattern_that_says_nothing_is_refused_with_an_example_path(tmp_path, pattern, problem):
     turntable(tmp_path, "ab")
     with pytest.raises(DataError, match=rf"^data.group: .*{problem}.*'a/obj0_0.png'$") as refusal:
-        rows_of(tmp_path, group=pattern)
+        grouped(tmp_path, group=pattern)
     assert "\n" not in str(refusal.value)
 
 
