@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +19,7 @@ from pyarrow import fs
 
 from mmkd_ray.artifacts.damage import damaged
 from mmkd_ray.artifacts.tables import read_parquet, to_parquet
+from mmkd_ray.config.locations import absolute, check_no_credentials
 from mmkd_ray.console import notice
 from mmkd_ray.errors import ArtifactError, DamagedError, one_line
 
@@ -39,11 +40,29 @@ class Folder:
     """A folder on storage, by URI (`s3://bucket/key`) or absolute local path."""
 
     uri: str
+    options: str = ""
+    """What followed the `?` of the URI, for the file system: `endpoint_override=localhost:9000&scheme=http`."""
+
+    @classmethod
+    def at(cls, place: str) -> Folder:
+        """The folder at a local path, which may be relative to the current folder, or at a URI, which may have a query.
+
+        Raises:
+            ConfigError: the URI holds a key or a password.
+            ArtifactError: the URI has a fragment, which pyarrow would ignore.
+        """
+        check_no_credentials(place)
+        if "://" not in place:
+            return cls(absolute(place))
+        if "#" in place:
+            raise ArtifactError(f"'{place}': '#' ends the path of a URI; write %23 if it belongs to a name")
+        uri, _, options = place.partition("?")
+        return cls(uri, options)
 
     @cached_property
     def _resolved(self) -> tuple[fs.FileSystem, str]:
         try:
-            return fs.FileSystem.from_uri(self.uri)
+            return fs.FileSystem.from_uri(f"{self.uri}?{self.options}" if self.options else self.uri)
         except (pa.ArrowInvalid, OSError) as error:
             raise ArtifactError(
                 f"'{self.uri}' cannot be reached ({error}); give a local folder, s3://bucket/key or gs://bucket/key"
@@ -61,7 +80,12 @@ class Folder:
 
     def child(self, *parts: str) -> Folder:
         """A folder inside this one (nothing is created)."""
-        return Folder("/".join([self.uri.rstrip("/"), *parts]))
+        return replace(self, uri="/".join([self.uri.rstrip("/"), *parts]))
+
+    @property
+    def parent(self) -> Folder:
+        """The folder that this one is in."""
+        return replace(self, uri=self.uri.rstrip("/").rpartition("/")[0] or "/")
 
     def exists(self, name: str) -> bool:
         """Whether a file or folder of this name is there."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from mmkd_ray.artifacts.damage import damaged
@@ -30,7 +29,7 @@ class Run:
     @property
     def shared(self) -> Folder:
         """What all runs of the storage path have in common: `images/KEY/` and `answers/KEY/`."""
-        return Folder(f"{self.folder.uri.rstrip('/').rpartition('/')[0]}/{SHARED}")
+        return self.folder.parent.child(SHARED)
 
     @property
     def images(self) -> Folder:
@@ -127,11 +126,6 @@ class Run:
         return record
 
 
-def absolute(place: str) -> str:
-    """A URI as it is; a local path, which may be relative to the current folder, as an absolute one."""
-    return place if "://" in place else str(Path(place).expanduser().absolute())
-
-
 def open_run(storage_path: str, name: str) -> Run:
     """The run `name` under `storage_path`."""
-    return Run(Folder(f"{absolute(storage_path).rstrip('/')}/{name}"))
+    return Run(Folder.at(storage_path).child(name))

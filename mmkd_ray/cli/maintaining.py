@@ -28,13 +28,13 @@ def gc(
 
 def _collect(place: str, *, delete: bool) -> int:
     from mmkd_ray import gc as garbage
-    from mmkd_ray.artifacts import Folder, absolute
+    from mmkd_ray.artifacts import Folder
     from mmkd_ray.config import load
     from mmkd_ray.console import Console
     from mmkd_ray.errors import ArtifactError
     from mmkd_ray.stages.opening import storage_of
 
-    storage = Folder(absolute(storage_of(load(place)) if place.endswith((".yaml", ".yml")) else place))
+    storage = Folder.at(storage_of(load(place)) if place.endswith((".yaml", ".yml")) else place)
     if not storage.names():
         raise ArtifactError(f"{storage.uri} holds no runs; give the storage.path of some, or their configuration")
     console, items = Console(sys.stdout), garbage.unused(storage)

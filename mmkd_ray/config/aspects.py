@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from mmkd_ray.config.base import Fraction, Section, Seed
+from mmkd_ray.config.base import EndpointUrl, Fraction, Section, Seed
 
 ByEvidence = Literal["information", "mrmr"]
 """How questions are ranked by the teacher's answers on a pilot sample. `information`: by the mutual information of
@@ -32,7 +32,7 @@ class OpenAiLlm(_Llm):
     kind: Literal["openai"]
     model: str
     """The model's name at the endpoint."""
-    base_url: str = "https://api.openai.com/v1"
+    base_url: EndpointUrl = "https://api.openai.com/v1"
     api_key_env: str = "OPENAI_API_KEY"
     """Environment variable that holds the key; the key itself is never stored or logged."""
     requests_per_minute: PositiveInt | None = None

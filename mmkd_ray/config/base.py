@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 """The narrowest range of all that seeds are given to is that of numpy's RandomState (Optuna's sampler). torch takes 64
 bits, and is given `seed * 1,000,003 + epoch`."""
+
+
+def _an_endpoint(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ValueError("a URL such as http://localhost:8000/v1 is accepted")
+    if parts.query or parts.fragment:
+        raise ValueError(
+            "a URL ends in its path, e.g. http://localhost:8000/v1, since names are appended to it: leave out what "
+            "follows; a key belongs in the environment variable that api_key_env names"
+        )
+    return url
+
+
+EndpointUrl = Annotated[str, AfterValidator(_an_endpoint)]
+"""Where a server answers; paths of requests are appended."""
 
 
 class Section(BaseModel):

@@ -184,4 +184,4 @@ def _apply(tree: dict[str, Any], override: str) -> None:
     try:
         node[last] = yaml_rules.read(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"override '{override}': the value is not valid YAML") from error
+        raise ConfigError(f"override '{key_path}=...': the value is not valid YAML") from error

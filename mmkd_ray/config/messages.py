@@ -9,6 +9,7 @@ from typing import Any, get_args
 from mmkd_ray.config.aspects import FieldGuideAspects, FileAspects, LlmAspects, OpenAiLlm, QuestionRules, VllmLlm
 from mmkd_ray.config.base import Section
 from mmkd_ray.config.data import CubData, FieldGuideData, FolderData, MiniImageNetData, TorchvisionData
+from mmkd_ray.config.locations import masked
 from mmkd_ray.config.root import Config
 from mmkd_ray.config.teacher import ImportedTeacher, NoInferenceTeacher, OpenAiTeacher, VllmTeacher
 from mmkd_ray.config.tune import Domain
@@ -74,7 +75,7 @@ def _without_tags(path: list[str]) -> list[str]:
 
 def show(value: Any) -> str:
     """A value as JSON, cut to 60 characters."""
-    text = json.dumps(value, default=str)
+    text = json.dumps(masked(value) if isinstance(value, str) else value, default=str)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

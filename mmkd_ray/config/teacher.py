@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, NonNegativeInt, PositiveFloat, PositiveInt, Tag, model_validator
 
-from mmkd_ray.config.base import Section
+from mmkd_ray.config.base import EndpointUrl, Section
 
 
 class Asking(Section):
@@ -74,7 +74,7 @@ class OpenAiTeacher(Asking):
     """The model's name at the endpoint."""
     revision: str | None = None
     """Any text that names the model's version; change it when the endpoint serves another version."""
-    base_url: str = "https://api.openai.com/v1"
+    base_url: EndpointUrl = "https://api.openai.com/v1"
     api_key_env: str = "OPENAI_API_KEY"
     """Environment variable of the actors that holds the key; the key itself is never stored or logged."""
     concurrency: PositiveInt = 32

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from mmkd_ray.config.locations import check_no_credentials
 from mmkd_ray.errors import ConfigError
 
 _MOST = 2**63 - 1
@@ -12,7 +13,7 @@ _MOST = 2**63 - 1
 
 
 def check_values(tree: Any, *, where: str = "") -> None:
-    """Refuse what cannot be computed with or written down: infinite numbers, halves of characters, odd types.
+    """Refuse what cannot be computed with or written down: infinite numbers, half characters, odd types, keys in URIs.
 
     Args:
         tree: plain values, as read from YAML.
@@ -48,9 +49,19 @@ def _of_one(value: Any, path: str) -> str | None:
             else (f"{path}: got {value}; a whole number has 64 bits at most")
         )
     if isinstance(value, str):
-        return _half_a_character(value, path)
+        return _half_a_character(value, path) or _credentials(value, path)
     if not (value is None or isinstance(value, bool | int | float)):
         return f"{path}: got {value!r}, a {type(value).__name__}; if it is meant as text, write it in quotes"
+    return None
+
+
+def _credentials(text: str, path: str) -> str | None:
+    if path.endswith(".hf_token"):  # of engine_args
+        return f"{path}: a key does not belong in a configuration; set HF_TOKEN in the environment of every node"
+    try:
+        check_no_credentials(text, where=path)
+    except ConfigError as error:
+        return str(error)
     return None
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mmkd_ray.cluster.address import check_reachable, cluster_address, is_named
 from mmkd_ray.config import ClusterConfig
+from mmkd_ray.config.locations import masked
 from mmkd_ray.doctor.finding import Finding
 from mmkd_ray.errors import ClusterError
 
@@ -56,5 +57,5 @@ def check_hub(*, needed: bool) -> Finding:
     except urllib.error.HTTPError:
         pass  # it answers
     except (OSError, ValueError) as error:
-        return Finding("warn", "hub", f"{endpoint} does not answer ({error})", advice)
-    return Finding("ok", "hub", f"{endpoint} answers")
+        return Finding("warn", "hub", f"{masked(endpoint)} does not answer ({error})", advice)
+    return Finding("ok", "hub", f"{masked(endpoint)} answers")

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from pydantic import ValidationError
 from torch import Tensor
 
-from mmkd_ray.artifacts import Folder, absolute
+from mmkd_ray.artifacts import Folder
 from mmkd_ray.data.colours import to_rgb
 from mmkd_ray.data.decode import decode_rgb
 from mmkd_ray.data.feed.resident import square
@@ -103,7 +103,7 @@ def load_bundle(place: Folder | str) -> Bundle:
     Raises:
         ArtifactError: there is none, it is damaged, or another version of this package made it.
     """
-    folder = place if isinstance(place, Folder) else Folder(absolute(place))
+    folder = place if isinstance(place, Folder) else Folder.at(place)
     card = _read_card(folder)
     try:
         student = build_student(card.config, classes=card.classes, aspects=len(card.questions))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from mmkd_ray.artifacts import Folder
 
 
@@ -13,6 +11,5 @@ def locate(path: str) -> tuple[Folder, str]:
     Args:
         path: e.g. `p_yes.json`, `~/p_yes.json`, `s3://bucket/p_yes.json`.
     """
-    whole = path.rstrip("/") if "://" in path else str(Path(path).expanduser().absolute())
-    parent, _, name = whole.rpartition("/")
-    return Folder(parent or "/"), name
+    whole = Folder.at(path)
+    return whole.parent, whole.uri.rstrip("/").rpartition("/")[2]

@@ -17,6 +17,8 @@ from mmkd_ray.errors import DataError
 MAX_FILE_BYTES = 2**30
 """A file is read into memory as a whole, and becomes one value of an Arrow table, which must be below 2 GiB."""
 
+_EMPTY_NAME = "its key has an empty name (//), which pyarrow does not read: rename the object"
+
 
 @dataclass(frozen=True)
 class Found:
@@ -80,11 +82,16 @@ def _remote_tree(root: Folder, skipped: Skipped) -> Iterator[Found | str]:
         return known[folder]
 
     for info in root.filesystem.get_file_info(fs.FileSelector(base.rstrip("/"), recursive=True)):
-        path = info.path.removeprefix(base).rstrip("/")
-        if info.type == fs.FileType.Directory and not is_skipped(path):
+        key = info.path.removeprefix(base)
+        # Object stores have keys such as a//b.png, whose folders are listed as `a`, `a/` and `a/`.
+        path = "/".join(filter(None, key.split("/")))
+        if info.type == fs.FileType.Directory and path == key and not is_skipped(path):
             yield path
         elif info.type == fs.FileType.File and not is_skipped(path.rpartition("/")[0]) and not skipped.file(path):
-            yield Found(path, info.size, info.mtime_ns or 0)
+            if path == key:
+                yield Found(path, info.size, info.mtime_ns or 0)
+            else:
+                yield Found(f"{path} (key {key})", problem=_EMPTY_NAME)
 
 
 def _local_tree(base: str, skipped: Skipped) -> Iterator[Found | str]:

@@ -7,8 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from mmkd_ray.answers.interop.places import locate
 from mmkd_ray.artifacts import RECORD, Folder, open_run
-from mmkd_ray.errors import ArtifactError, DamagedError
+from mmkd_ray.errors import ArtifactError, ConfigError, DamagedError
 from mmkd_ray.gc import unused
 from tests.support.damage import KINDS, damage, flipped_bits
 
@@ -85,6 +86,28 @@ def test_relative_storage_becomes_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert open_run("runs", "a").folder.uri == str(tmp_path / "runs" / "a")
     assert open_run("s3://bucket/runs", "a").folder.uri == "s3://bucket/runs/a"
+
+
+def test_the_query_of_a_uri_goes_to_the_file_system_and_names_go_to_the_path(tmp_path):
+    run = open_run("s3://bucket/runs?endpoint_override=127.0.0.1:9&scheme=http&region=x", "a")
+    assert run.folder.path == "bucket/runs/a"
+    assert run.name == "a"
+    assert run.teacher.path == "bucket/runs/a/teacher"
+    assert run.shared.path == "bucket/runs/shared"
+    assert run.teacher.filesystem.equals(run.shared.filesystem)
+    assert run.teacher.uri == "s3://bucket/runs/a/teacher"  # as people see it
+    assert pickle.loads(pickle.dumps(run.teacher)) == run.teacher
+    folder, name = locate("s3://bucket/p_yes.json?endpoint_override=127.0.0.1:9&region=x")
+    assert (folder.path, name) == ("bucket", "p_yes.json")
+    assert locate("/p.json") == (Folder("/"), "p.json")
+
+
+def test_a_uri_that_pyarrow_would_cut_off_or_that_holds_a_key_is_refused():
+    with pytest.raises(ArtifactError, match="'#' ends the path of a URI; write %23"):
+        Folder.at("s3://bucket/a#b")
+    with pytest.raises(ConfigError, match="may hold no key or password") as caught:
+        Folder.at("s3://A:s3cret@bucket/a")
+    assert "s3cret" not in str(caught.value)
 
 
 def test_runs_of_a_storage_path_share_images_and_answers(tmp_path):

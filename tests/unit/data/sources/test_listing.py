@@ -10,16 +10,19 @@ import tempfile
 import unicodedata
 from pathlib import Path
 
+import fsspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import fs
 
-from mmkd_ray.artifacts import open_run
+from mmkd_ray.artifacts import Folder, open_run
 from mmkd_ray.config import FolderData, validate
 from mmkd_ray.data.building import QUARANTINE, build_image_table
 from mmkd_ray.data.sources import listing
 from mmkd_ray.data.sources.base import BadImage
 from mmkd_ray.data.sources.folder import FolderSource
+from mmkd_ray.data.sources.junk import Skipped
 from mmkd_ray.data.table import read_splits
 from mmkd_ray.errors import DataError
 from tests.support.source_rows import ImageRow, rows_of
@@ -51,6 +54,20 @@ def bad_of(source: FolderSource) -> dict[str, str]:
     rows = rows_of(source)
     assert len(rows) == len(source)
     return {row.path: row.reason for row in rows if isinstance(row, BadImage)}
+
+
+def test_keys_of_an_object_store_with_an_empty_name_are_named_and_the_rest_is_read():
+    store = fsspec.filesystem("memory")
+    for key in ("a/1.png", "b/2.png", "a//3.png", "/a/4.png"):
+        store.pipe(f"/bucket/data/{key}", picture(1))
+    root = Folder("memory://bucket/data")
+    root.__dict__["_resolved"] = fs.PyFileSystem(fs.FSSpecHandler(store)), "/bucket/data"
+    tree = listing.list_tree(root, Skipped())
+    assert tree.folders == ["a", "b"]
+    problems = {found.path: found.problem for found in tree.found}
+    assert problems.pop("a/1.png") == problems.pop("b/2.png") == ""
+    assert list(problems) == ["a/3.png (key a//3.png)", "a/4.png (key /a/4.png)"]
+    assert all("an empty name (//), which pyarrow does not read: rename" in problem for problem in problems.values())
 
 
 def test_pipes_and_devices_are_named_and_not_read(root):
