@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
 DUPLICATES = "duplicates.parquet"
 """Beside the image table: every image whose bytes are in two splits or two classes, equal ones one after the other."""
-COLUMNS = ["sha256", "image_id", "split", "class_name"]
 
 
 def find_duplicates(images: pa.Table) -> tuple[dict[str, int], pa.Table]:
     """Images of the same bytes in places that should have none in common.
 
     Args:
-        images: the `COLUMNS` of the image table.
+        images: `sha256`, `image_id`, `split` and `class_name` of the image table.
 
     Returns:
         The number of different pictures that are in more than one split (`across_splits`) and in more than one class
@@ -28,22 +24,4 @@ def find_duplicates(images: pa.Table) -> tuple[dict[str, int], pa.Table]:
     hashes = places.filter(pa.array(across["split"] | across["class_name"]))["sha256"]
     rows = images.filter(pc.field("sha256").isin(hashes.combine_chunks()))
     counts = {"across_splits": int(across["split"].sum()), "across_classes": int(across["class_name"].sum())}
-    return counts, rows.sort_by([(key, "ascending") for key in COLUMNS])
-
-
-def duplicate_lines(counts: Mapping[str, Any], place: str) -> list[str]:
-    """What to tell about them; nothing if there are none.
-
-    Args:
-        counts: `duplicates` of the record.
-        place: where they are listed.
-    """
-    told = []
-    for key, kind, meaning in (
-        ("across_splits", "split", "results on them are no test of anything new"),
-        ("across_classes", "class", "at most one of their labels can be right"),
-    ):
-        if count := counts[key]:
-            are = "picture is" if count == 1 else "pictures are"
-            told.append(f"{count:,} {are} in more than one {kind}, byte for byte: {meaning}; listed in {place}")
-    return told
+    return counts, rows.sort_by([(key, "ascending") for key in ("sha256", "image_id", "split", "class_name")])

@@ -6,9 +6,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mmkd_ray.artifacts import Folder
-from mmkd_ray.data import duplicates, groups
+from mmkd_ray.data.duplicates import DUPLICATES, find_duplicates
+
+SHARED_GROUPS = "shared_groups.parquet"
+"""Beside the image table where `data.group` is set: every image whose object is shown in training and in another split,
+object by object."""
+_COLUMNS = ["sha256", "image_id", "split", "class_name"]
+_NOTHING_NEW = "results on them are no test of anything new"
 
 
 def list_leaks(folder: Folder, splits: Iterable[str], *, has_groups: bool) -> dict[str, Any]:
@@ -20,18 +27,30 @@ def list_leaks(folder: Folder, splits: Iterable[str], *, has_groups: bool) -> di
         has_groups: whether the table has the column `group`.
 
     Returns:
-        For its record: `duplicates` (see `find_duplicates`), and with groups `in_train_by_group` (see
-        `find_shared_groups`).
+        For its record: `duplicates` (see `find_duplicates`, and `in_train`: for each split but train, the number of its
+        images whose bytes are in train), and with groups `in_train_by_group` (likewise, whose object is in train).
     """
-    columns = sorted({*duplicates.COLUMNS, *(groups.COLUMNS if has_groups else ())})
+    columns = [*_COLUMNS, "group"] if has_groups else _COLUMNS
     images = pa.concat_tables([folder.child("table", split).read_table(columns=columns) for split in splits])
-    counts, rows = duplicates.find_duplicates(images.select(duplicates.COLUMNS))
-    folder.write_table(duplicates.DUPLICATES, rows)
-    if not has_groups:
-        return {"duplicates": counts}
-    in_train, rows = groups.find_shared_groups(images.select(groups.COLUMNS))
-    folder.write_table(groups.SHARED_GROUPS, rows)
-    return {"duplicates": counts, "in_train_by_group": in_train}
+    counts, rows = find_duplicates(images.select(_COLUMNS))
+    folder.write_table(DUPLICATES, rows)
+    found = {"duplicates": {**counts, "in_train": count_in_train(images, "sha256")}}
+    if has_groups:
+        found["in_train_by_group"] = count_in_train(images, "group")
+        folder.write_table(SHARED_GROUPS, _shared_groups(images))
+    return found
+
+
+def count_in_train(images: pa.Table, key: str) -> dict[str, int]:
+    """For each split but train, how many of its images have a value that an image of train has, too.
+
+    Args:
+        images: with the columns `split` and `key`.
+        key: the column; missing values are equal to nothing.
+    """
+    others = images.filter(pc.field("split") != "train")
+    shared = others.filter(pc.field(key).isin(_in_train(images, key)))["split"].to_pylist()
+    return {split: shared.count(split) for split in others["split"].unique().to_pylist()}
 
 
 def leak_lines(record: Mapping[str, Any], folder: Folder) -> list[str]:
@@ -41,7 +60,40 @@ def leak_lines(record: Mapping[str, Any], folder: Folder) -> list[str]:
         record: of the image table.
         folder: of the image table.
     """
-    return [
-        *duplicates.duplicate_lines(record["duplicates"], f"{folder.uri}/{duplicates.DUPLICATES}"),
-        *groups.shared_group_lines(record, f"{folder.uri}/{groups.SHARED_GROUPS}"),
-    ]
+    duplicates, sizes, told = record.get("duplicates", {}), record["images"], []
+    if count := duplicates.get("across_splits"):
+        where = _by_split(duplicates.get("in_train", {}), sizes)
+        told.append(
+            f"{_pictures(count)} in more than one split, byte for byte{f' ({where} in train)' if where else ''}: "
+            f"{_NOTHING_NEW}; listed in {folder.uri}/{DUPLICATES}"
+        )
+    if count := duplicates.get("across_classes"):
+        told.append(
+            f"{_pictures(count)} in more than one class, byte for byte: at most one of their labels can be right; "
+            f"listed in {folder.uri}/{DUPLICATES}"
+        )
+    if where := _by_split(record.get("in_train_by_group", {}), sizes):
+        told.append(
+            f"images whose object (data.group) is in train: {where}; {_NOTHING_NEW}; listed in {folder.uri}/"
+            f"{SHARED_GROUPS}"
+        )
+    return told
+
+
+def _shared_groups(images: pa.Table) -> pa.Table:
+    """The images of objects that are shown in train and in another split, object by object."""
+    shown = images.filter(pc.field("split") != "train").filter(pc.field("group").isin(_in_train(images, "group")))
+    rows = images.filter(pc.field("group").isin(shown["group"].unique()))
+    return rows.sort_by([(key, "ascending") for key in ("group", "split", "class_name", "image_id")])
+
+
+def _in_train(images: pa.Table, key: str) -> pa.Array:
+    return images.filter(pc.field("split") == "train")[key].unique().drop_null()
+
+
+def _pictures(count: int) -> str:
+    return "1 picture is" if count == 1 else f"{count:,} pictures are"
+
+
+def _by_split(counts: Mapping[str, int], sizes: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} of {sizes[split]:,} {split} images" for split, count in counts.items() if count)

@@ -13,6 +13,7 @@ from mmkd_ray.config import Config
 from mmkd_ray.errors import ArtifactError
 from mmkd_ray.evaluate.probes import CLEAN
 from mmkd_ray.identity import Identity, identify, settings
+from mmkd_ray.metrics.sampling import Bounds
 from mmkd_ray.metrics.statistics import PairedDifference, mean_and_std
 from mmkd_ray.students.card import TaskName
 from mmkd_ray.study.students import StudentSpec, trained_students
@@ -38,6 +39,8 @@ class Measure(_Frozen):
     metric: str
     values: tuple[float | None, ...]
     """One a seed; None where it is not defined."""
+    over_images: Bounds | None = None
+    """Of the mean over seeds: interval over the choice of test images; None where that is not known."""
     difference: PairedDifference | None = None
     """To the baseline's; None for the baseline itself, without one, and where a value is not defined."""
 
@@ -127,7 +130,8 @@ class Evaluation(_Frozen):
 
 def evaluation_identity(config: Config, specs: Sequence[StudentSpec]) -> Identity:
     """What decides the results of a study."""
-    return identify("evaluation", students=[spec.identity for spec in specs], **settings(config.evaluate))
+    groups = {"group": config.data.group} if config.data.group else {}
+    return identify("evaluation", students=[spec.identity for spec in specs], **settings(config.evaluate), **groups)
 
 
 def write_evaluation(run: Run, evaluation: Evaluation) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from jaxtyping import Float64
 from mmkd_ray import schema
 from mmkd_ray.answers.table import TeacherTable
 from mmkd_ray.artifacts import Run
+from mmkd_ray.evaluate.images import MeasuredImages
 from mmkd_ray.evaluate.pieces import PREDICTIONS, Piece
 from mmkd_ray.evaluate.probes import CLEAN
 from mmkd_ray.metrics.classification import aspect_fidelity
@@ -48,9 +50,19 @@ class Measured:
     record: dict[str, Any]
     """Of its training."""
     history: list[dict[str, float]]
+    image_scores: Mapping[tuple[str, float, str], Float64[np.ndarray, " N"]] = field(default_factory=dict)
+    """By probe, severity and split: what each image contributes to the primary metric, in the order of the image table.
+    Of the splits whose images stand for others of their kind: all but `val`, which chose the weights."""
 
 
-def measure_student(run: Run, task: Task, spec: StudentSpec, pieces: list[Piece], teacher: TeacherTable) -> Measured:
+def measure_student(
+    run: Run,
+    task: Task,
+    spec: StudentSpec,
+    pieces: list[Piece],
+    teacher: TeacherTable,
+    images: Mapping[str, MeasuredImages],
+) -> Measured:
     """Measure a student.
 
     Args:
@@ -59,13 +71,17 @@ def measure_student(run: Run, task: Task, spec: StudentSpec, pieces: list[Piece]
         spec: the student.
         pieces: its pieces of work, all done.
         teacher: with the answers to its questions.
+        images: of the splits of which scores are kept image by image.
     """
     folder = spec.folder(run)
     values: list[Value] = []
-    by_class, fidelity_Q = [], np.empty(0)
+    by_class, fidelity_Q, image_scores = [], np.empty(0), {}
     for piece in pieces:
         for split, rows in _by_split(piece.folder(run).read_table(PREDICTIONS), piece.splits):
             found = task.measure(rows)
+            if split in images and (scores_N := task.score_images(rows)) is not None:
+                scores_N = images[split].in_order(scores_N, rows["image_id"])
+                image_scores[piece.probe, piece.severity, split] = scores_N
             if piece.probe == CLEAN.name and split == "test":
                 by_class = task.measure_classes(rows)
             if piece.probe == CLEAN.name and split == "val":
@@ -78,6 +94,7 @@ def measure_student(run: Run, task: Task, spec: StudentSpec, pieces: list[Piece]
         fidelity_Q,
         run.require(folder, "train", fingerprint=spec.identity),
         folder.read_json(HISTORY),
+        image_scores,
     )
 
 

@@ -15,8 +15,9 @@ from mmkd_ray.aspects.questions import load_aspects
 from mmkd_ray.config import Config, of_variants
 from mmkd_ray.data.table import require_images
 from mmkd_ray.errors import ArtifactError
-from mmkd_ray.evaluate.compare import compare_arms
+from mmkd_ray.evaluate.compare import Comparison
 from mmkd_ray.evaluate.evaluation import Evaluation, evaluation_identity, write_evaluation
+from mmkd_ray.evaluate.images import read_measured_images
 from mmkd_ray.evaluate.measure import Measured, measure_student
 from mmkd_ray.evaluate.pieces import pieces_of
 from mmkd_ray.study.students import StudentSpec, distinct, trained_students
@@ -39,12 +40,19 @@ def evaluate_study(config: Config, run: Run) -> Evaluation:
     questions = {name: _questions(variant, run) for name, variant in configs.items()}
     read = cache(partial(read_teacher_table, run))  # once for all students with the same questions
     images = require_images(config, run)
+    judged = [split for split in images["images"] if split not in ("train", "val")]
+    judged_images = read_measured_images(run, judged, has_groups=bool(config.data.group))
     measured: dict[str, Measured] = {}
     for spec in distinct(specs):
         pieces = pieces_of(spec, images)
         if missing := [str(piece) for piece in pieces if not piece.is_done(run)]:
             raise ArtifactError(f"no predictions yet of {missing[0]}: run `mmkd evaluate CONFIG` first")
-        measured[spec.identity] = measure_student(run, task, spec, pieces, read(questions[spec.variant]))
+        measured[spec.identity] = measure_student(run, task, spec, pieces, read(questions[spec.variant]), judged_images)
+    comparison = Comparison(
+        config.evaluate.confidence,
+        task.primary,
+        {split: images_of.clusters_N for split, images_of in judged_images.items()},
+    )
     evaluation = Evaluation(
         study=evaluation_identity(config, specs).key,
         task=task.name,
@@ -53,10 +61,8 @@ def evaluate_study(config: Config, run: Run) -> Evaluation:
         images=images["images"],
         confidence=config.evaluate.confidence,
         variants={
-            name: compare_arms(
-                _by_arm(variant, [spec for spec in specs if spec.variant == name], measured),
-                variant.study.seeds,
-                confidence=config.evaluate.confidence,
+            name: comparison.arms(
+                _by_arm(variant, [spec for spec in specs if spec.variant == name], measured), variant.study.seeds
             )
             for name, variant in configs.items()
         },

@@ -7,15 +7,17 @@ from jaxtyping import Bool, Float, Float64, Int
 from scipy.stats import rankdata
 
 
-def top_k_accuracy(class_logits_NC: Float[np.ndarray, "N C"], labels_N: Int[np.ndarray, " N"], *, k: int) -> float:
-    """Share of the images whose true class is among the k highest logits, in [0, 1].
+def among_top_k(
+    class_logits_NC: Float[np.ndarray, "N C"], labels_N: Int[np.ndarray, " N"], *, k: int
+) -> Bool[np.ndarray, " N"]:
+    """Of each image, whether its true class is among the k highest logits; the mean is the top-k accuracy.
 
     A class that ties with the true one counts as ranked above it, so that constant logits do not score.
     With k >= C every image counts.
     """
     true_N1 = np.take_along_axis(class_logits_NC, labels_N[:, None], axis=1)
     not_below_N = (class_logits_NC >= true_N1).sum(axis=1)
-    return float((not_below_N <= k).mean())
+    return not_below_N <= k
 
 
 def per_class_accuracy(

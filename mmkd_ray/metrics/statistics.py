@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import t as student_t
 
+from mmkd_ray.metrics.sampling import Bounds
+
 
 @dataclass(frozen=True)
 class PairedDifference:
@@ -18,11 +20,14 @@ class PairedDifference:
     mean: float
     low: float | None
     high: float | None
+    """Student's t interval over the seeds: it covers the randomness of training."""
     per_seed: tuple[float, ...]
+    over_images: Bounds | None = None
+    """Of the mean over the seeds, paired image by image: it covers the choice of test images. None where not known."""
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether the interval does not contain zero: the difference is not within the noise of the seeds."""
+        """Whether the interval over seeds does not contain zero: the difference is not within the noise of training."""
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
     def as_dict(self) -> dict[str, Any]:

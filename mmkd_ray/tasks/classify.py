@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+from jaxtyping import Float64
 
 from mmkd_ray import schema
-from mmkd_ray.metrics.classification import per_class_accuracy, top_k_accuracy
+from mmkd_ray.metrics.classification import among_top_k, per_class_accuracy
 from mmkd_ray.render.units import SHARE
 from mmkd_ray.students.card import TaskName
 from mmkd_ray.tasks.task import Metric, Task
@@ -62,8 +63,12 @@ class Classify:
 
     def measure(self, predictions: pa.Table) -> dict[str, float]:
         """Top-1 and top-5 accuracy."""
-        class_logits_NC, labels_N = _classes(predictions)
-        return {metric.name: top_k_accuracy(class_logits_NC, labels_N, k=k) for metric, k in ((TOP1, 1), (TOP5, 5))}
+        scores = {TOP1: among_top_k(*_classes(predictions), k=1), TOP5: among_top_k(*_classes(predictions), k=5)}
+        return {metric.name: float(right_N.mean()) for metric, right_N in scores.items()}
+
+    def score_images(self, predictions: pa.Table) -> Float64[np.ndarray, " N"]:
+        """1 for an image whose highest class logit is that of its label, else 0."""
+        return among_top_k(*_classes(predictions), k=1).astype(np.float64)
 
     def measure_classes(self, predictions: pa.Table) -> list[float]:
         """Top-1 accuracy on each class's images."""

@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
+import numpy as np
 import pyarrow as pa
+from jaxtyping import Float64
 
 from mmkd_ray.render.units import Unit
 from mmkd_ray.students.card import TaskName
@@ -92,6 +94,10 @@ class Task(Protocol):
 
     def measure(self, predictions: pa.Table) -> dict[str, float]:
         """Each metric, by its name, of the predictions for one split."""
+        ...
+
+    def score_images(self, predictions: pa.Table) -> Float64[np.ndarray, " N"] | None:
+        """What each image contributes to the primary metric, which is the mean of it; None if it is no such mean."""
         ...
 
     def measure_classes(self, predictions: pa.Table) -> list[float]:

@@ -32,6 +32,8 @@ class Plan:
     classes: tuple[str, ...] = ("Tavi brosk", "Orl fennick", "Sut marrel")
     questions: tuple[str, ...] = ("Does the bird have a crest?", "Is the bird flying?", "Is there snow?")
     right: dict[str, list[int]] = field(default_factory=lambda: {"ce": [20, 21, 19], "makd": [25, 26, 25]})
+    nested: bool = True
+    """Whether the images that are recognised are among those that a better student recognises; else any."""
     images_per_class: int = 12
     shift_sets: tuple[str, ...] = ("shift",)
     epochs: int = 5
@@ -135,7 +137,8 @@ def write_cell(cell: StudentSpec, run: Run, images: list[dict], plan: Plan) -> N
     labels = np.array([row["label"] for row in held_out])
     is_right = np.arange(len(held_out)) % 2 == 0
     test = np.array([row["split"] == "test" for row in held_out])
-    is_right[test] = rng.permutation(test.sum()) < plan.right[arm][seed]
+    order = np.random.default_rng(3).permutation(test.sum()) if plan.nested else rng.permutation(test.sum())
+    is_right[test] = order < plan.right[arm][seed]
     predicted = np.where(is_right, labels, (labels + 1) % len(plan.classes))
     class_logits = np.eye(len(plan.classes))[predicted] * 3 + rng.normal(0, 0.1, (len(labels), len(plan.classes)))
     table = pa.table(

@@ -22,6 +22,8 @@ class Interval:
     """Ends of its interval; None where there is none."""
     high: float | None
     per_seed: Sequence[float]
+    over_images: tuple[float, float] | None = None
+    """Ends of a second interval, over the test images."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class IntervalRow:
     low: float | None
     high: float | None
     per_seed: list[float]
+    over_images: tuple[float, float] | None
     text: str
 
 
@@ -49,7 +52,9 @@ def intervals_on_one_axis(differences: Mapping[str, Interval], unit: Unit) -> In
     """A row for each arm that is compared with the baseline; None where there is none."""
     if not differences:
         return None
-    known = [value for d in differences.values() for value in (d.mean, d.low, d.high, *d.per_seed)]
+    known = [
+        value for d in differences.values() for value in (d.mean, d.low, d.high, *d.per_seed, *(d.over_images or ()))
+    ]
     scale = Scale.around([0.0, *(value for value in known if value is not None)])
     return IntervalChart(
         rows=[_interval_row(arm, difference, scale, unit) for arm, difference in differences.items()],
@@ -66,6 +71,9 @@ def _interval_row(arm: str, difference: Interval, scale: Scale, unit: Unit) -> I
         low=None if low is None else scale(low),
         high=None if high is None else scale(high),
         per_seed=[scale(value) for value in difference.per_seed],
+        over_images=(scale(difference.over_images[0]), scale(difference.over_images[1]))
+        if difference.over_images
+        else None,
         text=unit.difference(difference.mean),
     )
 

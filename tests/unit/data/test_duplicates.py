@@ -7,7 +7,8 @@ import pytest
 
 from mmkd_ray.config import validate
 from mmkd_ray.data.building import build_image_table
-from mmkd_ray.data.duplicates import COLUMNS, DUPLICATES, find_duplicates
+from mmkd_ray.data.duplicates import DUPLICATES, find_duplicates
+from mmkd_ray.data.leaks import leak_lines
 from mmkd_ray.errors import DataError
 from tests.support.pictures import fill_tree
 
@@ -25,7 +26,8 @@ def root(tmp_path):
 
 def test_none_is_none(root, run):
     record = build_image_table(config_of(root), run, lambda *_: None)
-    assert record["duplicates"] == {"across_splits": 0, "across_classes": 0}
+    assert record["duplicates"] == {"across_splits": 0, "across_classes": 0, "in_train": {"test": 0, "val": 0}}
+    assert leak_lines(record, run.images) == []
     assert run.images.read_table(DUPLICATES).num_rows == 0
 
 
@@ -34,16 +36,26 @@ def test_the_same_bytes_in_two_splits_or_classes_are_counted_listed_and_told(roo
     shutil.copy(root / "train/a/1.png", root / "train/b/copy.png")
     shutil.copy(root / "train/a/2.png", root / "train/a/copy.png")  # of no consequence
     record = build_image_table(config_of(root), run, lambda *_: None)
-    assert run.images.record()["duplicates"] == record["duplicates"] == {"across_splits": 1, "across_classes": 1}
+    assert (
+        run.images.record()["duplicates"]
+        == record["duplicates"]
+        == {
+            "across_splits": 1,
+            "across_classes": 1,
+            "in_train": {"test": 1, "val": 0},
+        }
+    )
     listed = {row["image_id"] for row in run.images.read_table(DUPLICATES).to_pylist()}
     assert listed == {"train/a/0.png", "test/a/copy.png", "train/a/1.png", "train/b/copy.png"}
-    assert any(line.startswith("1 picture is in more than one split") for line in record["told"])
+    counted = "1 picture is in more than one split, byte for byte (1 of 11 test images in train)"
+    assert any(line.startswith(counted) for line in record["told"])
     assert any(line.startswith("1 picture is in more than one class") for line in record["told"])
     assert build_image_table(config_of(root), run, lambda *_: None)["told"] == record["told"], "on a rerun, too"
 
 
 def test_an_empty_table_has_none():
-    assert find_duplicates(pa.table({name: pa.array([], pa.string()) for name in COLUMNS}))[0] == {
+    columns = ("sha256", "image_id", "split", "class_name")
+    assert find_duplicates(pa.table({name: pa.array([], pa.string()) for name in columns}))[0] == {
         "across_splits": 0,
         "across_classes": 0,
     }

@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 
 from mmkd_ray.errors import ArtifactError
@@ -32,7 +33,13 @@ def test_it_is_plain_json(made):
         if (measure["split"], measure["metric"]) == ("test", "top1")
     ]
     assert test["values"] == [25 / 36, 26 / 36, 25 / 36]
-    assert set(test["difference"]) == {"mean", "low", "high", "per_seed"}
+    assert set(test["difference"]) == {"mean", "low", "high", "per_seed", "over_images"}
+    for interval, mean in (
+        (test["over_images"], np.mean(test["values"])),
+        (test["difference"]["over_images"], test["difference"]["mean"]),
+    ):
+        assert set(interval) == {"low", "high"}
+        assert interval["low"] < mean < interval["high"]
 
 
 def test_another_study_is_refused(made, tmp_path):

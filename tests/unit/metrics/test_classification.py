@@ -5,20 +5,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmkd_ray.metrics.classification import aspect_fidelity, per_class_accuracy, roc_auc, top_k_accuracy
+from mmkd_ray.metrics.classification import among_top_k, aspect_fidelity, per_class_accuracy, roc_auc
 
 LOGITS = np.array([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0], [0.0, 5.0, 1.0], [2.0, 1.0, 0.0]])
 LABELS = np.array([0, 1, 1, 2])
 
 
 def test_top_k():
-    assert top_k_accuracy(LOGITS, LABELS, k=1) == 0.5
-    assert top_k_accuracy(LOGITS, LABELS, k=2) == 0.75
-    assert top_k_accuracy(LOGITS, LABELS, k=5) == 1.0
+    assert among_top_k(LOGITS, LABELS, k=1).mean() == 0.5
+    assert among_top_k(LOGITS, LABELS, k=2).mean() == 0.75
+    assert among_top_k(LOGITS, LABELS, k=5).mean() == 1.0
 
 
 def test_constant_logits_do_not_score():
-    assert top_k_accuracy(np.zeros((4, 3)), LABELS, k=1) == 0
+    assert among_top_k(np.zeros((4, 3)), LABELS, k=1).mean() == 0
 
 
 def test_per_class_with_an_absent_class():

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from mmkd_ray.render import words
-from mmkd_ray.report.headline import sampling_error
 
 
 @pytest.mark.parametrize(
@@ -25,7 +24,3 @@ def test_duration(seconds: float, shown: str) -> None:
 )
 def test_count(number: int, noun: str, shown: str) -> None:
     assert words.count(number, noun) == shown
-
-
-def test_sampling_error_is_the_binomial_one() -> None:
-    assert sampling_error(0.5, 100, 0.95) == pytest.approx(0.098, abs=1e-4)

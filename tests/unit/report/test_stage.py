@@ -94,26 +94,82 @@ def test_same_run_gives_the_same_bytes(gain: Made, page: Page) -> None:
 
 def test_numbers_in_the_table_are_the_evaluations(gain: Made, page: Page) -> None:
     for arm, measured in summarise_arms(gain.evaluation.arms, gain.evaluation.of_task).items():
-        _, seeds, top1, difference, top5, shift, fidelity, _ = page.rows[f"arm-{arm}"]
+        _, seeds, top1, difference, top5, shift, fidelity = page.rows[f"arm-{arm}"]
         assert seeds.strip() == str(len(gain.evaluation.arms[arm].seeds))
         assert top1.split()[0] == f"{100 * measured['top1_mean']:.1f}"
         assert top1.split()[2] == f"{100 * measured['top1_std']:.1f}"
-        assert top1.split()[3::2] == [f"{100 * value:.1f}" for value in measured["top1"]]
+        assert top1.split()[3:8:2] == [f"{100 * value:.1f}" for value in measured["top1"]]
+        over_images = measured["top1_over_images"]
+        assert top1.split()[8:] == [
+            "images:",
+            f"{100 * over_images['low']:.1f}",
+            "to",
+            f"{100 * over_images['high']:.1f}",
+        ]
         assert top5.split()[0] == f"{100 * measured['top5_mean']:.1f}"
         assert shift.split()[0] == f"{100 * measured['shift_top1_mean']:.1f}"
         assert fidelity.strip() == f"{measured['aspect_fidelity_auc']:.2f}"
         if expected := measured["difference"]:
-            shown = [float(word.replace("\N{MINUS SIGN}", "-")) for word in difference.replace("to", "").split()]
-            assert shown == [round(100 * expected[key], 1) for key in ("mean", "low", "high")]
+            shown = re.findall(r"[+-][\d.]+", difference.replace("\N{MINUS SIGN}", "-"))
+            over_images = expected["over_images"]
+            numbers = [expected["mean"], expected["low"], expected["high"], over_images["low"], over_images["high"]]
+            assert [float(number) for number in shown] == [round(100 * number, 1) for number in numbers]
+            assert re.fullmatch(r"\S+ seeds: \S+ to \S+ images: \S+ to \S+", difference.strip())
 
 
 def test_headline_says_the_numbers(page: Page) -> None:
     # 20, 21, 19 and 25, 26, 25 of 36; the differences 5, 5, 6 have a t interval of 5.33 +- 1.43 images.
     assert (
         "MaKD reaches 70.4 % against 55.6 % of cross-entropy alone on 36 test images: "
-        "+14.8 points (95 % interval +10.8 to +18.8, 3 seeds)." in page.text
+        "+14.8 points (95 % intervals +10.8 to +18.8 over 3 seeds, " in page.text
     )
-    assert "The interval excludes 0: a gain beyond the noise of the seeds." in page.text
+    assert (
+        "A gain beyond the noise of the seeds: the interval over them excludes 0. So does that over test images."
+        in page.text
+    )
+
+
+def test_a_gain_that_other_images_may_not_show_is_not_called_one(tmp_path: Path) -> None:
+    """The same numbers of images recognised, but each student recognises others."""
+    text = report(make(tmp_path, Plan(right=GAIN, nested=False))).text
+    assert "+14.8 points (95 % intervals +10.8 to +18.8 over 3 seeds, " in text
+    assert "Within the noise of the test images" in text
+    assert "The interval over seeds excludes 0, that over test images does not" in text
+    assert "Beyond the noise" not in text
+
+
+def test_each_interval_says_what_it_covers(page: Page) -> None:
+    assert "It covers the randomness of training, not the choice of images" in page.text
+    assert (
+        "Bootstrap of the 36 test images, at 95 %, of the mean over seeds; a difference is paired image by image. "
+        in page.text
+    )
+    assert "It covers the choice of images of the same kind, not the randomness of training." in page.text
+
+
+def test_the_machines_load_is_not_shown_as_an_arms_cost(page: Page) -> None:
+    assert "Training each student" not in page.text
+    assert "Time of each stage, on a machine as busy as it was" in page.text
+
+
+def test_says_that_no_image_is_known_from_training(page: Page) -> None:
+    assert "No image is in two splits or in two classes, byte for byte. Pictures that are only alike" in page.text
+    assert "Mind that the test" not in page.text
+
+
+def test_says_how_many_images_are_known_from_training(tmp_path: Path) -> None:
+    made = make(tmp_path, Plan())
+    record = made.run.images.record()
+    duplicates = {"across_splits": 5, "across_classes": 1, "in_train": {"val": 0, "test": 4, "shift": 0}}
+    made.run.images.write_json("record.json", {**record, "duplicates": duplicates, "in_train_by_group": {"test": 31}})
+    text = report(made).text
+    assert (
+        "5 pictures are in more than one split, byte for byte (4 of 36 test images in train): results on them" in text
+    )
+    assert "1 picture is in more than one class, byte for byte: at most one of their labels can be right" in text
+    assert "Images whose object (data.group) is in train: 31 of 36 test images; results on them are no test" in text
+    assert "Mind that the test is not free of what was trained on" in text
+    assert "No image is in two splits" not in text
 
 
 def test_noise_is_said_only_where_the_interval_includes_zero(tmp_path: Path, page: Page) -> None:
@@ -126,8 +182,8 @@ def test_noise_is_said_only_where_the_interval_includes_zero(tmp_path: Path, pag
 
 def test_significant_loss_is_called_one(tmp_path: Path) -> None:
     text = report(make(tmp_path, Plan(right={"ce": GAIN["makd"], "makd": GAIN["ce"]}))).text
-    assert "a loss beyond the noise of the seeds" in text
-    assert "a gain beyond" not in text
+    assert "A loss beyond the noise of the seeds" in text
+    assert "gain beyond" not in text
 
 
 def test_controls_that_do_as_well_are_said(tmp_path: Path) -> None:
@@ -195,10 +251,10 @@ def test_shows_the_first_twenty_quarantined(tmp_path: Path) -> None:
 
 def test_one_seed_has_no_spread_and_no_interval(tmp_path: Path) -> None:
     page = report(make(tmp_path, Plan(right={"ce": [20], "makd": [25]})))
-    assert page.rows["arm-makd"][2].split() == ["69.4", "±", MISSING]
-    assert page.rows["arm-makd"][3].split() == ["+13.9", MISSING]
-    assert "+13.9 points (1 seed)" in page.text
-    assert "One seed gives no interval" in page.text
+    assert page.rows["arm-makd"][2].split() == ["69.4", "±", MISSING, "images:", "52.8", "to", "83.3"]
+    assert page.rows["arm-makd"][3].split() == ["+13.9", "seeds:", MISSING, "images:", "+2.8", "to", "+25.0"]
+    assert "+13.9 points (1 seed; 95 % interval +2.8 to +25.0 over the images)" in page.text
+    assert "One seed gives no interval over seeds" in page.text
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,10 @@
+import re
+
 import numpy as np
 import pytest
 
 from mmkd_ray.evaluate.evaluation import SHIFT_MEAN, ArmResults, Evaluation, Measure
+from mmkd_ray.metrics.sampling import Bounds
 from mmkd_ray.metrics.statistics import PairedDifference
 from mmkd_ray.report.summary import SUMMARY, shown_results, summarise_arms, write_summary
 from mmkd_ray.tasks.classify import CLASSIFY
@@ -30,8 +33,9 @@ def arm(values, *, difference=None, shift=None, seconds=61.2):
 CE = arm((0.6288, 0.6372), shift=0.42)
 
 
-def makd(mean, low, high):
-    return arm((0.6288 + mean, 0.6372 + mean), shift=0.42, difference=PairedDifference(mean, low, high, (mean, mean)))
+def makd(mean, low, high, over_images=None):
+    difference = PairedDifference(mean, low, high, (mean, mean), over_images)
+    return arm((0.6288 + mean, 0.6372 + mean), shift=0.42, difference=difference)
 
 
 def table(**arms):
@@ -44,8 +48,10 @@ def table(**arms):
 
 def test_the_table_has_a_row_an_arm():
     lines = table(ce=CE, makd=makd(0.039, 0.01, 0.068)).splitlines()
-    assert lines[0].split() == "arm,seeds,test,top-1,difference,to,ce,[95,%],unseen,s,/,seed".split(",")  # noqa: SIM905 (reads like the line)
-    assert lines[2].split() == ["ce", "2", "63.3", "+-", "0.6", "%", "-", "42.0", "%", "61"]
+    assert re.split(" {2,}", lines[0]) == [
+        "arm", "seeds", "test top-1", "difference to ce [95 % over seeds]", "[over test images]", "unseen",
+    ]  # fmt: skip
+    assert lines[2].split() == ["ce", "2", "63.3", "+-", "0.6", "%", "-", "-", "42.0", "%"]
     assert "makd  2      67.2 +- 0.6 %  +3.9 [+1.0, +6.8]" in lines[3]
 
 
@@ -57,14 +63,24 @@ def test_it_says_plainly_what_was_measured():
     assert "with one seed, which says nothing about chance" in table(ce=CE, makd=makd(0.01, None, None))
 
 
+def test_the_interval_over_images_stands_beside_that_over_seeds():
+    text = table(ce=CE, makd=makd(0.039, 0.01, 0.068, Bounds(0.02, 0.058)))
+    assert "+3.9 [+1.0, +6.8]" in text
+    assert "[+2.0, +5.8]" in text
+    assert "the 95 % interval over seeds excludes 0, that over test images too" in text
+    text = table(ce=CE, makd=makd(0.039, 0.01, 0.068, Bounds(-0.002, 0.08)))
+    assert "excludes 0, that over test images does not: on other images there may be no difference" in text
+
+
 def test_without_spread_or_shift_set():
     line = table(ce=arm((0.633,))).splitlines()[2]
-    assert line.split() == ["ce", "1", "63.3", "%", "-", "-", "61"]
+    assert line.split() == ["ce", "1", "63.3", "%", "-", "-", "-"]
 
 
-DIFFERENCE = {"mean", "low", "high", "per_seed", "excludes_zero"}
+DIFFERENCE = {"mean", "low", "high", "per_seed", "over_images", "excludes_zero"}
 ARM = {
-    "seeds", "top1", "top1_mean", "top1_std", "top5_mean", "shift_top1_mean", "aspect_fidelity_auc", "seconds_mean",
+    "seeds", "top1", "top1_mean", "top1_std", "top1_over_images",
+    "top5_mean", "shift_top1_mean", "aspect_fidelity_auc", "seconds_mean",
     "difference", "shift_difference",
 }  # fmt: skip
 
@@ -91,6 +107,11 @@ def test_summary_json_has_every_key_that_is_documented_and_keeps_its_numbers(tmp
     assert set(makd["difference"]) == set(makd["shift_difference"]) == DIFFERENCE
     assert makd["difference"]["per_seed"] == pytest.approx([5 / 36, 5 / 36, 6 / 36])
     assert makd["difference"]["excludes_zero"]
+    for interval, mean in (
+        (makd["top1_over_images"], makd["top1_mean"]),
+        (makd["difference"]["over_images"], makd["difference"]["mean"]),
+    ):
+        assert interval["low"] < mean < interval["high"]
 
 
 def test_variants_have_the_same_keys_as_arms():

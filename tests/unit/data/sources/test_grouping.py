@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mmkd_ray.config import FolderData, validate
 from mmkd_ray.data.building import build_image_table
-from mmkd_ray.data.groups import SHARED_GROUPS
+from mmkd_ray.data.leaks import SHARED_GROUPS
 from mmkd_ray.data.sources.folder import FolderSource
 from mmkd_ray.data.sources.split import grouped_cut
 from mmkd_ray.data.table import read_splits
@@ -112,7 +112,7 @@ def test_the_table_has_the_groups_and_a_chosen_test_split_shares_none(tmp_path, 
     rows = read_splits(run, columns=["image_id", "group"]).to_pylist()
     assert {row["group"] for row in rows} == {f"obj{number}" for number in range(10)}
     assert record["in_train_by_group"] == {"test": 0, "val": 0}
-    assert not any("show an object" in line for line in record["told"])
+    assert not any("whose object" in line for line in record["told"])
 
 
 def test_given_splits_stay_and_their_shared_objects_are_counted_and_listed(tmp_path, run):
@@ -127,7 +127,7 @@ def test_given_splits_stay_and_their_shared_objects_are_counted_and_listed(tmp_p
     shared = {"a/obj5", "b/obj5"} - in_val
     assert record["in_train_by_group"]["test"] == 3 * len(shared)
     assert {row["group"] for row in run.images.read_table(SHARED_GROUPS).to_pylist()} == shared
-    told = f"{3 * len(shared)} of 18 test images show an object that is in train, by data.group"
+    told = f"images whose object (data.group) is in train: {3 * len(shared)} of 18 test images; results on them are"
     assert any(line.startswith(told) for line in record["told"])
     assert build_image_table(config, run, lambda *_: None)["told"] == record["told"], "on a rerun, too"
 
