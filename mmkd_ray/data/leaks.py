@@ -34,7 +34,7 @@ def list_leaks(folder: Folder, splits: Iterable[str], *, has_groups: bool) -> di
     images = pa.concat_tables([folder.child("table", split).read_table(columns=columns) for split in splits])
     counts, rows = find_duplicates(images.select(_COLUMNS))
     folder.write_table(DUPLICATES, rows)
-    found = {"duplicates": {**counts, "in_train": count_in_train(images, "sha256")}}
+    found: dict[str, Any] = {"duplicates": {**counts, "in_train": count_in_train(images, "sha256")}}
     if has_groups:
         found["in_train_by_group"] = count_in_train(images, "group")
         folder.write_table(SHARED_GROUPS, _shared_groups(images))

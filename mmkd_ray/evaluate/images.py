@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from jaxtyping import Float64, Int
 
 from mmkd_ray.artifacts import Run
@@ -18,14 +17,14 @@ from mmkd_ray.data.table import read_splits
 class MeasuredImages:
     """The N images of one split, in the order of the image table."""
 
-    image_ids: pa.ChunkedArray
+    image_ids: list[str]
     clusters_N: Int[np.ndarray, " N"]
     """Number of the object that each shows (`data.group`); all different where that is not known."""
 
-    def in_order(self, values_N: Float64[np.ndarray, " N"], image_ids: pa.ChunkedArray) -> Float64[np.ndarray, " N"]:
+    def in_order(self, values_N: Float64[np.ndarray, " N"], image_ids: list[str]) -> Float64[np.ndarray, " N"]:
         """Values that are in the order of `image_ids`, in this one's."""
-        rows_N = pc.index_in(self.image_ids, value_set=image_ids.combine_chunks()).to_numpy()
-        return values_N[rows_N]
+        row = {image_id: place for place, image_id in enumerate(image_ids)}
+        return values_N[[row[image_id] for image_id in self.image_ids]]
 
 
 def read_measured_images(run: Run, splits: Iterable[str], *, has_groups: bool) -> dict[str, MeasuredImages]:
@@ -41,7 +40,7 @@ def read_measured_images(run: Run, splits: Iterable[str], *, has_groups: bool) -
 
 
 def _measured(table: pa.Table) -> MeasuredImages:
-    own = table["image_id"]
+    own = table["image_id"].to_pylist()
     if "group" not in table.column_names:
         return MeasuredImages(own, np.arange(len(own)))
     # An image without a group is an object of its own, and may be called like another's group.

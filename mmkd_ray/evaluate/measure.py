@@ -80,7 +80,7 @@ def measure_student(
         for split, rows in _by_split(piece.folder(run).read_table(PREDICTIONS), piece.splits):
             found = task.measure(rows)
             if split in images and (scores_N := task.score_images(rows)) is not None:
-                scores_N = images[split].in_order(scores_N, rows["image_id"])
+                scores_N = images[split].in_order(scores_N, rows["image_id"].to_pylist())
                 image_scores[piece.probe, piece.severity, split] = scores_N
             if piece.probe == CLEAN.name and split == "test":
                 by_class = task.measure_classes(rows)

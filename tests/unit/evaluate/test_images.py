@@ -1,11 +1,11 @@
 """The images of a split as the intervals need them: in one order, and by object."""
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from mmkd_ray.config import validate
-from mmkd_ray.data.table import build_image_table, read_splits
+from mmkd_ray.data.building import build_image_table
+from mmkd_ray.data.table import read_splits
 from mmkd_ray.evaluate.evaluation import evaluation_identity
 from mmkd_ray.evaluate.images import read_measured_images
 from tests.support.pictures import fill_tree
@@ -27,7 +27,7 @@ def test_values_come_into_the_order_of_the_table(configured, run):
     (images,) = read_measured_images(run, ["test"], has_groups=False).values()
     assert images.clusters_N.tolist() == list(range(8))
     mixed = read_splits(run, ["test"], columns=["image_id"])["image_id"].to_pylist()[::-1]
-    assert images.in_order(np.arange(8.0), pa.chunked_array([mixed[:3], mixed[3:]])).tolist() == [
+    assert images.in_order(np.arange(8.0), mixed).tolist() == [
         7,
         6,
         5,
@@ -43,13 +43,13 @@ def test_images_of_one_object_are_one_cluster_and_those_without_are_their_own(co
     config = configured(group=r"/(a/[01])")
     build_image_table(config, run, lambda *_: None)
     (images,) = read_measured_images(run, ["test"], has_groups=True).values()
-    names = images.image_ids.to_pylist()
+    names = images.image_ids
     assert len(set(images.clusters_N.tolist())) == 8, "a/0 and a/1 are one image each, and six show no known object"
     config = configured(group=r"/([ab])/")
     build_image_table(config, run, lambda *_: None)
     (images,) = read_measured_images(run, ["test"], has_groups=True).values()
     assert images.clusters_N.tolist() == [0] * 4 + [1] * 4
-    assert names == images.image_ids.to_pylist()
+    assert names == images.image_ids
 
 
 def test_results_by_object_are_other_results(configured):
