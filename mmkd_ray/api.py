@@ -46,7 +46,9 @@ def load(config: ConfigLike, overrides: Sequence[str] = ()) -> Config:
     return load_config(config.model_dump(mode="json"), overrides) if overrides else config
 
 
-def run(config: ConfigLike, stages: Sequence[str] | str | None = None, *, quiet: bool = False) -> Run:
+def run(
+    config: ConfigLike, stages: Sequence[str] | str | None = None, *, replace: bool = False, quiet: bool = False
+) -> Run:
     """Do a whole run, or some of its stages; what is finished is not done again.
 
     A Ray cluster is started, or the one that the configuration names is used, if something is left to do that takes
@@ -55,6 +57,7 @@ def run(config: ConfigLike, stages: Sequence[str] | str | None = None, *, quiet:
     Args:
         config: what to do.
         stages: names in the order in which they are done, e.g. `["images", "extract"]`; the whole story if unset.
+        replace: whether the run's images may be exchanged for those of another source.
         quiet: whether to print no progress.
 
     Returns:
@@ -69,12 +72,13 @@ def run(config: ConfigLike, stages: Sequence[str] | str | None = None, *, quiet:
 
     console, opened = Console(io.StringIO() if quiet else sys.stdout), run_of(config)
     if stages is None:
-        pipeline.run_all(config, opened, console)
+        pipeline.run_all(config, opened, console, replace=replace)
         return opened
     names = [stages] if isinstance(stages, str) else list(stages)
     if unknown := [name for name in names if name not in STAGES]:
         raise ConfigError(f"stages: got {', '.join(map(repr, unknown))}; accepted are {', '.join(STAGES)}")
-    pipeline.run_stages([STAGES[name] for name in names], config, opened, console)
+    chosen = [STAGES[name] for name in names]
+    pipeline.run_stages(pipeline.replacing_images(chosen) if replace else chosen, config, opened, console)
     return opened
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mmkd_ray.artifacts import Run
@@ -20,9 +20,22 @@ from mmkd_ray.stages.seconds import note_seconds
 from mmkd_ray.study.cost import describe_study
 
 
-def run_all(config: Config, run: Run, console: Console) -> None:
-    """Every stage in turn: images, aspects (where questions are selected), extract, train, evaluate, report."""
-    run_stages([stage for stage in STORY if stage.is_wanted(config)], config, run, console)
+def run_all(config: Config, run: Run, console: Console, *, replace: bool = False) -> None:
+    """Every stage in turn: images, aspects (where questions are selected), extract, train, evaluate, report.
+
+    Args:
+        config: the run's configuration.
+        run: where it goes.
+        console: where progress is shown.
+        replace: whether the run's images may be exchanged for those of another source.
+    """
+    stages = [stage for stage in STORY if stage.is_wanted(config)]
+    run_stages(replacing_images(stages) if replace else stages, config, run, console)
+
+
+def replacing_images(stages: Iterable[Stage]) -> list[Stage]:
+    """The same stages, but that of the images may exchange the run's for those of another source."""
+    return [Images(replace=True) if isinstance(stage, Images) else stage for stage in stages]
 
 
 def run_stage(stage: Stage, config: Config, run: Run, console: Console) -> None:

@@ -47,11 +47,20 @@ class Run:
 
     def image_key(self) -> str | None:
         """The key of the image table that the run refers to; None if it refers to none yet."""
-        return self.folder.find_json(IMAGES).get("key")
+        return self.image_reference().get("key")
 
-    def refer_to_images(self, key: str) -> Folder:
-        """Make `shared/images/KEY` the run's image table, in the place of another one, which stays where it is."""
-        self.folder.write_json(IMAGES, {"key": key})
+    def image_reference(self) -> dict[str, Any]:
+        """Which image table the run refers to (`key`), and what was noted with it; empty if it refers to none yet."""
+        return self.folder.find_json(IMAGES)
+
+    def refer_to_images(self, key: str, **facts: Any) -> Folder:
+        """Make `shared/images/KEY` the run's image table, in the place of another one, which stays where it is.
+
+        Args:
+            key: of the table.
+            facts: what is to be noted with it; see `data.origin`.
+        """
+        self.folder.write_json(IMAGES, {"key": key, **facts})
         return self.images
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from typer import Argument
+from typer import Argument, Option
 from typer.core import TyperCommand
 
 ConfigFile = Annotated[str, Argument(metavar="CONFIG", help="YAML file, e.g. configs/quickstart.yaml")]
@@ -16,6 +16,7 @@ Overrides = Annotated[
         show_default=False,
     ),
 ]
+Replace = Annotated[bool, Option("--replace", help="exchange the run's images for those of another source")]
 RunFolder = Annotated[str, Argument(metavar="RUN", help="folder or URI of a run, e.g. runs/quickstart")]
 
 

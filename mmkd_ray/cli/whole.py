@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from mmkd_ray.cli.arguments import ConfigFile, Overrides
+from mmkd_ray.cli.arguments import ConfigFile, Overrides, Replace
 from mmkd_ray.cli.request import Request
 from mmkd_ray.cli.running import run_work
 
@@ -24,21 +24,23 @@ What to try next:
 README.md and docs/ say more."""
 
 
-def run(config: ConfigFile, overrides: Overrides = None) -> Request:
+def run(config: ConfigFile, overrides: Overrides = None, replace: Replace = False) -> Request:
     """Everything, from images to the report."""
-    return Request(partial(run_work, _run_all, "run", config, overrides or (), closing=_WHAT_NEXT))
+    work = partial(_run_all, replace=replace)
+    return Request(partial(run_work, work, "run", config, overrides or (), closing=_WHAT_NEXT))
 
 
 def study(
     config: ConfigFile,
     overrides: Overrides = None,
+    replace: Replace = False,
     dry_run: Annotated[bool, Option("--dry-run", help="train nothing, ask nothing")] = False,
     seconds_per_epoch: Annotated[
         float | None, Option(help="of one student; measured by finished ones if unset", show_default=False)
     ] = None,
 ) -> Request:
     """The same as run; --dry-run says what it would train, and the cost."""
-    work = partial(_dry_run, seconds_per_epoch) if dry_run else _run_all
+    work = partial(_dry_run, seconds_per_epoch) if dry_run else partial(_run_all, replace=replace)
     return Request(partial(run_work, work, "study", config, overrides or ()))
 
 
@@ -53,10 +55,10 @@ def plan(
     return Request(partial(run_work, partial(_plan, answers_per_second), "plan", config, overrides or ()))
 
 
-def _run_all(config: Config, run: Run, console: Console) -> None:
+def _run_all(config: Config, run: Run, console: Console, *, replace: bool) -> None:
     from mmkd_ray import pipeline
 
-    pipeline.run_all(config, run, console)
+    pipeline.run_all(config, run, console, replace=replace)
 
 
 def _plan(rate: float | None, config: Config, run: Run, console: Console) -> None:

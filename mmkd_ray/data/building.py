@@ -15,6 +15,7 @@ from mmkd_ray import schema
 from mmkd_ray.artifacts import Folder, Run
 from mmkd_ray.config import Config
 from mmkd_ray.data.leaks import leak_lines, list_leaks
+from mmkd_ray.data.origin import refer_to_images
 from mmkd_ray.data.reading import PARTS, Part, PartReader, cut_into_parts, here
 from mmkd_ray.data.sources.base import Source
 from mmkd_ray.data.sources.opening import open_source
@@ -63,8 +64,7 @@ def build_image_table(
         folder = _build(config, run, source, identity, progress, spread)
     bad, place = folder.read_table(QUARANTINE).to_pylist(), f"{folder.uri}/{QUARANTINE}"
     _check_bad(bad, len(source), config.extract.max_bad_fraction, place)
-    if run.images != folder:
-        run.refer_to_images(folder.uri.rpartition("/")[2])
+    refer_to_images(config, run, folder)
     record = run.require(folder, "images")
     told = [*source.describe(), *leak_lines(record, folder)]
     return {**record, "told": told}

@@ -11,6 +11,7 @@ import pyarrow as pa
 from mmkd_ray import schema
 from mmkd_ray.artifacts import Folder, Run
 from mmkd_ray.config import Config
+from mmkd_ray.data.origin import require_origin
 from mmkd_ray.identity import identify, settings
 
 
@@ -18,8 +19,9 @@ def require_images(config: Config, run: Run) -> dict[str, Any]:
     """The record of the image table of this configuration; the source itself need not be in reach any more.
 
     Raises:
-        ArtifactError: there is none, or it was made with other settings.
+        ArtifactError: there is none, or it was made with other settings or from another source.
     """
+    require_origin(config, run)
     return run.require(run.images, "images", settings=settings_identity(config))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +22,18 @@ HERE = 2_000
 class Images(Stage):
     """Stage 1."""
 
+    replace: bool = field(default=False, metadata={"help": "exchange the run's images for those of another source"})
+
     name = command = "images"
     help = "make the image table"
     unit = "images"
 
     def needs_cluster(self, config: Config, run: Run) -> bool:
         from mmkd_ray.data.building import images_to_read
+        from mmkd_ray.data.origin import require_origin
 
+        if not self.replace:
+            require_origin(config, run)
         return images_to_read(config, run) > HERE
 
     def artifact(self, run: Run) -> Folder:
@@ -36,8 +41,13 @@ class Images(Stage):
 
     def run(self, config: Config, run: Run, progress: Any) -> dict[str, Any]:
         from mmkd_ray.data.building import build_image_table
+        from mmkd_ray.data.origin import Before, require_origin
 
-        return build_image_table(config, run, progress, partial(_read, retries=config.cluster.max_failures))
+        if not self.replace:
+            require_origin(config, run)
+        before = Before(run)
+        record = build_image_table(config, run, progress, partial(_read, retries=config.cluster.max_failures))
+        return {**record, "told": [*before.changes(), *record["told"]]}
 
     def remark(self, config: Config, run: Run, record: Any) -> str:
         splits = ", ".join(f"{split} {count:,}" for split, count in record["images"].items())

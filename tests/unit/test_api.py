@@ -5,6 +5,7 @@ import pytest
 
 import mmkd_ray as mm
 from mmkd_ray.errors import ArtifactError, ConfigError
+from tests.support.pictures import fill_tree
 
 TINY = {"name": "tiny", "data": {"source": "fieldguide"}, "aspects": {"source": "fieldguide"}}
 
@@ -42,6 +43,18 @@ def test_one_stage(tmp_path, capsys):
     assert "24 classes" in capsys.readouterr().out
     mm.run(mm.load(TINY, [f"storage.path={tmp_path}", *small]), ["images"], quiet=True)
     assert capsys.readouterr().out == ""
+
+
+def test_images_of_another_source_take_replace(tmp_path):
+    fill_tree(tmp_path / "tree", [f"{split}/{name}" for split in ("train", "val", "test") for name in "ab"])
+    small = [f"data.{split}_per_class=1" for split in ("train", "val", "test", "shift")]
+    storage = f"storage.path={tmp_path}/runs"
+    mm.run(mm.load(TINY, [storage, *small]), "images", quiet=True)
+    own = mm.load({**TINY, "data": {"source": "folder", "path": f"{tmp_path}/tree"}}, [storage])
+    with pytest.raises(ArtifactError, match=f"has the images of fieldguide since .* says folder {tmp_path}/tree: "):
+        mm.run(own, "images", quiet=True)
+    run = mm.run(own, "images", replace=True, quiet=True)
+    assert run.images.record()["class_names"] == ["a", "b"]
 
 
 def test_importing_the_package_is_light_and_its_names_are_there():

@@ -148,6 +148,29 @@ def test_how_folders_were_read_is_told(mmkd, tmp_path):
     assert "2 classes: a, b" in output
 
 
+def test_images_from_elsewhere_are_refused_by_every_command_and_taken_with_replace(mmkd, tmp_path):
+    for tree, count in (("one", 5), ("two", 6)):
+        fill_tree(tmp_path / tree, [f"{split}/{name}" for split in ("train", "val", "test") for name in "ab"], count)
+
+    def on(command, tree, *options):
+        place = [f"data.path={tmp_path}/{tree}", f"storage.path={tmp_path}/runs"]
+        return mmkd(command, "configs/own_images.yaml", *place, *options)
+
+    assert on("images", "one")[0] == 0
+    for command in ("images", "evaluate", "report", "plan"):
+        status, output = on(command, "two")
+        assert status == 2, command
+        last = output.splitlines()[-1]
+        assert f"has the images of folder {tmp_path}/one since 20" in last, command
+    assert not (tmp_path / "runs" / "own_images" / "config.yaml").exists()
+    status, output = on("images", "two", "--replace")
+    assert status == 0
+    assert "30 were, 36 are; 6 added, 0 gone" in output
+    assert on("images", "two")[0] == 0
+    status, output = on("run", "one", "--replace", "aspects.path=/not/there.yaml")
+    assert "/not/there.yaml" in output.splitlines()[-1]
+
+
 def test_one_image_a_worker_is_refused_by_check(mmkd, tmp_path):
     student = ["train.batch_size=1", "student.image_size=32"]
     status, output = mmkd("run", "configs/quickstart.yaml", f"storage.path={tmp_path}", *student)
