@@ -19,6 +19,7 @@ from mmkd_ray.evidence.stage import score_aspects
 from mmkd_ray.evidence.tables import AUDIT, SCORES
 from mmkd_ray.report.evidence import EXAMPLES, ILLUSTRATED, write_page
 from tests.support import stored_answers as stored
+from tests.support.narrow_pages import hidden_columns
 from tests.support.tables import image_row, write_image_table
 
 QUESTIONS = ("Is it red?", "Is it blue?", "Is it a spaceship?")
@@ -145,6 +146,18 @@ def test_each_question_is_once_in_the_table_with_what_it_is_sorted_by(made, page
     assert all(f"data-{key}" in row for key in keys for row in rows)
 
 
+def test_no_column_is_hidden_on_a_phone(tmp_path, page):
+    assert hidden_columns(page.html) == []
+    config, run, _ = scored(tmp_path)
+    write_audit(run)
+    assert hidden_columns(page_of(config, run).html) == []
+
+
+def write_audit(run):
+    audits = [Audit("Is it red?", 40, 0.25, 0.875, None, 0.12, 0.1, 0.3)]
+    run.evidence.write_table(AUDIT, pa.Table.from_pylist([one.as_dict() for one in audits]))
+
+
 def test_reasons_and_verdicts_are_shown(made, page):
     _, _, scores = made
     for one in scores:
@@ -215,8 +228,7 @@ def test_each_picture_is_embedded_once_and_every_use_has_its_picture(page):
 def test_an_audit_is_shown_where_there_is_one(tmp_path, made, page):
     assert "audit" not in page.sections
     config, run, _ = scored(tmp_path)
-    audits = [Audit("Is it red?", 40, 0.25, 0.875, None, 0.12, 0.1, 0.3)]
-    run.evidence.write_table(AUDIT, pa.Table.from_pylist([one.as_dict() for one in audits]))
+    write_audit(run)
     text = " ".join(page_of(config, run).sections["audit"].split())
     assert "Is it red?87.5 %\N{EN DASH}0.120.1025.0 %40" in text
 

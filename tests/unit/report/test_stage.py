@@ -12,6 +12,7 @@ from mmkd_ray.errors import ArtifactError
 from mmkd_ray.render.words import MISSING
 from mmkd_ray.report import write_report
 from mmkd_ray.report.summary import summarise_arms
+from tests.support.narrow_pages import hidden_columns
 from tests.support.report_run import Made, Plan, make
 
 GAIN = {"ce": [20, 21, 19], "makd": [25, 26, 25]}
@@ -150,6 +151,11 @@ def test_each_interval_says_what_it_covers(page: Page) -> None:
 def test_the_machines_load_is_not_shown_as_an_arms_cost(page: Page) -> None:
     assert "Training each student" not in page.text
     assert "Time of each stage, on a machine as busy as it was" in page.text
+
+
+def test_no_column_is_hidden_on_a_phone(page: Page) -> None:
+    assert hidden_columns(page.html) == []
+    assert hidden_columns(page.html.replace("stack", "")), "the check finds nothing"
 
 
 def test_says_that_no_image_is_known_from_training(page: Page) -> None:
