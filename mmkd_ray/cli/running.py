@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 Work = Callable[["Config", "Run", "Console"], None]
 
 
-def run_work(work: Work, command: str, config_file: str, overrides: Sequence[str], *, closing: str = "") -> int:
+def run_work(
+    work: Work,
+    command: str,
+    config_file: str,
+    overrides: Sequence[str],
+    *,
+    closing: Callable[[Config], str] | None = None,
+) -> int:
     """Load the configuration, open the run and do the work; gives the exit status.
 
     Args:
@@ -28,7 +35,7 @@ def run_work(work: Work, command: str, config_file: str, overrides: Sequence[str
         command: for people, and for the log's name.
         config_file: as given.
         overrides: as given.
-        closing: what is said at the end.
+        closing: gives what is said at the end.
     """
     from mmkd_ray.cli.failures import explain_failure, stop_among_causes
     from mmkd_ray.config import load
@@ -50,8 +57,8 @@ def run_work(work: Work, command: str, config_file: str, overrides: Sequence[str
             traceback.print_exc()
             sys.stderr.flush()
             return explain_failure(error, log=log, console=console)
-        if closing:
-            console.say(closing)
+        if closing and (text := closing(config)):
+            console.say(text)
     return 0
 
 

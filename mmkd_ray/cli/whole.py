@@ -10,24 +10,19 @@ from typer import Option
 from mmkd_ray.cli.arguments import ConfigFile, Overrides, Replace
 from mmkd_ray.cli.request import Request
 from mmkd_ray.cli.running import run_work
+from mmkd_ray.cli.what_next import what_next
 
 if TYPE_CHECKING:
     from mmkd_ray.artifacts import Run
     from mmkd_ray.config import Config
     from mmkd_ray.console import Console
 
-_WHAT_NEXT = """
-What to try next:
-  own images     mmkd run configs/own_images.yaml data.path=FOLDER   (FOLDER/CLASS/IMAGE)
-  a real MLLM    ... configs/teachers/internvl3.yaml extract.gpus_per_actor=1
-  a cluster      ray job submit --working-dir . -- python jobs/run.py configs/quickstart.yaml
-README.md and docs/ say more."""
-
 
 def run(config: ConfigFile, overrides: Overrides = None, replace: Replace = False) -> Request:
     """Everything, from images to the report."""
     work = partial(_run_all, replace=replace)
-    return Request(partial(run_work, work, "run", config, overrides or (), closing=_WHAT_NEXT))
+    closing = partial(what_next, config, overrides or ())
+    return Request(partial(run_work, work, "run", config, overrides or (), closing=closing))
 
 
 def study(

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 MISSING = "\N{EN DASH}"
 """Stands where there is nothing to show: no spread with one seed, no shift set, ..."""
 _MINUS = "\N{MINUS SIGN}"
 _SPACE = "\N{NO-BREAK SPACE}"
 
 _NAMES = {"ce": "cross-entropy alone", "makd": "MaKD", "random": "noise targets", "shuffled": "shuffled answers"}
-_CREDENTIALS = re.compile(r"(?<=://)[^\s/@]+@")
 
 
 def arm_name(arm: str) -> str:
@@ -56,8 +53,3 @@ def count(number: int, noun: str) -> str:
 def level(confidence: float) -> str:
     """A level of confidence: 95 %."""
     return f"{100 * confidence:.4g}{_SPACE}%"
-
-
-def without_credentials(text: str) -> str:
-    """The text with what stands before the host of a URI masked: a report is passed on, `s3://key:secret@` is not."""
-    return _CREDENTIALS.sub("***@", text)

@@ -79,10 +79,8 @@ def gather(config: Config, run: Run, summary: dict[str, Any], evaluation: Evalua
         "asked_images": len(teacher.image_ids),
         "quarantine": _quarantine(run),
         "max_quarantined": MAX_QUARANTINED,
-        "config_yaml": words.without_credentials(to_yaml(config)),
-        "leaks": [
-            words.without_credentials(line) for line in leak_lines(run.require(run.images, "images"), run.images)
-        ],
+        "config_yaml": to_yaml(config),
+        "leaks": leak_lines(run.require(run.images, "images"), run.images),
         "has_groups": bool(config.data.group),
         "has_image_intervals": any(test.over_images for test in tests.values()),
         **_least_mass(teacher),

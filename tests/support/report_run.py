@@ -42,7 +42,6 @@ class Plan:
     quarantined: tuple[tuple[str, str], ...] = ()
     answer_mass: bool = True
     name: str = "synthetic"
-    storage: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def make(root: Path, plan: Plan) -> Made:
             "aspects": {"source": "file", "path": str(questions)},
             "study": {"arms": list(plan.right), "seeds": seeds},
             "train": {"epochs": plan.epochs},
-            "storage": {"path": plan.storage or str(root)},
+            "storage": {"path": str(root)},
         }
     )
     run = open_run(str(root), plan.name)
