@@ -6,7 +6,6 @@ import pytest
 
 from mmkd_ray.cli.what_next import what_next
 from mmkd_ray.config import load
-from tests.support.pictures import fill_tree
 
 
 @pytest.fixture(autouse=True)
@@ -23,9 +22,7 @@ def advised(config_file, *overrides):
 
 def arguments_of(command):
     """Configuration and overrides of an advised command, with something in place of what is to be filled in."""
-    words = shlex.split(
-        command.partition("   ")[0].replace("NUMBER", "9").replace("FOLDER", "x").replace("QUESTIONS", "x")
-    )
+    words = shlex.split(command.partition("   ")[0].replace("NUMBER", "9"))
     start = words.index("jobs/run.py") if "jobs/run.py" in words else words.index("run")
     return words[start + 1 :]
 
@@ -49,27 +46,25 @@ def test_after_own_images_they_are_not_and_the_advice_is_about_them():
     assert found["a large MLLM"].endswith("name=mine configs/teachers/internvl3.yaml extract.gpus_per_actor=1")
 
 
-@pytest.mark.parametrize(
-    ("config_file", "overrides"), [("configs/quickstart.yaml", ()), ("configs/own_images.yaml", OWN)]
-)
-@pytest.mark.parametrize("elsewhere", [False, True])
-def test_every_command_that_is_advised_can_be_read(
-    config_file, overrides, elsewhere, repository, tmp_path, monkeypatch
-):
-    if elsewhere:
-        monkeypatch.chdir(tmp_path)
-        config_file = str(repository / config_file)
-        overrides = (
-            (*overrides, "aspects.path=" + str(repository / "configs/questions/general.yaml")) if overrides else ()
-        )
-    found = advised(config_file, *overrides)
-    assert len(found) == 3
+@pytest.mark.parametrize("overrides", [(), ("train.alpha=2",)])
+@pytest.mark.parametrize(("name", "count"), [("quickstart", 4), ("own_images", 3)])
+def test_every_command_that_is_advised_can_be_read(name, count, overrides):
+    found = advised(f"configs/{name}.yaml", *overrides)
+    assert len(found) == count
     for command in found.values():
         config, *values = arguments_of(command)
         load(config, values)
 
 
-def test_what_was_done_is_not_advised_again(tmp_path):
-    fill_tree(tmp_path, "ab")
+def test_from_another_folder_files_are_named_in_full_and_no_job_is_advised(repository, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = advised(str(repository / "configs/quickstart.yaml"))
+    assert set(found) == {"own images", "best questions", "a large MLLM"}
+    for command in found.values():
+        config, *values = arguments_of(command)
+        load(config, values)
+
+
+def test_what_was_done_is_not_advised_again():
     done = ("aspects.select=mrmr", "extract.gpus_per_actor=1", "cluster.address=127.0.0.1:6379")
     assert what_next("configs/own_images.yaml", done, load("configs/own_images.yaml", done)) == ""
