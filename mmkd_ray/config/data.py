@@ -47,7 +47,8 @@ class _Files(Section):
 class FolderData(_Files):
     """Ordinary images: a folder per class, or `train/`, `test/` (`val/`, any shift set), each with class folders.
 
-    `training`, `valid`, `validation`, `dev`, `testing`, `eval`, with or without `_set` and in any case, are these, too.
+    `training`, `valid`, `validation`, `dev`, `testing`, `eval` are these, too, in any case, and with a word such as
+    `_set` or `images_` or a number beside them (`train2017`).
     """
 
     source: Literal["folder"]

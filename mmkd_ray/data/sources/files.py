@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterator, Sequence
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +29,8 @@ class ImageFile:
     class_name: str
     group: str | None = None
     """The object that it shows, by `data.group`; None if that is not known."""
+    chosen: bool = False
+    """Whether it was taken from the training images into a split that the data set lacks."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +76,14 @@ class FileSource:
         return len(self._files)
 
     def describe(self) -> list[str]:
-        """The classes, and those of which a split has no image."""
+        """The classes, what was chosen for splits that are lacking, and the classes that these do not have."""
         lines = [f"{len(self.class_names)} classes: {few(self.class_names, most=20)}"]
+        if alike := _alike(self.class_names):
+            lines.append(f"classes whose names differ in case or spaces alone: {few(alike, most=20)}")
+        taken = Counter(file.split for file in self._files if file.chosen)
+        lines += [
+            f"{split}: {count:,} of the training images, chosen by data.split_seed" for split, count in taken.items()
+        ]
         for split in ("val", "test"):
             having = {file.class_name for file in self._files if file.split == split}
             if lacking := [name for name in self.class_names if name not in having]:
@@ -107,6 +117,14 @@ class FileSource:
 
     def _labels(self) -> dict[str, int]:
         return {name: label for label, name in enumerate(self.class_names)}
+
+
+def _alike(names: Iterable[str]) -> list[str]:
+    """The names that are another's but for case, spaces and `_`: as a rule one class, but not for letters."""
+    same: defaultdict[str, list[str]] = defaultdict(list)
+    for name in names:
+        same["".join(re.split(r"[\s_-]+", unicodedata.normalize("NFKC", name).casefold()))].append(name)
+    return [name for group in same.values() if len(group) > 1 for name in group]
 
 
 def _group_lines(files: list[ImageFile]) -> list[str]:
@@ -151,4 +169,9 @@ def _check_classes(class_names: tuple[str, ...], files: list[ImageFile], path: s
     if untrained := set(class_names) - trained:
         broken = [file.found for file in files if file.class_name in untrained and file.found.problem]
         why = f" ({broken[0].path}: {broken[0].problem})" if broken else ""
-        raise DataError(f"data.path: no training images of {few(sorted(untrained))}{why}; add some or drop the class")
+        others = sorted({file.split for file in files if file.class_name in untrained} - {"train"})
+        where = f" (only in {few(others)})" if others else ""
+        raise DataError(
+            f"data.path: no training images of {few(sorted(untrained))}{where}{why}; add some, give the class one name "
+            "in all splits, or drop the class"
+        )

@@ -42,9 +42,11 @@ class FolderSource(FileSource):
         tree = list_tree(root, self._skipped)
         self._layout = read_layout(tree, path)
         files, self._outside = _place(tree, self._layout)
+        self._deeper = sorted(_deeper_folders(files, self._layout))
         self._empty = _empty_folders(tree, files, self._layout)
         if not files:
             raise DataError(f"data.path: '{path}' holds no images; {'; '.join([ACCEPTED, *self._skipped.lines()])}")
+        _refuse_one_class(files, self._deeper, self._layout, path)
         fractions = {"test": config.test_fraction, "val": config.val_fraction}
         files = cut_missing(files, fractions, group=config.group, seed=config.split_seed)
         class_names = tuple(sorted({file.class_name for file in files}))
@@ -55,6 +57,8 @@ class FolderSource(FileSource):
         lines = [*self._layout.lines(), *self._skipped.lines()]
         if self._outside:
             lines.append(f"not used, since they lie in no class folder: {few(self._outside)}")
+        if self._deeper:
+            lines.append(f"folders within a class, read as that class: {few(self._deeper, slash=True)}")
         if self._empty:
             lines.append(f"without images: {few(self._empty, slash=True)}")
         return [*lines, *super().describe()]
@@ -69,6 +73,28 @@ def _place(tree: Tree, layout: Layout) -> tuple[list[ImageFile], list[str]]:
         else:
             outside.append(item.path)
     return files, outside
+
+
+def _deeper_folders(files: list[ImageFile], layout: Layout) -> set[str]:
+    """Folders within a class folder that hold images: classes of their own to someone who reads the tree otherwise."""
+    paths = (file.found.path.rstrip("/").split("/") for file in files)
+    return {"/".join(parts[: layout.depth + 1]) for parts in paths if len(parts) > layout.depth + 1}
+
+
+def _refuse_one_class(files: list[ImageFile], deeper: list[str], layout: Layout, path: str) -> None:
+    """A folder that stands alone where classes are expected is mostly one too many."""
+    names = {file.class_name for file in files}
+    if len(names) > 1:
+        return
+    inside = (
+        f"; it holds {few(deeper, slash=True)}: are these the classes? Then remove the folder around them"
+        if deeper
+        else ""
+    )
+    raise DataError(
+        f"data.path: '{path}', {layout.lines()[0]}, has one class only ('{names.pop()}'){inside}; a classifier needs "
+        f"two or more; {ACCEPTED}"
+    )
 
 
 def _empty_folders(tree: Tree, files: list[ImageFile], layout: Layout) -> list[str]:

@@ -7,18 +7,23 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
-_FOLDERS = {"@eadir", "__macosx", "#recycle", "$recycle.bin", "system volume information", "__pycache__"}
+_FOLDERS = {
+    *("@eadir", "@recycle", "@recently-snapshot", "#recycle", "#snapshot", "lost+found"),
+    *("__macosx", "$recycle.bin", "system volume information", "__pycache__"),
+}
 """Thumbnails of NAS servers, leftovers of archives and waste bins, in small letters."""
 _FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "license", "readme", "makefile"}
 _ENDINGS = frozenset(
     (  # noqa: SIM905
-        "aae bak bin cache cfg cls css csv db doc docx exe gz h5 hdf5 html htm info ini ipynb js json jsonl lnk lock "
-        "log lst mat md md5 names npy npz parquet part pickle pkl pt pth py rar rtf sh sha256 sqlite tar tfrecord tgz "
-        "thm tmp toml tsv txt url xls xlsx xml xmp yaml yml zip 7z"
+        "aae bak bin cache cfg ckpt cls css csv db db:encryptable doc docx exe gz h5 hdf5 html htm identifier info "
+        "ini ipynb js json jsonl lnk lock log lst mat md md5 names npy npz onnx parquet part pickle pkl pt pth py "
+        "rar rtf safetensors sh sha256 sqlite tar tfrecord tgz thm tmp toml tsv txt url xls xlsx xml xmp yaml yml "
+        "zip 7z"
     ).split()
 )
-"""Of notes, annotations, archives and the like. What a person would call a picture (`.heic`, `.svg`, a video) is not
-among them: that it cannot be read is told."""
+"""Of notes, annotations, archives, models and the like, and of what Windows keeps beside a file
+(`0.png:Zone.Identifier`). What a person would call a picture (`.heic`, `.svg`, a video) is not among them: that it
+cannot be read is told."""
 _SHOWN = 6
 
 

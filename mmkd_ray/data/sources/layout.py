@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from mmkd_ray.data.sources.listing import Found, Tree
@@ -16,8 +16,9 @@ _SPLIT_OF = {
     **dict.fromkeys(("val", "valid", "validate", "validation", "dev", "development"), "val"),
     **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
 }
-"""The words that Hugging Face's data sets know, in any case, possibly with an ending such as `_set`."""
-_ENDING = re.compile(r"(set|split|data|images?|imgs?|pictures?)$")
+"""The words that Hugging Face's data sets know, in any case, possibly beside a word such as `set` and a number."""
+_BESIDE = "(?:set|split|data|dataset|images?|imgs?|pictures?)"
+_WORD = re.compile(rf"[0-9]*{_BESIDE}?({'|'.join(sorted(_SPLIT_OF, key=len, reverse=True))}){_BESIDE}?[0-9]*")
 ACCEPTED = (
     "accepted are CLASS/IMAGE, or SPLIT/CLASS/IMAGE with train/ (or training), and as far as they are there val/ "
     "(valid, validation, dev), test/ (testing, eval), and shift sets of any other name"
@@ -62,9 +63,9 @@ class Layout:
 
 
 def split_of(folder: str) -> str | None:
-    """The split that a folder's name means: `Training_Set` is `train`; None if it is no such word."""
-    word = re.sub(r"[^a-z0-9]", "", folder.casefold())
-    return _SPLIT_OF.get(word) or _SPLIT_OF.get(_ENDING.sub("", word))
+    """The split that a folder's name means: `Training_Set` and `train2017` are `train`; None if it is no such word."""
+    found = _WORD.fullmatch(re.sub(r"[\W_]", "", folder.casefold()))
+    return _SPLIT_OF[found[1]] if found else None
 
 
 def read_layout(tree: Tree, root: str) -> Layout:
@@ -81,6 +82,7 @@ def read_layout(tree: Tree, root: str) -> Layout:
     words = {folder: split for folder in inside if (split := split_of(folder))}
     if not words:
         _refuse_classes_of_splits(inside, root)
+        _refuse_names_with_splits(inside, root)
         return Layout(root)
     _refuse_the_same_split(words, root)
     # One that cannot be listed may hold anything: `Layout.place` refuses it by name.
@@ -126,6 +128,22 @@ def _refuse_classes_of_splits(inside: dict[str, set[str]], root: str) -> None:
             raise DataError(
                 f"data.path: '{root}': {folder}/ holds {few(sorted(inner), slash=True)}, which are splits and not "
                 f"images of a class '{folder}'; {ACCEPTED}: {advice}"
+            )
+
+
+def _refuse_names_with_splits(folders: Iterable[str], root: str) -> None:
+    """`birds_train/` and `birds_test/` may be two splits, or two splits of one class, and are hardly two classes."""
+    same: defaultdict[tuple[str, ...], dict[str, str]] = defaultdict(dict)
+    for folder in folders:
+        words = [word for word in re.split(r"[\W_]+", folder.casefold()) if word]
+        splits = [word for word in words if split_of(word)]
+        if len(splits) == 1:
+            same[tuple(word for word in words if word != splits[0])][folder] = split_of(splits[0]) or ""
+    for named in same.values():
+        if len(set(named.values())) > 1:
+            raise DataError(
+                f"data.path: '{root}': {few(named, slash=True)} differ in the name of a split alone: are they splits "
+                f"or classes? {ACCEPTED[0].upper()}{ACCEPTED[1:]}; rename them"
             )
 
 

@@ -58,7 +58,7 @@ def cut(files: list[ImageFile], *, taken: str, fraction: float, seed: int) -> li
     else:
         rows_M = stratified_cut(labels_N, fraction=fraction, seed=seed)
     chosen = {pool[row] for row in rows_M}
-    return [replace(file, split=taken) if index in chosen else file for index, file in enumerate(files)]
+    return [replace(file, split=taken, chosen=True) if index in chosen else file for index, file in enumerate(files)]
 
 
 def stratified_cut(labels_N: Int[np.ndarray, " N"], *, fraction: float, seed: int) -> Int[np.ndarray, " M"]:

@@ -40,11 +40,14 @@ def test_files_that_are_no_images_by_name_are_counted_in_one_line(root):
         "b/notes.txt",
         "a/.DS_Store",
         "a/._0.png",
+        "a/0.png:Zone.Identifier",
+        "a/Thumbs.db:encryptable",
+        "b/student.safetensors",
     )
     source = source_of(root)
     assert len(source) == clean
     (line,) = [line for line in source.describe() if "by name" in line]
-    assert line.startswith("skipped 8 files that are no images by name: ")
+    assert line.startswith("skipped 11 files that are no images by name: ")
     assert "Thumbs.db 1" in line
     assert ".xml 2" in line
     assert "hidden 2" in line
@@ -52,10 +55,20 @@ def test_files_that_are_no_images_by_name_are_counted_in_one_line(root):
 
 def test_thumbnails_and_leftovers_are_no_rows(root):
     clean = len(source_of(root))
-    put(root, "a/@eaDir/0.png/SYNOPHOTO_THUMB_M.jpg", "__MACOSX/a/._0.png", ".git/a/0.png", "b/.thumbnails/0.png")
+    put(
+        root,
+        "a/@eaDir/0.png/SYNOPHOTO_THUMB_M.jpg",
+        "lost+found/#1",
+        "__MACOSX/a/._0.png",
+        ".git/a/0.png",
+        "b/.thumbnails/0.png",
+    )
     source = source_of(root)
     assert (len(source), source.class_names) == (clean, ("a", "b"))
-    assert any(line.startswith("skipped folders: ") and "@eaDir 1" in line for line in source.describe())
+    assert any(
+        line.startswith("skipped folders: ") and "@eaDir 1" in line and "lost+found 1" in line
+        for line in source.describe()
+    )
 
 
 @pytest.mark.parametrize("name", ["x.heic", "x.svg", "x.mp4", "x.pdf", "x", "x.unknown", "readme.png"])

@@ -25,6 +25,8 @@ def splits_of(source):
         ("Train Test", {"Train": "train", "Test": "test"}),
         ("training testing", {"training": "train", "testing": "test"}),
         ("train_set test_set", {"train_set": "train", "test_set": "test"}),
+        ("train2017 val2017", {"train2017": "train", "val2017": "val"}),
+        ("images_train images_test1", {"images_train": "train", "images_test1": "test"}),
         ("TRAIN dev eval", {"TRAIN": "train", "dev": "val", "eval": "test"}),
         (
             "Training-Data validation test_images",
@@ -53,7 +55,7 @@ def test_a_validation_split_that_is_there_is_not_cut_from_train_again(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["trains", "contest", "validated", "devil", "evaluator", "test_snow", "dataset", "set"]
+    "name", ["trains", "contest", "validated", "devil", "evaluator", "test_snow", "dataset", "set", "2017", "testnée"]
 )
 def test_other_words_are_no_splits(name):
     assert split_of(name) is None
@@ -80,6 +82,17 @@ def test_other_words_are_no_splits(name):
             ["a/train", "a/test", "b/train", "b/test"],
             r"a/ holds test/, train/, which .*put the splits above the classes",
         ),
+        (["birds_train/a", "birds_test/a"], r"birds_test/, birds_train/ differ in the name of a split alone"),
+        (
+            ["train-cats", "test-cats", "train-dogs", "test-dogs"],
+            r"test-cats/, train-cats/ differ in the name of a split",
+        ),
+        (["train/images", "test/images"], r"SPLIT/CLASS/IMAGE: test/ is test, train/ is train, has one class only"),
+        (
+            ["train/all/a", "train/all/b"],
+            r"one class only \('all'\); it holds train/all/a/, train/all/b/: are these the",
+        ),
+        (["data/a", "data/b"], r"one class only \('data'\); it holds data/a/, data/b/: are these the classes"),
     ],
 )
 def test_what_could_be_either_is_refused_with_what_is_accepted(tmp_path, folders, message):
@@ -102,7 +115,34 @@ def test_how_it_was_read_is_told(tmp_path):
         "not used, since they lie in no class folder: top.png",
         "without images: c/",
         "2 classes: a, b",
+        "test: 2 of the training images, chosen by data.split_seed",
+        "val: 2 of the training images, chosen by data.split_seed",
     ]
+
+
+def test_two_classes_may_have_the_names_of_splits_in_their_own(tmp_path):
+    assert source_of(tmp_path, ["steam_train", "flight_test"]).class_names == ("flight_test", "steam_train")
+
+
+def test_folders_within_a_class_are_told(tmp_path):
+    told = source_of(tmp_path / "classes", ["animals/cat", "animals/dog", "plants/rose"]).describe()
+    assert "folders within a class, read as that class: animals/cat/, animals/dog/, plants/rose/" in told
+    told = source_of(tmp_path / "splits", ["train/a/x", "train/b", "test/a", "test/b"]).describe()
+    assert "folders within a class, read as that class: train/a/x/" in told
+
+
+@pytest.mark.parametrize(
+    ("folders", "alike"), [("Cat cat dog", "Cat, cat"), ("red_fox red.fox RedFox", "RedFox, red_fox")]
+)
+def test_classes_of_nearly_the_same_name_are_told(tmp_path, folders, alike):
+    told = source_of(tmp_path, folders.split()).describe()
+    assert f"classes whose names differ in case or spaces alone: {alike}" in told
+
+
+@pytest.mark.parametrize("split", ["test", "val", "snow"])
+def test_a_class_without_training_images_names_where_it_is(tmp_path, split):
+    with pytest.raises(DataError, match=rf"no training images of Cat \(only in {split}\); .*one name in all splits"):
+        source_of(tmp_path, ["train/cat", "train/dog", f"{split}/Cat", f"{split}/dog"])
 
 
 def test_an_empty_class_of_one_split_is_told(tmp_path):
