@@ -156,4 +156,4 @@ def _over(evaluation: Evaluation, arm: str, other: str) -> PairedDifference:
 
 
 def _bracket(difference: PairedDifference, unit: Unit) -> str:
-    return "" if difference.low is None else f" ({unit.interval(difference.low, difference.high)})"
+    return "" if difference.low is None else f" ({unit.interval(difference.low, difference.high)} over seeds)"

@@ -151,7 +151,7 @@ def one_line(record: dict[str, Any]) -> str:
 def shown_trials(config: Config, table: pa.Table) -> list[str | Table]:
     """The trials, best first, and a sentence about the best, for a person."""
     rows, metric = best_first(config, table), task_of(config).primary
-    header = ("trial", *config.tune.space, f"val {metric.title}", "epochs", "seconds", "")
+    header = ("trial", *config.tune.space, f"val {metric.title}", "epochs", "")
     more = [f"... and {len(rows) - SHOWN} more"] if len(rows) > SHOWN else []
     best = best_row(config, table)
     reached = metric.unit.text_with_sign(best[metric.val_key])
@@ -168,7 +168,6 @@ def _text_row(config: Config, row: dict[str, Any]) -> tuple[str, ...]:
         *(_text(value) for value in values_of(config, row).values()),
         metric.unit.text_with_sign(row[metric.val_key]),
         str(row["epochs"]),
-        f"{row['seconds']:.0f}",
         f"{what}: {row['reason']}" if row["reason"] else what,
     )
 

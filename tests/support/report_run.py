@@ -35,6 +35,8 @@ class Plan:
     nested: bool = True
     """Whether the images that are recognised are among those that a better student recognises; else any."""
     images_per_class: int = 12
+    group_size: int = 0
+    """So many images of a class show one object each, by `data.group`; 0: it is not set."""
     shift_sets: tuple[str, ...] = ("shift",)
     epochs: int = 5
     image_side: int = 16
@@ -60,7 +62,7 @@ def make(root: Path, plan: Plan) -> Made:
     config = validate(
         {
             "name": plan.name,
-            "data": {"source": "folder", "path": "/data/birds"},
+            "data": {"source": "folder", "path": "/data/birds", **({"group": "(x)"} if plan.group_size else {})},
             "aspects": {"source": "file", "path": str(questions)},
             "study": {"arms": list(plan.right), "seeds": seeds},
             "train": {"epochs": plan.epochs},
@@ -109,6 +111,8 @@ def image_rows(plan: Plan) -> list[dict[str, Any]]:
             for number in range(plan.images_per_class):
                 image = png(rng, plan.image_side)
                 row = image_row(f"{split}/{name}/{number}.png", image, label=label, class_name=name, split=split)
+                if plan.group_size:
+                    row["group"] = f"{split} {name} {number // plan.group_size}"
                 rows.append(row)
     return rows
 

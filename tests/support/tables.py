@@ -42,7 +42,8 @@ def write_image_table(
     """The image table and its record."""
     counts, images = Counter(row["split"] for row in rows), run.refer_to_images(f"{config.name}-images")
     for split in counts:
-        table = pa.Table.from_pylist([row for row in rows if row["split"] == split], schema=schema.IMAGES)
+        columns = schema.IMAGES.append(schema.GROUP) if "group" in rows[0] else schema.IMAGES
+        table = pa.Table.from_pylist([row for row in rows if row["split"] == split], schema=columns)
         images.child("table", split).write_table("part-00000.parquet", table)
     if quarantine is not None:
         images.write_table(QUARANTINE, pa.Table.from_pylist(list(quarantine), schema=schema.QUARANTINE))

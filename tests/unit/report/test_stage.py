@@ -148,6 +148,15 @@ def test_each_interval_says_what_it_covers(page: Page) -> None:
     assert "It covers the choice of images of the same kind, not the randomness of training." in page.text
 
 
+def test_images_of_one_object_are_said_to_be_drawn_together(tmp_path: Path, gain: Made) -> None:
+    made = make(tmp_path, Plan(right=GAIN, group_size=3))
+    assert "Bootstrap of the 36 test images, object by object ( data.group ), at 95 %" in report(made).text
+    by_object, by_image = (one.evaluation.arms["makd"].measure(one.evaluation.primary) for one in (made, gain))
+    assert by_object.values == by_image.values
+    assert by_object.over_images != by_image.over_images
+    assert by_object.difference.over_images != by_image.difference.over_images
+
+
 def test_the_machines_load_is_not_shown_as_an_arms_cost(page: Page) -> None:
     assert "Training each student" not in page.text
     assert "Time of each stage, on a machine as busy as it was" in page.text
@@ -200,7 +209,10 @@ def test_controls_that_do_as_well_are_said(tmp_path: Path) -> None:
 
 def test_controls_that_do_not_explain_a_gain_are_said(tmp_path: Path) -> None:
     text = report(make(tmp_path, Plan(right={**GAIN, "shuffled": [20, 20, 20]}))).text
-    assert "The controls do not explain it: MaKD is +14.8 points over shuffled answers (+10.8 to +18.8)." in text
+    assert (
+        "The controls do not explain it: MaKD is +14.8 points over shuffled answers (+10.8 to +18.8 over seeds)."
+        in text
+    )
 
 
 def test_texts_from_data_are_escaped(tmp_path: Path) -> None:
