@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 _LINE_LENGTH = 500
@@ -74,6 +74,11 @@ def _damaged_error(message: str, reason: str) -> DamagedError:
 
 def mmkd_cause(error: BaseException) -> MmkdError | None:
     """The first `MmkdError` in the chain of causes of `error`, through Ray's task errors, or None."""
+    return next((cause for cause in causes(error) if isinstance(cause, MmkdError)), None)
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and all that it comes from, through Ray's task errors."""
     seen: set[int] = set()
     queue: list[BaseException | None] = [error]
     while queue:
@@ -81,13 +86,11 @@ def mmkd_cause(error: BaseException) -> MmkdError | None:
         if current is None or id(current) in seen:
             continue
         seen.add(id(current))
-        if isinstance(current, MmkdError):
-            return current
+        yield current
         # RayTaskError keeps the worker's exception in `cause`; Ray Train's WorkerGroupError in `worker_failures`.
         queue += [getattr(current, "cause", None), current.__cause__, current.__context__]
         queue += list((getattr(current, "worker_failures", None) or {}).values())
         queue += [getattr(current, "training_failed_error", None)]
-    return None
 
 
 def one_line(error: BaseException) -> str:

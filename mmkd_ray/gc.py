@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pyarrow import fs
 
-from mmkd_ray.artifacts import RECORD, SHARED, Folder, Run, is_temporary
+from mmkd_ray.artifacts import DAMAGED, RECORD, SHARED, Folder, Run, is_temporary
 
 YOUNG_S = 3600.0
 """What has been written within so many seconds stays: a run notes what it refers to only when it is whole."""
@@ -56,7 +56,7 @@ def unused(storage: Folder, *, now: float | None = None) -> list[Unused]:
         *_folders(storage, files, "answers", answers, now),
     ]
     inside = tuple(f"{item.folder.path}/" for item in found)
-    found += [item for item in _temporaries(storage, files, now) if not f"{item.folder.path}/".startswith(inside)]
+    found += [item for item in _leftovers(storage, files, now) if not f"{item.folder.path}/".startswith(inside)]
     return sorted(found, key=lambda item: (-item.size, item.uri))
 
 
@@ -99,14 +99,15 @@ def _folders(storage: Folder, files: list[fs.FileInfo], kind: str, used: set[str
     return found
 
 
-def _temporaries(storage: Folder, files: list[fs.FileInfo], now: float) -> list[Unused]:
+def _leftovers(storage: Folder, files: list[fs.FileInfo], now: float) -> list[Unused]:
     found = []
     for file in files:
         age = now - _written(file)
-        if is_temporary(file.base_name) and age >= STALE_S:
+        reason = "its writer was killed" if is_temporary(file.base_name) else "damaged, and set aside"
+        if (is_temporary(file.base_name) or file.base_name.endswith(DAMAGED)) and age >= STALE_S:
             inner = file.path[len(storage.path) + 1 :].rpartition("/")[0]
             folder = storage.child(inner) if inner else storage
-            found.append(Unused(folder, file.base_name, file.size, age, "its writer was killed"))
+            found.append(Unused(folder, file.base_name, file.size, age, reason))
     return found
 
 

@@ -27,7 +27,8 @@ def compact(store: AnswerStore) -> None:
     sizes = store.folder.sizes()
     prefixes = tuple(store.prefix(kind) for kind in (BATCH, MERGED))
     # In the order of time. What follows the prefix has no dash: `part-a-` also begins the names of a run `a-b`.
-    names = [name for name in sizes if name.startswith(prefixes) and "-" not in _tail(name, store)]
+    ours = [name for name in store.names() if name.startswith(prefixes) and "-" not in _tail(name, store)]
+    names = [name for name in sizes if name in set(ours)]
     merged = [name for name in names if name.startswith(MERGED)]
     _finish_interrupted(store, merged)
     small = [name for name in names if name not in merged or sizes[name] < _LARGE]

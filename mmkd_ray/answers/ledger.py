@@ -11,6 +11,7 @@ import pyarrow as pa
 from jaxtyping import Bool, Int64
 
 from mmkd_ray import schema
+from mmkd_ray.answers.probability import are_answers
 from mmkd_ray.answers.query import Query
 from mmkd_ray.answers.wanted import Wanted
 from mmkd_ray.errors import LedgerError
@@ -112,9 +113,9 @@ def _identity(table: pa.Table, queries: Sequence[Query]) -> bytes | None:
 
 
 def _is_complete(table: pa.Table, questions: int) -> np.ndarray:
-    """Whether all answers of a row are finite, bool [N]."""
+    """Whether a row has all answers, bool [N]."""
     complete = np.ones(table.num_rows, dtype=bool)
     for column in ("log_p_yes", "log_p_no"):
         values = schema.matrix(table[column])
-        complete &= np.isfinite(values).all(axis=1) & (values.shape[1] == questions)
+        complete &= are_answers(values) & (values.shape[1] == questions)
     return complete

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
+
+MAX_LOG_P = 1e-3
+"""A log of a probability is not above 0; so much is rounding, of endpoints that give few digits."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +26,14 @@ class Answers:
     """Why an image could not be asked (all of) its questions, by its row."""
 
     def unexplained(self) -> list[int]:
-        """Rows of images that have a nan but are not in `failed`: the fault of an engine."""
-        nan_N = (np.isnan(self.log_p_yes_NQ) | np.isnan(self.log_p_no_NQ)).any(axis=1)
-        return [row for row in np.flatnonzero(nan_N).tolist() if row not in self.failed]
+        """Rows of images that have what is no log of a probability but are not in `failed`: the fault of an engine."""
+        bad_NQ = ~(self.log_p_yes_NQ <= MAX_LOG_P) | ~(self.log_p_no_NQ <= MAX_LOG_P)
+        return [row for row in np.flatnonzero(bad_NQ.any(axis=1)).tolist() if row not in self.failed]
+
+
+def are_answers(log_p_NQ: Float32[np.ndarray, "N Q"]) -> Bool[np.ndarray, " N"]:
+    """Whether all values of a row are logs of probabilities: neither nan nor infinite nor above 0."""
+    return (np.isfinite(log_p_NQ) & (log_p_NQ <= MAX_LOG_P)).all(axis=1)
 
 
 def p_yes(log_p_yes: Float32[np.ndarray, ...], log_p_no: Float32[np.ndarray, ...]) -> Float32[np.ndarray, ...]:

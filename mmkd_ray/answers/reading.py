@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float32
 from mmkd_ray import schema
 from mmkd_ray.answers.store import AnswerStore, StoredFile
 from mmkd_ray.answers.wanted import ROWS_A_PART, Wanted
+from mmkd_ray.errors import ArtifactError
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,17 @@ def read_answers(store: AnswerStore, wanted: Wanted) -> Iterator[Answered]:
 
     Raises:
         LedgerError: a file was asked in another way.
+        ArtifactError: a file turns out to be damaged only now: what it held is to be asked again.
     """
-    files = overview(store, wanted).parts
+    there = overview(store, wanted)
     for part in range(-(-len(wanted) // ROWS_A_PART)):
-        while (answered := _read_part(store, wanted, files, part)) is None:
-            files = overview(store, wanted).parts
+        while (answered := _read_part(store, wanted, there.parts, part)) is None:
+            before, there = there, overview(store, wanted)
+            if lost := int((before.present_NQ & ~there.present_NQ).sum()):
+                raise ArtifactError(
+                    f"{lost:,} answers in {store.folder.uri} were damaged: run the same command once more, which asks "
+                    "them again"
+                )
         yield answered
 
 

@@ -20,10 +20,10 @@ import pyarrow as pa
 
 from mmkd_ray import schema
 from mmkd_ray.answers.identity import teacher_changes
-from mmkd_ray.answers.probability import Answers
+from mmkd_ray.answers.probability import Answers, are_answers
 from mmkd_ray.answers.query import Query
 from mmkd_ray.artifacts import Folder, Run
-from mmkd_ray.errors import LedgerError
+from mmkd_ray.errors import DamagedError, LedgerError
 from mmkd_ray.identity import Identity, fingerprint
 
 _ASKED = "asked.json"
@@ -83,13 +83,13 @@ class AnswerStore:
         """Write a batch as one file, whole or not at all; images that failed go to the quarantine instead.
 
         Raises:
-            LedgerError: an answer is nan and its image has not failed; nothing is written.
+            LedgerError: an answer is nan, or above 1, and its image has not failed; nothing is written.
         """
         if rows := answers.unexplained():
             raise LedgerError(
-                f"the teacher's engine gave nan as an answer about {len(rows)} of {len(image_ids)} images, e.g. "
-                f"'{image_ids[rows[0]]}', without a reason; this batch is not stored. On a GPU this is usually an "
-                "overflow: set teacher.dtype to bfloat16 or float32"
+                f"the teacher's engine gave nan or a probability above 1 as an answer about {len(rows)} of "
+                f"{len(image_ids)} images, e.g. '{image_ids[rows[0]]}', without a reason; this batch is not stored. "
+                "On a GPU this is usually an overflow: set teacher.dtype to bfloat16 or float32"
             )
         good = [row for row in range(len(image_ids)) if row not in answers.failed]
         bad = [{"path": image_ids[row], "reason": reason} for row, reason in answers.failed.items()]
@@ -122,16 +122,21 @@ class AnswerStore:
 
     def names(self) -> list[str]:
         """The files there are now; another run may write more, and merge its small ones."""
-        return [name for name in self.folder.names() if name.startswith((f"{BATCH}-", f"{MERGED}-"))]
+        return [name for name in self.folder.tables() if name.startswith((f"{BATCH}-", f"{MERGED}-"))]
 
     def read(self, names: Iterable[str], columns: list[str] | None = None) -> Iterator[StoredFile]:
         """Some of the files, in the order of `names`; one that has gone meanwhile is left out.
 
+        One that is damaged is set aside: its answers count as not there.
+
         Raises:
             LedgerError: a file was asked in another way.
         """
-        for name, table in self.folder.read_tables(names, columns):
-            metadata = table.schema.metadata
+        for name, table in self.folder.read_tables(names, columns, on_damage=self._set_aside):
+            metadata = table.schema.metadata or {}
+            if schema.IDENTITY not in metadata or not _has_answers(table):
+                self.folder.set_aside(name, "what it holds are no answers")
+                continue
             if metadata[schema.IDENTITY].decode() != self.teacher.key:
                 differences = teacher_changes(Identity.from_dict(json.loads(metadata[schema.ASKED])), self.teacher)
                 raise LedgerError(
@@ -141,10 +146,19 @@ class AnswerStore:
             queries = tuple(Query.of(value) for value in json.loads(metadata[schema.QUERIES]))
             yield StoredFile(name, table, queries, tuple(json.loads(metadata.get(schema.REPLACES, b"[]"))))
 
+    def _set_aside(self, name: str, error: DamagedError) -> None:
+        self.folder.set_aside(name, error.reason)
+
     @property
     def _quarantine(self) -> Folder:
         """The run's own: another run that asks the same teacher at the same time has its own attempts and failures."""
         return self.run.folder.child(_QUARANTINE, self.teacher.key)
+
+
+def _has_answers(table: pa.Table) -> bool:
+    """Whether all values are logs of probabilities, of those that were read."""
+    columns = [name for name in ("log_p_yes", "log_p_no") if name in table.column_names]
+    return all(are_answers(schema.matrix(table[name])).all() for name in columns)
 
 
 def answers_metadata(teacher: Identity, queries: Iterable[Query]) -> dict[bytes, str]:

@@ -12,17 +12,18 @@ from jaxtyping import Bool, Float32
 
 from mmkd_ray import schema
 from mmkd_ray.answers.ledger import Ledger, prove
-from mmkd_ray.answers.probability import answer_mass, mass_problem, p_yes
+from mmkd_ray.answers.probability import answer_mass, are_answers, mass_problem, p_yes
 from mmkd_ray.answers.query import Query
 from mmkd_ray.answers.reading import Answered
 from mmkd_ray.answers.store import answers_metadata
 from mmkd_ray.answers.wanted import Wanted
-from mmkd_ray.artifacts import Folder, Run
+from mmkd_ray.artifacts import Folder, Run, damaged
 from mmkd_ray.config import ExtractConfig
-from mmkd_ray.errors import ArtifactError, DataError, TeacherError
+from mmkd_ray.console import notice
+from mmkd_ray.errors import ArtifactError, DamagedError, DataError, TeacherError
 from mmkd_ray.identity import Identity
 
-QUARANTINE = "quarantine.parquet"
+QUARANTINE, QUESTIONS = "quarantine.parquet", "questions.json"
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def read_teacher_table(run: Run, queries: Sequence[Query | str] | None = None) -
         queries: the wanted columns in the wanted order, a text for the plain view; all of them if unset.
 
     Raises:
-        ArtifactError: extraction has not finished, or did not ask one of the queries.
+        ArtifactError: extraction has not finished, or did not ask one of the queries; or the table is damaged.
     """
     run.require(run.teacher, "extract")
     stored = stored_queries(run)
@@ -68,6 +69,8 @@ def read_teacher_table(run: Run, queries: Sequence[Query | str] | None = None) -
     columns = [stored.index(query) for query in wanted]
     table = run.teacher.child("table").read_table()
     log_p_yes, log_p_no = (schema.matrix(table[name])[:, columns] for name in ("log_p_yes", "log_p_no"))
+    if not (are_answers(log_p_yes).all() and are_answers(log_p_no).all()):
+        raise damaged(f"{run.teacher.uri}/table", "an answer is nan, or a probability above 1")
     return TeacherTable(
         queries=wanted,
         image_ids=tuple(table["image_id"].to_pylist()),
@@ -77,8 +80,33 @@ def read_teacher_table(run: Run, queries: Sequence[Query | str] | None = None) -
 
 
 def stored_queries(run: Run) -> tuple[Query, ...]:
-    """The columns of a finished teacher table, in order."""
-    return tuple(Query.of(entry) for entry in run.teacher.read_json("questions.json"))
+    """The columns of a finished teacher table, in order.
+
+    Raises:
+        DamagedError: the file that lists them is not as it was written.
+    """
+    entries = run.teacher.read_json(QUESTIONS, run.teacher.record())
+    try:
+        return tuple(Query.of(entry) for entry in entries)
+    except (KeyError, TypeError) as error:
+        raise damaged(run.teacher.place(QUESTIONS), "it is not a list of questions") from error
+
+
+def finished_table(run: Run, identity: str) -> dict[str, Any] | None:
+    """The record of the teacher table if it is of this identity and its files are whole; else None."""
+    if (record := run.teacher.finished(identity)) is None:
+        return None
+    table = run.teacher.child("table")
+    try:
+        rows = sum(rows.num_rows for _, rows in table.read_tables(table.tables()))
+        if rows != record["ledger"].get("scored", rows):
+            raise damaged(f"{table.uri}/", f"it has {rows:,} images in place of {record['ledger']['scored']:,}")
+        run.teacher.read_table(QUARANTINE)
+        stored_queries(run)
+    except DamagedError as error:
+        notice(f"the teacher table in {run.teacher.uri} is made again: {error.reason}")
+        return None
+    return record
 
 
 def write_teacher_table(
@@ -118,7 +146,7 @@ def write_teacher_table(
     _write_rows(table, read(), wanted, Identity.from_dict(asked["teacher"]))
     ledger = prove_folder(table, expected, quarantined=failed_here + unreadable)
     questions = [{**_entry(query), "answer_mass": mass} for query, mass in zip(wanted.queries, mass_Q, strict=True)]
-    run.teacher.write_json("questions.json", questions)
+    run.teacher.write_json(QUESTIONS, questions)
     facts = {
         "asked": asked,
         "ledger": ledger.as_dict(),

@@ -3,8 +3,8 @@
 Every path goes through `pyarrow.fs`, so a run can live on a local disk, S3 or GCS alike.
 """
 
-from mmkd_ray.artifacts.damage import what_to_do
-from mmkd_ray.artifacts.folder import RECORD, Folder, is_temporary
+from mmkd_ray.artifacts.damage import damaged
+from mmkd_ray.artifacts.folder import DAMAGED, RECORD, Folder, is_temporary
 from mmkd_ray.artifacts.run import SHARED, Run, open_run
 
-__all__ = ["RECORD", "SHARED", "Folder", "Run", "is_temporary", "open_run", "what_to_do"]
+__all__ = ["DAMAGED", "RECORD", "SHARED", "Folder", "Run", "damaged", "is_temporary", "open_run"]

@@ -10,8 +10,8 @@ _REMEDIES: dict[str, str] = {
     r"(.*/shared/images/[^/]+)/.*": "delete {0} and run `mmkd images CONFIG`: the same images make the same table, so "
     "answers and students stay",
     r".*/shared/answers/.*": "delete it and run `mmkd extract CONFIG`, which asks again what it held",
-    r"(.*/teacher)/.*": "delete {0} and run `mmkd extract CONFIG` (no stored answer is asked again), or `mmkd "
-    "import-teacher` where the answers were imported",
+    r".*/teacher/.*": "run `mmkd extract CONFIG`, which makes it again from the stored answers, or `mmkd "
+    "import-teacher` where they were imported",
     r"(.*/study/[^/]+/predictions/[^/]+)/.*": "delete {0} and run `mmkd evaluate CONFIG`",
     r"(.*/study/(?!lanes|tensorboard)[^/]+)/.*": "delete {0} and run `mmkd train CONFIG`, or copy it again",
     r".*/study/record\.json": "run `mmkd train CONFIG`, which writes it again",

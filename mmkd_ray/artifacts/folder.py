@@ -7,7 +7,7 @@ import json
 import os
 import uuid
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -24,6 +24,8 @@ from mmkd_ray.console import notice
 from mmkd_ray.errors import ArtifactError, DamagedError, one_line
 
 RECORD = "record.json"
+DAMAGED = ".damaged"
+"""Ending of files that were set aside."""
 _CHECKSUM, _FILES = "checksum", "files"
 """Keys: of a JSON file, the hash of all its others; of a completion record, the hashes of the files beside it."""
 _READERS = 16
@@ -104,6 +106,12 @@ class Folder:
         files.sort(key=lambda info: (info.mtime_ns or 0, info.base_name))
         return {info.base_name: info.size for info in files}
 
+    def set_aside(self, name: str, reason: str) -> None:
+        """Rename a damaged file, so that no reader takes it for what it was, and say so in a line."""
+        with suppress(FileNotFoundError):  # another reader has done it
+            self.filesystem.move(f"{self.path}/{name}", f"{self.path}/{name}{DAMAGED}")
+        notice(f"{self.place(name)} is damaged ({reason}); it is now {name}{DAMAGED}, and counts as not there")
+
     def delete_file(self, name: str) -> None:
         """Delete a file, if it exists."""
         with suppress(FileNotFoundError):
@@ -166,7 +174,9 @@ class Folder:
         try:
             value = json.loads(content)
         except ValueError as error:
-            raise damaged(self.place(name), one_line(error) if content else "it is empty") from error
+            raise damaged(
+                self.place(name), f"it is not JSON: {one_line(error)}" if content else "it is empty"
+            ) from error
         if isinstance(value, dict) and value.pop(_CHECKSUM, None) not in (None, _checksum(value)):
             raise damaged(self.place(name), "its checksum is another")
         return value
@@ -223,10 +233,20 @@ class Folder:
         """Sorted names of the folder's Parquet files."""
         return [name for name in self.names() if name.endswith(".parquet")]
 
-    def read_tables(self, names: Iterable[str], columns: list[str] | None = None) -> Iterator[tuple[str, pa.Table]]:
+    def read_tables(
+        self,
+        names: Iterable[str],
+        columns: list[str] | None = None,
+        *,
+        on_damage: Callable[[str, DamagedError], None] | None = None,
+    ) -> Iterator[tuple[str, pa.Table]]:
         """Parquet files by name, one after the other, several on their way at a time.
 
-        One that has gone since it was listed is left out.
+        Args:
+            names: of the files; one that has gone since it was listed is left out.
+            columns: which to read; all if unset.
+            on_damage: called with the name and the error of a file that is not as it was written, which is then left
+                out; unset, the error is raised.
 
         Raises:
             DamagedError: one is not as it was written.
@@ -241,7 +261,14 @@ class Folder:
                     if not pending:
                         return
                     first, future = pending.popleft()
-                    if (table := future.result()) is not None:
+                    try:
+                        table = future.result()
+                    except DamagedError as error:
+                        if on_damage is None:
+                            raise
+                        on_damage(first, error)
+                        table = None
+                    if table is not None:
                         yield first, table
                     del future, table  # not kept while the next one is waited for
                 if name is not None:

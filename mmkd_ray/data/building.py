@@ -5,22 +5,23 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
 import pyarrow as pa
 
 from mmkd_ray import schema
-from mmkd_ray.artifacts import Folder, Run
+from mmkd_ray.artifacts import RECORD, Folder, Run
 from mmkd_ray.config import Config
+from mmkd_ray.console import notice
 from mmkd_ray.data.leaks import leak_lines, list_leaks
 from mmkd_ray.data.origin import refer_to_images
-from mmkd_ray.data.reading import PARTS, Part, PartReader, cut_into_parts, here
+from mmkd_ray.data.reading import PARTS, TABLE, Part, PartReader, cut_into_parts, here
 from mmkd_ray.data.sources.base import Source
 from mmkd_ray.data.sources.opening import open_source
-from mmkd_ray.data.table import settings_identity
-from mmkd_ray.errors import DataError, few
+from mmkd_ray.data.table import check_count, settings_identity
+from mmkd_ray.errors import DamagedError, DataError, few
 from mmkd_ray.identity import Identity, identify
 
 QUARANTINE = "quarantine.parquet"
@@ -92,7 +93,22 @@ def _find(run: Run, identity: str) -> Folder | None:
     """A finished table of this identity: the one that the run refers to, or any other run's."""
     tables = run.shared.child("images")
     others = (tables.child(name) for name in tables.names() if name.startswith(identity))
-    return next((folder for folder in (run.images, *others) if folder.finished(identity)), None)
+    finished = ((folder, folder.finished(identity)) for folder in (run.images, *others))
+    return next((folder for folder, record in finished if record and _is_whole(folder, record)), None)
+
+
+def _is_whole(folder: Folder, record: Mapping[str, Any]) -> bool:
+    """Whether the files of a finished table are there and can be opened; images are not read."""
+    try:
+        for split, expected in record["images"].items():
+            place = folder.child(TABLE, split)
+            found = sum(table.num_rows for _, table in place.read_tables(place.tables(), ["label"]))
+            check_count(folder, split, found, expected)
+        folder.read_table(QUARANTINE)
+    except DamagedError as error:
+        notice(f"the image table {folder.uri} is mended: {error.reason}")
+        return False
+    return True
 
 
 def _folder(run: Run, identity: str) -> Folder:
@@ -109,6 +125,7 @@ def _build(
     each end with a whole one; at worst both stay, and `mmkd gc` finds the one that nobody refers to.
     """
     folder = _folder(run, identity)
+    folder.delete_file(RECORD)  # of a damaged table: nobody reads it while it is mended
     parts, earlier, total = _parts(source, folder), _earlier(config, run), len(source)
     if earlier:
         parts = [_with_kept(part, earlier) for part in parts]
@@ -132,8 +149,22 @@ def _build(
 
 def _parts(source: Source, folder: Folder) -> list[Part]:
     """What is not read yet of a table that is being made."""
-    read = {split: set(folder.child(PARTS, split).names()) for split in folder.child(PARTS).names()}
-    return [part for part in cut_into_parts(source.items()) if part.name not in read.get(part.split, ())]
+    read = set(_read_parts(folder))
+    return [part for part in cut_into_parts(source.items()) if f"{part.split}/{part.name}" not in read]
+
+
+def _read_parts(folder: Folder) -> Iterator[str]:
+    """The parts that have been read, by split and name, but for those with a damaged file."""
+    for split in folder.child(PARTS).names():
+        table, parts = folder.child(TABLE, split), folder.child(PARTS, split)
+        rows = {name: rows.num_rows for name, rows in table.read_tables(table.tables(), ["label"], on_damage=_ignore)}
+        for name, facts in parts.read_tables(parts.tables(), on_damage=_ignore):
+            if rows.get(name) == facts.num_rows - facts["sha256"].null_count:
+                yield f"{split}/{name}"
+
+
+def _ignore(_name: str, _error: DamagedError) -> None:
+    """What is damaged is read again."""
 
 
 def _with_kept(part: Part, earlier: dict[str, tuple[str, str]]) -> Part:
@@ -151,7 +182,7 @@ def _earlier(config: Config, run: Run) -> dict[str, tuple[str, str]]:
     folder = run.images.child(PARTS)
     for split in folder.names():
         place = folder.child(split)
-        for name, table in place.read_tables(place.names(), ["image_id", "stamp", "sha256"]):
+        for name, table in place.read_tables(place.tables(), ["image_id", "stamp", "sha256"], on_damage=_ignore):
             for row in table.to_pylist():
                 if row["sha256"]:
                     found[row["image_id"]] = (row["stamp"], f"{split}/{name}")
@@ -194,7 +225,7 @@ def _read_in_order(folder: Folder) -> Iterator[dict[str, Any]]:
 
     def of_split(split: str) -> Iterator[dict[str, Any]]:
         place = folder.child(PARTS, split)
-        for _, table in place.read_tables(place.names()):
+        for _, table in place.read_tables(place.tables()):
             yield from table.to_pylist()
 
     return heapq.merge(*map(of_split, folder.child(PARTS).names()), key=lambda row: row["place"])

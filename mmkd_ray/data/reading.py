@@ -14,7 +14,8 @@ from mmkd_ray import schema
 from mmkd_ray.artifacts import Folder
 from mmkd_ray.data.decode import decode_rgb
 from mmkd_ray.data.sources.base import BadImage, Item, Reader
-from mmkd_ray.errors import DataError
+from mmkd_ray.data.table import is_unchanged
+from mmkd_ray.errors import DamagedError, DataError
 
 TABLE, PARTS = "table", "parts"
 """Folders of an image table: `SPLIT/part-*.parquet` with the images, and as many files on what was read."""
@@ -112,13 +113,16 @@ class PartReader:
                 yield place, item, next(read)
 
     def _kept(self, part: Part) -> dict[str, bytes]:
-        """The images of the part that an earlier table holds, its files read once each."""
+        """The images of the part that an earlier table holds undamaged, its files read once each."""
         found: dict[str, bytes] = {}
         for file in dict.fromkeys(part.kept.values()):
             assert self.earlier is not None, "where images are kept, a table holds them"
-            table = self.earlier.child(TABLE).read_table(file, columns=["image_id", "image"])
-            for image_id, image in zip(table["image_id"].to_pylist(), table["image"], strict=True):
-                if part.kept.get(image_id) == file:
+            try:
+                table = self.earlier.child(TABLE).read_table(file, columns=["image_id", "image", "sha256"])
+            except DamagedError:
+                continue
+            for image_id, image, sha256 in zip(table["image_id"].to_pylist(), table["image"], table["sha256"], strict=True):
+                if part.kept.get(image_id) == file and is_unchanged(image, sha256):
                     found[image_id] = image.as_py()
         return found
 

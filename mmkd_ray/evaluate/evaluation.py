@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Literal
 
@@ -136,21 +137,21 @@ def evaluation_identity(config: Config, specs: Sequence[StudentSpec]) -> Identit
 
 def write_evaluation(run: Run, evaluation: Evaluation) -> None:
     """Write `evaluation.json`."""
-    run.folder.write_bytes(EVALUATION, (evaluation.model_dump_json(indent=2) + "\n").encode())
+    run.folder.write_json(EVALUATION, json.loads(evaluation.model_dump_json()))
 
 
 def read_evaluation(config: Config, run: Run) -> Evaluation:
     """What was written for this configuration.
 
     Raises:
-        ArtifactError: nothing was; or by another version of this package.
+        ArtifactError: nothing was; or by another version of this package; or it is damaged.
     """
     identity = evaluation_identity(config, trained_students(config, run)).key
     advice = "run `mmkd evaluate CONFIG` first"
     if not run.folder.exists(EVALUATION):
         raise ArtifactError(f"{run.folder.uri} has no {EVALUATION}: {advice}")
     try:
-        evaluation = Evaluation.model_validate_json(run.folder.read_bytes(EVALUATION))
+        evaluation = Evaluation.model_validate(run.folder.read_json(EVALUATION))
     except ValidationError as error:
         raise ArtifactError(f"{run.folder.uri}/{EVALUATION} is of another version of mmkd_ray: {advice}") from error
     if evaluation.study != identity:

@@ -74,6 +74,7 @@ def measure_student(
         images: of the splits of which scores are kept image by image.
     """
     folder = spec.folder(run)
+    record = run.require(folder, "train", fingerprint=spec.identity)
     values: list[Value] = []
     by_class, fidelity_Q, image_scores = [], np.empty(0), {}
     for piece in pieces:
@@ -92,8 +93,8 @@ def measure_student(
         tuple(values),
         by_class,
         fidelity_Q,
-        run.require(folder, "train", fingerprint=spec.identity),
-        folder.read_json(HISTORY),
+        record,
+        folder.read_json(HISTORY, record),
         image_scores,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mmkd_ray.answers.identity import table_identity, what_is_asked
 from mmkd_ray.answers.reading import overview
 from mmkd_ray.answers.store import AnswerStore
+from mmkd_ray.answers.table import finished_table
 from mmkd_ray.answers.wanted import Wanted, wanted_cells
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config, ImportedTeacher
@@ -21,7 +22,7 @@ def needs_asking(config: Config, run: Run) -> bool:
     if isinstance(config.teacher, ImportedTeacher):
         return False
     asked = what_is_asked(config, run, require_images(config, run))
-    if run.teacher.finished(table_identity(config, asked).key):
+    if finished_table(run, table_identity(config, asked).key):
         return False
     return lacks_answers(run, Identity.from_dict(asked["teacher"]), wanted_cells(run, asked["questions"]))
 

@@ -10,15 +10,16 @@ import ray
 import ray.data
 
 from mmkd_ray.answers.compacting import compact
-from mmkd_ray.answers.identity import require_teacher, table_identity, what_is_asked
+from mmkd_ray.answers.identity import SPLITS, require_teacher, table_identity, what_is_asked
 from mmkd_ray.answers.reading import Answered, collect, overview, read_answers
 from mmkd_ray.answers.store import AnswerStore
-from mmkd_ray.answers.table import read_teacher_table, write_teacher_table
+from mmkd_ray.answers.table import finished_table, read_teacher_table, write_teacher_table
 from mmkd_ray.answers.wanted import Wanted, wanted_cells
 from mmkd_ray.artifacts import Run
 from mmkd_ray.cluster.monitor import ProgressCallback, monitored
 from mmkd_ray.config import Config, ImportedTeacher
-from mmkd_ray.data.table import require_images
+from mmkd_ray.data.table import check_files, require_images
+from mmkd_ray.errors import causes
 from mmkd_ray.extract.actor import AskTeacher, Assignment
 from mmkd_ray.extract.plan import Plan, files_with, make_plan, only_todo
 from mmkd_ray.extract.pool import pool
@@ -49,7 +50,7 @@ def ask_teacher(config: Config, run: Run, progress: ProgressCallback) -> dict[st
     images = require_images(config, run)
     asked = what_is_asked(config, run, images)
     identity = table_identity(config, asked).key
-    if record := run.teacher.finished(identity):
+    if record := finished_table(run, identity):
         return record
     wanted = wanted_cells(run, asked["questions"])
     store = _answer_missing(config, run, Identity.from_dict(asked["teacher"]), wanted, progress)
@@ -129,8 +130,14 @@ def _drive(images: ray.data.Dataset, assignment: Assignment, options: dict[str, 
         zero_copy_batch=True,
         **options,
     )
-    for _ in asked.iter_batches(batch_size=None):
-        pass
+    try:
+        for _ in asked.iter_batches(batch_size=None):
+            pass
+    except Exception as error:
+        # Ray's reader says neither which file it was nor what to do.
+        if any(isinstance(cause, (OSError, pa.ArrowException)) for cause in causes(error)):
+            check_files(assignment.store.run, SPLITS)
+        raise
 
 
 def _images(config: Config, run: Run, plan: Plan, *, readers: int) -> ray.data.Dataset:

@@ -30,8 +30,8 @@ class Conversation:
             AspectError: as for `LanguageModel.ask`.
         """
         name = f"{purpose}-{turn:02d}-{fingerprint(llm=self._identity.key, prompt=prompt)}.json"
-        if self._folder.exists(name):
-            return Reply(**self._folder.read_json(name)["reply"])
+        if "reply" in (stored := self._folder.find_json(name)):
+            return Reply(**stored["reply"])
         if self._model is None:
             self._model = self._load()
         reply = self._model.ask(prompt)

@@ -103,7 +103,7 @@ def gather(config: Config, run: Run) -> dict[str, Any]:
         "examples": examples,
         "pictures": pictures,
         "audits": run.evidence.read_table(AUDIT).to_pylist() if run.evidence.exists(AUDIT) else [],
-        "rejected": run.aspects.read_json(PROPOSAL)["rejected"] if run.aspects.exists(PROPOSAL) else [],
+        "rejected": run.aspects.find_json(PROPOSAL).get("rejected", []),
     }
 
 

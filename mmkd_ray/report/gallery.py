@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset
 from jaxtyping import Float32
 from PIL import Image
 
 from mmkd_ray.answers.table import TeacherTable
 from mmkd_ray.artifacts import Run
 from mmkd_ray.data.decode import decode_rgb
-from mmkd_ray.data.table import read_splits, split_folders
+from mmkd_ray.data.table import check_content, read_splits, split_folders
 
 SPLITS = ("train", "val")
 """The splits that the teacher is asked about."""
@@ -110,11 +109,15 @@ def _data_uri(image: Image.Image, form: str) -> str:
 
 def read_images(run: Run, image_ids: list[str]) -> dict[str, dict[str, Any]]:
     """Whole rows of a few images, without the pixels of all others in memory."""
-    is_wanted = pc.field("image_id").isin(image_ids)
+    wanted = pa.array(image_ids, pa.string())
     rows: list[dict[str, Any]] = []
     for folder in split_folders(run, SPLITS):
-        table = pyarrow.dataset.dataset(folder.path, filesystem=folder.filesystem, format="parquet")
-        rows += table.to_table(columns=["image_id", "image", "class_name"], filter=is_wanted).to_pylist()
+        for name, ids in folder.read_tables(folder.tables(), ["image_id"]):
+            if pc.is_in(ids["image_id"], value_set=wanted).to_pylist().count(True):  # pyrefly: ignore[missing-attribute]
+                table = folder.read_table(name, ["image_id", "image", "sha256", "class_name"])
+                table = table.filter(pc.field("image_id").isin(image_ids))
+                check_content(run, table)
+                rows += table.to_pylist()
     return {row["image_id"]: row for row in rows}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +20,7 @@ from mmkd_ray.artifacts import Folder
 from mmkd_ray.data.colours import to_rgb
 from mmkd_ray.data.decode import decode_rgb
 from mmkd_ray.data.feed.resident import square
-from mmkd_ray.errors import ArtifactError, DataError, StudentError
+from mmkd_ray.errors import ArtifactError, DamagedError, DataError, StudentError
 from mmkd_ray.students.card import Card
 from mmkd_ray.students.model import Student, build_student
 from mmkd_ray.students.outputs import outputs
@@ -90,8 +92,10 @@ def write_bundle(folder: Folder, card: Card, student: Student) -> None:
     """Write a student into a folder."""
     # In the usual memory layout: safetensors refuses channels last.
     weights = {name: weight.detach().cpu().contiguous() for name, weight in student.state_dict().items()}
-    folder.write_bytes(WEIGHTS, safetensors.torch.save(weights))
-    folder.write_bytes(CARD, (card.model_dump_json(indent=2) + "\n").encode())
+    content = safetensors.torch.save(weights)
+    folder.write_bytes(WEIGHTS, content)
+    card = card.model_copy(update={"weights": _hash(content)})
+    folder.write_json(CARD, json.loads(card.model_dump_json()))
 
 
 def load_bundle(place: Folder | str) -> Bundle:
@@ -110,7 +114,10 @@ def load_bundle(place: Folder | str) -> Bundle:
     except StudentError as error:
         raise ArtifactError(_damaged(folder, CARD, error)) from error
     try:
-        student.load_state_dict(safetensors.torch.load(folder.read_bytes(WEIGHTS)))
+        content = folder.read_bytes(WEIGHTS)
+        if card.weights not in (None, _hash(content)):
+            raise ArtifactError(_damaged(folder, WEIGHTS, "it is not what its card says"))
+        student.load_state_dict(safetensors.torch.load(content))
     except (OSError, RuntimeError, safetensors.SafetensorError) as error:
         raise ArtifactError(_damaged(folder, WEIGHTS, " ".join(str(error).split()))) from error
     # As the student was trained, whatever timm says of the model by now.
@@ -126,11 +133,17 @@ def _read_card(folder: Folder) -> Card:
             "e.g. runs/NAME/study/makd-seed0-..."
         )
     try:
-        return Card.model_validate_json(folder.read_bytes(CARD))
+        return Card.model_validate(folder.read_json(CARD))
+    except DamagedError as error:
+        raise ArtifactError(_damaged(folder, CARD, error.reason)) from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ArtifactError(_damaged(folder, CARD, f"{where}: {first['msg']}" if where else first["msg"])) from error
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def _damaged(folder: Folder, name: str, reason: Any) -> str:

@@ -43,6 +43,8 @@ class Card(BaseModel):
     std: tuple[float, ...]
     metrics: dict[str, float]
     """What is known of its worth, by name."""
+    weights: str | None = None
+    """Hash of the file of weights; None in bundles of earlier versions."""
 
     @model_validator(mode="after")
     def _classes_have_names(self) -> Self:

@@ -17,7 +17,7 @@ from mmkd_ray.answers.interop.places import locate
 from mmkd_ray.answers.interop.repeats import Merged, merge, refuse_repeats
 from mmkd_ray.answers.interop.wording import count, examples
 from mmkd_ray.answers.reading import Answered
-from mmkd_ray.answers.table import write_teacher_table
+from mmkd_ray.answers.table import finished_table, write_teacher_table
 from mmkd_ray.answers.wanted import ROWS_A_PART, Wanted, wanted_cells
 from mmkd_ray.artifacts import Run
 from mmkd_ray.aspects.questions import in_own_order
@@ -75,7 +75,7 @@ def import_teacher(
     teacher = Identity.from_dict(asked["teacher"]).with_facts(**_source(content, asked["questions"], epsilon))
     asked["teacher"] = teacher.as_dict()
     identity = identify("teacher table", asked=asked).key
-    record = run.teacher.finished(identity)
+    record = finished_table(run, identity)
     if record is None:
         # Not by way of the stored answers: what an earlier import matched to an image is not to be mixed in.
         parts = partial(_parts, p_yes_NQ, epsilon)

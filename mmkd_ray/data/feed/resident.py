@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mmkd_ray.artifacts import Run
 from mmkd_ray.data.decode import decode_rgb
-from mmkd_ray.data.table import labels_of, read_splits
+from mmkd_ray.data.table import check_content, labels_of, read_splits
 from mmkd_ray.errors import DataError
 
 _RESAMPLING = {name.lower(): Image.Resampling[name] for name in ("NEAREST", "BILINEAR", "BICUBIC", "LANCZOS")}
@@ -54,8 +54,10 @@ def load_pixels(run: Run, splits: Iterable[str], *, size: int, interpolation: st
 
     Raises:
         DataError: they would take more than half of this machine's memory.
+        DamagedError: an image is not as it was when the table was made.
     """
     table = read_splits(run, splits)
+    check_content(run, table)
     _check_memory(table.num_rows, size)
     images = np.empty((table.num_rows, 3, size, size), dtype=np.uint8)
     for row, encoded in enumerate(table["image"]):

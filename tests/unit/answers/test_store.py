@@ -35,7 +35,7 @@ def test_an_answer_that_is_lacking_without_a_reason_is_never_stored(store):
     """It would count as answered, and every later run would find the ledger incomplete."""
     log_p = np.array([[np.nan, np.nan], [-1, -1], [np.nan, np.nan]], np.float32)
     ids, asked = ["a", "b", "c"], [Query(text) for text in Q[:2]]
-    with pytest.raises(LedgerError, match=r"nan as an answer about 1 of 3 images, e\.g\. 'c'"):
+    with pytest.raises(LedgerError, match=r"nan or a probability above 1 as an answer about 1 of 3 images, e\.g\. 'c'"):
         store.write("part-x.parquet", ids, ids, asked, Answers(log_p, log_p, {0: "too long"}))
     assert not store.has("part-x.parquet")
     one_side = Answers(np.zeros((1, 2), np.float32), np.array([[0, np.nan]], np.float32))
