@@ -33,7 +33,7 @@ class Answers:
 
 def are_answers(log_p_NQ: Float32[np.ndarray, "N Q"]) -> Bool[np.ndarray, " N"]:
     """Whether all values of a row are logs of probabilities: neither nan nor infinite nor above 0."""
-    return (np.isfinite(log_p_NQ) & (log_p_NQ <= MAX_LOG_P)).all(axis=1)
+    return np.logical_and(np.isfinite(log_p_NQ), log_p_NQ <= MAX_LOG_P).min(axis=1, initial=True)
 
 
 def p_yes(log_p_yes: Float32[np.ndarray, ...], log_p_no: Float32[np.ndarray, ...]) -> Float32[np.ndarray, ...]:

@@ -174,9 +174,8 @@ class Folder:
         try:
             value = json.loads(content)
         except ValueError as error:
-            raise damaged(
-                self.place(name), f"it is not JSON: {one_line(error)}" if content else "it is empty"
-            ) from error
+            reason = f"it is not JSON: {one_line(error)}" if content else "it is empty"
+            raise damaged(self.place(name), reason) from error
         if isinstance(value, dict) and value.pop(_CHECKSUM, None) not in (None, _checksum(value)):
             raise damaged(self.place(name), "its checksum is another")
         return value

@@ -121,7 +121,8 @@ class PartReader:
                 table = self.earlier.child(TABLE).read_table(file, columns=["image_id", "image", "sha256"])
             except DamagedError:
                 continue
-            for image_id, image, sha256 in zip(table["image_id"].to_pylist(), table["image"], table["sha256"], strict=True):
+            columns = table["image_id"].to_pylist(), table["image"], table["sha256"]
+            for image_id, image, sha256 in zip(*columns, strict=True):
                 if part.kept.get(image_id) == file and is_unchanged(image, sha256):
                     found[image_id] = image.as_py()
         return found

@@ -1,16 +1,21 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mmkd_ray import schema
 from mmkd_ray.answers import reading, wanted
 from mmkd_ray.answers.compacting import compact
 from mmkd_ray.answers.query import Query, mirrored
 from mmkd_ray.answers.reading import collect, overview, read_answers
 from mmkd_ray.answers.store import AnswerStore
 from mmkd_ray.artifacts import open_run
+from mmkd_ray.errors import ArtifactError
 from mmkd_ray.identity import identify
 from tests.support.cells import wanted_of, write_batch
+from tests.support.damage import KINDS, damage, flipped_bits
 
 TEACHER = identify("teacher", kind="no_inference")
 Q = ["Is it red?", "Is it blue?", "Is it big?"]
@@ -121,3 +126,41 @@ def test_present_is_exactly_what_was_written(tmp_path_factory, batches, merged):
     there = {(i, q) for r, i in enumerate("abcdef") for c, q in enumerate(here.queries) if present[r, c]}
     assert there == truth
     np.testing.assert_array_equal(np.isfinite(found.log_p_yes_NQ), present)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "of another tool", "above 1"])
+def test_a_damaged_file_counts_as_not_asked_and_is_named_once(store, capsys, kind):
+    write_batch(store, ["a", "b"], Q)
+    name = write_batch(store, ["c"], Q)
+    if kind == "of another tool":
+        store.folder.write_table(name, store.folder.read_table(name).replace_schema_metadata(None))
+    elif kind == "above 1":
+        table = store.folder.read_table(name)
+        yes = schema.fixed_size_rows(np.full((1, 3), 0.5, np.float32))
+        store.folder.write_table(name, table.set_column(2, table.schema.field("log_p_yes"), yes))
+    else:
+        damage(Path(store.folder.path, name), kind)
+    if kind == "above 1":  # its ids can be read: what it lacks shows when the answers are
+        with pytest.raises(ArtifactError, match=r"3 answers in .* were damaged: run the same command once more"):
+            collect(store, everything("abc"))
+    assert overview(store, everything("abc")).present_NQ.all(axis=1).tolist() == [True, True, False]
+    assert np.isnan(collect(store, everything("abc")).log_p_yes_NQ[2]).all()
+    assert capsys.readouterr().err.count(store.folder.place(name)) == (kind != "gone")
+    compact(store)
+    write_batch(store, ["c"], Q)
+    assert overview(store, everything("abc")).present_NQ.all()
+
+
+def test_no_flipped_bit_of_a_file_of_answers_becomes_an_answer(store):
+    """What is seen only when the answers are read, after the ids, ends with advice; then the cells count as lacking."""
+    name = write_batch(store, list("abcdefgh"), Q)
+    whole, path = collect(store, everything("abcdefgh")), Path(store.folder.path, name)
+    with flipped_bits(path, 300) as bits:
+        for _ in bits:
+            try:
+                found = collect(store, everything("abcdefgh"))
+            except ArtifactError:
+                found = collect(store, everything("abcdefgh"))
+            there = ~np.isnan(found.log_p_yes_NQ)
+            np.testing.assert_array_equal(found.log_p_yes_NQ[there], whole.log_p_yes_NQ[there])
+            np.testing.assert_array_equal(found.log_p_no_NQ[there], whole.log_p_no_NQ[there])

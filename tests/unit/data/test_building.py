@@ -1,13 +1,17 @@
 import hashlib
+from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.config import validate
 from mmkd_ray.data import reading
 from mmkd_ray.data.building import UNREADABLE, build_image_table
-from mmkd_ray.data.table import read_splits, require_images
-from mmkd_ray.errors import DataError
+from mmkd_ray.data.feed.resident import load_pixels
+from mmkd_ray.data.table import check_content, check_files, read_splits, require_images
+from mmkd_ray.errors import DamagedError, DataError
+from tests.support.damage import KINDS, damage
 from tests.unit.data.sources.test_folder import picture
 
 
@@ -152,3 +156,59 @@ def test_two_runs_that_make_the_same_table_at_the_same_time_both_end_with_a_whol
     assert run.images == other.images
     assert len(run.shared.child("images").names()) == 1
     assert read_splits(run).num_rows == read_splits(other).num_rows == 20
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_finished_table_whose_files_are_damaged_is_made_again(folder, run, capsys, kind):
+    first = build_image_table(config_for(folder), run, no_progress)
+    rows, names = read_splits(run), ("table/train/part-00000.parquet", "quarantine.parquet", "record.json")
+    for name in names:
+        damage(Path(run.images.path, name), kind)
+        again = build_image_table(config_for(folder), run, no_progress)
+        assert again["digest"] == first["digest"], "so answers and students stay"
+        assert read_splits(run).equals(rows)
+        assert (run.images.uri in capsys.readouterr().err) == (name != "record.json" or kind != "gone")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("place", ["table", "parts"])
+def test_of_a_killed_run_damaged_parts_alone_are_read_again(folder, run, kind, place):
+    first = build_image_table(config_for(folder), run, no_progress)
+    run.images.delete_file("record.json")
+    damage(Path(run.images.path, place, "train", "part-00000.parquet"), kind)
+    calls = []
+    again = build_image_table(config_for(folder), run, lambda *_: calls.append(1))
+    assert len(calls) == first["images"]["train"]
+    assert again["digest"] == first["digest"]
+
+
+def test_a_split_that_is_gone_is_not_taken_for_one_without_images(folder, run):
+    build_image_table(config_for(folder), run, no_progress)
+    run.images.child("table", "val").delete()
+    with pytest.raises(DamagedError, match=r"val/ is damaged \(its tables are gone\): delete .* run `mmkd images"):
+        read_splits(run, ["train", "val"])
+
+
+def test_a_file_that_is_gone_is_not_taken_for_fewer_images(folder, run, monkeypatch):
+    monkeypatch.setattr(reading, "MAX_PART_ROWS", 4)
+    build_image_table(config_for(folder), run, no_progress)
+    run.images.child("table", "train").delete_file("part-00001.parquet")
+    with pytest.raises(DamagedError, match=r"split 'train': it has \d+ images in place of \d+"):
+        read_splits(run, ["train"])
+
+
+def test_an_image_whose_bytes_have_changed_is_named(folder, run):
+    """In a table without checksums, or changed in memory."""
+    build_image_table(config_for(folder), run, no_progress)
+    rows = read_splits(run, ["train"])
+    check_content(run, rows)
+    changed = rows.to_pylist()
+    changed[3]["image"] = changed[3]["image"][:-1] + bytes([changed[3]["image"][-1] ^ 1])
+    part = run.images.child("table", "train")
+    part.delete()
+    part.write_table("part-00000.parquet", pa.Table.from_pylist(changed, schema=rows.schema))
+    for read in (lambda: check_files(run), lambda: load_pixels(run, ["train"], size=4)):
+        with pytest.raises(
+            DamagedError, match=rf"image '{changed[3]['image_id']}' has other bytes than it had\): delete"
+        ):
+            read()

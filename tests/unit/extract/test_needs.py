@@ -1,18 +1,23 @@
 """What is asked and what is not, found out, and made use of, without a cluster."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from mmkd_ray import schema
 from mmkd_ray.answers.identity import teacher_identity
 from mmkd_ray.answers.probability import Answers
 from mmkd_ray.answers.query import Query
 from mmkd_ray.answers.store import AnswerStore
+from mmkd_ray.answers.table import read_teacher_table
 from mmkd_ray.answers.verify import verify
 from mmkd_ray.artifacts import open_run
-from mmkd_ray.errors import ArtifactError
+from mmkd_ray.errors import ArtifactError, DamagedError
 from mmkd_ray.extract.needs import needs_asking
 from mmkd_ray.extract.stage import ask_teacher
 from tests.support import stored_answers as stored
+from tests.support.damage import KINDS, damage
 from tests.support.tables import write_image_table
 
 QUESTIONS = ["Is it red?", "Is it blue?"]
@@ -63,3 +68,35 @@ def test_another_run_has_what_this_one_has_asked_and_lacks_the_rest(config, run,
 
 def test_imported_answers_are_never_asked(run, tmp_path):
     assert not needs_asking(stored.config_for(tmp_path, QUESTIONS), run)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["record.json", "questions.json", "quarantine.parquet", "table/part-00000.parquet"])
+def test_a_damaged_teacher_table_is_made_again_by_the_same_command(config, run, no_cluster, capsys, kind, name):
+    images = stored.rows()
+    write_image_table(config, run, images, stored.CLASSES)
+    write(config, run, images, QUESTIONS)
+    record = ask_teacher(config, run, lambda *_: None)
+    table = read_teacher_table(run)
+    damage(Path(run.teacher.path, name), kind)
+    if name != "quarantine.parquet":  # which training does not read
+        with pytest.raises(
+            ArtifactError, match=rf"{name.rpartition('/')[2]} is damaged|table/ is damaged|not finished"
+        ):
+            read_teacher_table(run)
+    assert not needs_asking(config, run)
+    assert ask_teacher(config, run, lambda *_: None) == record
+    assert read_teacher_table(run).p_yes_NQ.tolist() == table.p_yes_NQ.tolist()
+    assert (run.teacher.uri in capsys.readouterr().err) == (kind != "gone" or name != "record.json")
+
+
+def test_an_answer_that_is_no_probability_is_never_read(config, run):
+    images = stored.rows()
+    stored.write_run(config, run, QUESTIONS, np.full((len(images), 2), 0.5))
+    part, name = run.teacher.child("table"), "part-00000.parquet"
+    for value in (0.5, np.nan):
+        table = part.read_table(name)
+        column = schema.fixed_size_rows(np.full((len(images), 2), value, np.float32))
+        part.write_table(name, table.set_column(2, table.schema.field("log_p_yes"), column))
+        with pytest.raises(DamagedError, match=r"an answer is nan, or a probability above 1\): run `mmkd extract"):
+            read_teacher_table(run)

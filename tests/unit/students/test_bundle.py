@@ -15,6 +15,7 @@ from mmkd_ray.errors import ArtifactError, DataError
 from mmkd_ray.students.bundle import CARD, WEIGHTS, load_bundle, write_bundle
 from mmkd_ray.students.card import Card
 from mmkd_ray.students.outputs import outputs
+from tests.support.damage import flipped_bits
 from tests.support.toy_student import STUDENT, pixels, run, trainer
 
 CARD_OF_TOY = Card(
@@ -167,3 +168,17 @@ def test_what_is_damaged_or_foreign_is_one_clear_line(place, damage, message):
         load_bundle(str(place))
     assert "\n" not in str(raised.value)
     assert "copy the folder again, or train the student again" in str(raised.value)
+
+
+def test_no_flipped_bit_of_a_bundle_becomes_another_student(place):
+    whole = load_bundle(str(place))
+    for name in (WEIGHTS, CARD):
+        with flipped_bits(place / name, 40) as bits:
+            for _ in bits:
+                try:
+                    found = load_bundle(str(place))
+                except ArtifactError as error:
+                    assert name in str(error)  # noqa: PT017 (some bits are white space)
+                else:
+                    assert name == CARD
+                    assert found.card == whole.card
