@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 _LINE_LENGTH = 500
 """Characters of another library's message that an error quotes."""
@@ -58,18 +57,14 @@ class BusyError(ArtifactError):
 class DamagedError(ArtifactError):
     """A file of a run is not as it was written."""
 
-    def __init__(self, message: str, *, reason: str = "") -> None:
-        """`reason` says in a few words what is wrong, without the file's name."""
-        super().__init__(message)
-        self.reason = reason
+    def __init__(self, place: str, reason: str, remedy: str) -> None:
+        """All in a few words: which file, what is wrong with it, what to do."""
+        super().__init__(place, reason, remedy)  # what it is made from again in another process
+        self.place, self.reason, self.remedy = place, reason, remedy
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Travel between processes with the reason."""
-        return _damaged_error, (str(self), self.reason)
-
-
-def _damaged_error(message: str, reason: str) -> DamagedError:
-    return DamagedError(message, reason=reason)
+    def __str__(self) -> str:
+        """The whole sentence."""
+        return f"{self.place} is damaged ({self.reason}): {self.remedy}"
 
 
 def mmkd_cause(error: BaseException) -> MmkdError | None:

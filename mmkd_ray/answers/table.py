@@ -104,7 +104,7 @@ def finished_table(run: Run, identity: str) -> dict[str, Any] | None:
         run.teacher.read_table(QUARANTINE)
         stored_queries(run)
     except DamagedError as error:
-        notice(f"the teacher table in {run.teacher.uri} is made again: {error.reason}")
+        notice(f"{error.place} is damaged ({error.reason}): the teacher table is made again")
         return None
     return record
 

@@ -46,4 +46,4 @@ def damaged(place: str, reason: str) -> DamagedError:
         place: its path or URI.
         reason: what is wrong with it, in a few words.
     """
-    return DamagedError(f"{place} is damaged ({reason}): {what_to_do(place)}", reason=reason)
+    return DamagedError(place, reason, what_to_do(place))

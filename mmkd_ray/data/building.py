@@ -106,7 +106,7 @@ def _is_whole(folder: Folder, record: Mapping[str, Any]) -> bool:
             check_count(folder, split, found, expected)
         folder.read_table(QUARANTINE)
     except DamagedError as error:
-        notice(f"the image table {folder.uri} is mended: {error.reason}")
+        notice(f"{error.place} is damaged ({error.reason}): the image table is mended")
         return False
     return True
 
