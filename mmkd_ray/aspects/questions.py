@@ -14,6 +14,7 @@ from mmkd_ray import fieldguide
 from mmkd_ray.artifacts import Run
 from mmkd_ray.aspects.wording import is_question, normal
 from mmkd_ray.config import Config, FieldGuideAspects, FileAspects, LlmAspects, load_yaml, parse_yaml
+from mmkd_ray.config.messages import show
 from mmkd_ray.errors import AspectError
 from mmkd_ray.identity import identify, settings
 
@@ -178,7 +179,8 @@ def _parse(entry: Any, place: str) -> Aspect:
     ):
         raise AspectError(
             f"{place}: expected a text, or a mapping of question (TEXT) and, optionally, orientation_sensitive (true "
-            f"or false), mirror (TEXT), weight (NUMBER), rank (NUMBER), paraphrase (TEXT), got {entry!r}"
+            f"or false), mirror (TEXT), weight (NUMBER), rank (NUMBER), paraphrase (TEXT), got {show(entry)}"
+            + _quoting(entry)
         )
     text = entry["question"].strip()
     if not is_question(text):
@@ -191,6 +193,17 @@ def _parse(entry: Any, place: str) -> Aspect:
     if aspect.mirror and not aspect.orientation_sensitive:
         raise AspectError(f"{place}: '{text}' has a mirror but is not marked orientation_sensitive: true")
     return aspect
+
+
+def _quoting(entry: Any) -> str:
+    """What to do with a question that YAML takes for a mapping: `- Is it red: yes or no?`."""
+    if (
+        isinstance(entry, dict)
+        and not _KEYS.keys() & entry.keys()
+        and any(is_question(str(value)) for value in entry.values())
+    ):
+        return "; a question with a colon is written in quotes"
+    return ""
 
 
 def _is_accepted(key: str, value: Any) -> bool:

@@ -33,8 +33,8 @@ _QUESTION_MARKS = tuple("?\uff1f\ufe56\u061f\u037e\u055e\u1367\u2e2e\u203d\u2047
 
 
 def is_question(text: str) -> bool:
-    """Whether a text ends with a question mark of any script."""
-    return text.rstrip().endswith(_QUESTION_MARKS)
+    """Whether a text has words and ends with a question mark of any script."""
+    return text.rstrip().endswith(_QUESTION_MARKS) and normal(text) != ""
 
 
 def normal(text: str) -> str:

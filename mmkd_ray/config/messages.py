@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections.abc import Sequence
 from typing import Any, get_args
 
 from mmkd_ray.config.aspects import FieldGuideAspects, FileAspects, LlmAspects, OpenAiLlm, QuestionRules, VllmLlm
@@ -36,7 +37,7 @@ def describe(error: Any) -> str:
     if kind == "extra_forbidden":
         return f"unknown key '{key}'{_suggest(path)}"
     if kind == "missing":
-        return f"missing key '{key}'{_replaced_whole(path[:-1])}"
+        return _missing(path, error["loc"][-1], error["input"])
     if kind == "union_tag_not_found":
         return f"missing key '{key}.{TAG[key]}': accepted are {TAG[key]} = {_tags(key)}{_replaced_whole(path)}"
     if kind == "union_tag_invalid":
@@ -44,14 +45,23 @@ def describe(error: Any) -> str:
     if not path or (path == [error["loc"][0]] and isinstance(error["input"], dict)):
         return message  # from a check of several keys: the message names them
     advice = _quoting(error["input"]) if kind == "string_type" else ""
-    return f"{key}: got {show(error['input'])}; {message[0].lower()}{message[1:]}{advice}"
+    if message[1:2].islower():  # of one that begins with a name such as STORAGE, the capital stays
+        message = message[0].lower() + message[1:]
+    return f"{key}: got {show(error['input'])}; {message}{advice}"
+
+
+def _missing(path: list[str], last: str | int, given: Any) -> str:
+    if isinstance(last, int):
+        return f"{'.'.join(path[:-1])}: got {show(given)}; value {last + 1} is missing"
+    return f"missing key '{'.'.join(path)}'{_replaced_whole(path[:-1])}"
 
 
 def _quoting(value: Any) -> str:
     """What to do where text is wanted and YAML gave something else."""
     if isinstance(value, dict) and all(inner is None for inner in value.values()):
         return ": write text that begins with a brace in quotes, e.g. '{" + next(iter(value), "question") + "} ...'"
-    return f": if it is meant as text, write it in quotes, e.g. '{show(value)}'" if value is not None else ""
+    # What was written is not known any more: 25921e05 has become 2592100000.0.
+    return ": if it is meant as text, write it in quotes as it is, '...'" if value is not None else ""
 
 
 def _replaced_whole(section: list[str]) -> str:
@@ -87,8 +97,9 @@ def _sections() -> dict[str, tuple[type[Section], ...]]:
     return variants
 
 
-def _tags(section: str) -> str:
-    tags = [get_args(variant.model_fields[TAG[section]].annotation)[0] for variant in _VARIANTS[section]]
+def _tags(section: str, kinds: Sequence[type[Section]] = ()) -> str:
+    """What the key that names a section's kind can be, or is for some kinds."""
+    tags = [get_args(kind.model_fields[TAG[section]].annotation)[0] for kind in kinds or _VARIANTS[section]]
     return ", ".join(f"'{tag}'" for tag in tags)
 
 
@@ -96,14 +107,16 @@ def _suggest(path: list[str]) -> str:
     """`; did you mean 'train.lr'?`, or the keys that are accepted there."""
     if moved := _MOVED.get(".".join(path)):
         return f"; it is '{moved}' now"
-    sections = _sections()
+    sections, section = _sections(), ".".join(path[:-1])
     if len(path) == 1:
         accepted = list(Config.model_fields)
     elif path[:2] == ["tune", "space"]:
         accepted = list(Domain.model_fields)
     else:
-        section = ".".join(path[:-1])
         accepted = list(dict.fromkeys(key for variant in sections.get(section, ()) for key in variant.model_fields))
+    if section in _VARIANTS and path[-1] in accepted:
+        kinds = [variant for variant in sections[section] if path[-1] in variant.model_fields]
+        return f"; it belongs to {section}.{TAG[section]} = {_tags(section, kinds)}"
     near = difflib.get_close_matches(path[-1], accepted, n=1)
     everywhere = {
         f"{section}.{key}" for section, variants in sections.items() for v in variants for key in v.model_fields

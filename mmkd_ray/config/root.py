@@ -45,7 +45,7 @@ class Config(Section):
     @field_validator("name")
     @classmethod
     def _name_is_free(cls, name: str) -> str:
-        if name == "shared":
+        if name.casefold() == "shared":  # there are file systems for which `Shared` is the same folder
             raise ValueError("STORAGE/shared holds the images and answers that all runs share: choose another name")
         return name
 

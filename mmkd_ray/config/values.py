@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from mmkd_ray.config.locations import check_no_credentials
@@ -10,6 +9,8 @@ from mmkd_ray.errors import ConfigError
 
 _MOST = 2**63 - 1
 """The largest whole number that a table can hold."""
+_LARGEST = 3.4028234663852886e38
+"""The largest float32: what is larger is infinite to the models that compute with it."""
 
 
 def check_values(tree: Any, *, where: str = "") -> None:
@@ -40,8 +41,8 @@ def _problem(value: Any, path: str) -> str | None:
 
 
 def _of_one(value: Any, path: str) -> str | None:
-    if isinstance(value, float) and not math.isfinite(value):
-        return f"{path}: got {value}; a number must be finite (no .inf, no .nan, nothing as large as 1e400)"
+    if isinstance(value, float) and not abs(value) <= _LARGEST:
+        return f"{path}: got {value}; a number must be finite (no .inf, no .nan, nothing above {_LARGEST:g})"
     if isinstance(value, int) and abs(value) > _MOST:
         return (
             f"{path}: got {str(value)[:24]}...; a whole number has 64 bits at most"

@@ -42,6 +42,10 @@ def test_a_section_within_a_mapping_is_plain_too():
     assert settings(TuneConfig.model_validate_json(json.dumps({"space": space}))) == {"space": space}
 
 
+def test_minus_nothing_is_nothing():
+    assert str(settings(TrainConfig(alpha=-0.0))) == str(settings(TrainConfig(alpha=0.0)))
+
+
 def test_keys_are_taken_or_left_by_name():
     config = TrainConfig(lr=0.1, alpha=9)
     assert settings(config, include={"alpha", "flip"}) == {"alpha": 9.0}

@@ -48,6 +48,12 @@ def test_count_takes_the_first(tmp_path):
         ("- {question: 'Is it red?', weight: -1}", {}, "the weight of 'Is it red\\?' is -1; it must not be negative"),
         ("- {question: 'Is it red?', mirror: 'Is it blue?'}", {}, "has a mirror but is not marked"),
         ("- {question: }", {}, "expected a text, or a mapping"),
+        ("- '?'", {}, "'\\?' is not a question"),
+        (
+            "- Is it red: yes or no?",
+            {},
+            'got {"Is it red": "yes or no\\?"}; a question with a colon is written in quotes',
+        ),
         ("- {question: 'Is it red?', weight: true}", {}, "weight .NUMBER"),
         ("- {question: 'Is it red?', rank: false}", {}, "rank .NUMBER"),
     ],

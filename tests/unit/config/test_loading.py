@@ -46,7 +46,8 @@ def test_overrides_reach_nested_keys_and_are_typed(tmp_path):
         ("teacher", "yes_token", "", "yes_token is '' and no_token 'No'; each must be a word"),
         ("teacher", "no_token", " \n", "no_token ' \\n'; each must be a word, e.g. Yes and No"),
         ("data", "source", "folders", "data.source: got 'folders'; accepted are 'fieldguide', 'folder'"),
-        ("data", "path", "x", "unknown key 'data.path'; did you mean"),
+        ("data", "path", "x", "unknown key 'data.path'; it belongs to data.source = 'folder', 'torchvision', 'cub'"),
+        ("train", "crop_scale", [0.5], "train.crop_scale: got [0.5]; value 2 is missing"),
         (
             "teacher",
             "kind",
@@ -71,9 +72,10 @@ def test_all_mistakes_are_named_at_once():
         validate({"name": "a"})
 
 
-def test_the_name_of_what_runs_share_is_taken():
-    with pytest.raises(ConfigError, match=r'name: got "shared".* choose another name'):
-        validate({**MINIMAL, "name": "shared"})
+@pytest.mark.parametrize("name", ["shared", "Shared"])
+def test_the_name_of_what_runs_share_is_taken(name):
+    with pytest.raises(ConfigError, match=rf'name: got "{name}"; STORAGE/shared holds .* choose another name'):
+        validate({**MINIMAL, "name": name})
 
 
 def test_missing_file_names_its_neighbours(tmp_path):
@@ -86,6 +88,11 @@ def test_missing_file_names_its_neighbours(tmp_path):
 def test_broken_yaml_names_line_and_column(tmp_path, text):
     with pytest.raises(ConfigError, match=r"line \d+, column \d+: not valid YAML"):
         load(write(tmp_path, text))
+
+
+def test_yaml_of_a_thousand_lists_in_lists_is_one_line(tmp_path):
+    with pytest.raises(ConfigError, match=r"c.yaml: not accepted YAML: lists or mappings in each other"):
+        load(write(tmp_path, "[" * 2000))
 
 
 def test_a_list_is_not_a_configuration(tmp_path):
@@ -224,9 +231,10 @@ def test_a_section_in_a_section_that_is_replaced_whole_is_told(tmp_path):
 )
 def test_what_is_no_text_is_to_be_written_in_quotes(tmp_path, override, message):
     path = write(tmp_path, to_yaml(validate(MINIMAL)))
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ConfigError, match=message) as caught:
         load(path, [override])
     key, _, value = override.partition("=")
+    assert "e.g. '2592100000.0'" not in str(caught.value), "no advice to write what was not written"
     if "{" not in value:
         assert value in to_yaml(load(path, [f"{key}='{value}'"]))
 
@@ -240,6 +248,7 @@ def test_a_date_is_text(tmp_path):
     ("key", "value"),
     [
         ("train.alpha", ".inf"), ("train.lr", "1e400"), ("train.lr", "-.inf"), ("train.crop_scale", "[.nan, 1]"),
+        ("train.alpha", "1e39"),
         ("student.model_args", "{drop_rate: .nan}"), ("teacher.engine_args", "{a: {b: [.inf]}}"),
         ("study.variants", "{a: {train.lr: .inf}}"), ("tune.space", "{train.lr: {uniform: [0, .inf]}}"),
         ("train.epochs", "1" * 30), ("cluster.connect_timeout_s", ".inf"), ("evaluate.confidence", ".nan"),
