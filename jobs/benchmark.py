@@ -1,4 +1,4 @@
-"""Benchmarks: `python jobs/benchmark.py answers|extract|train|tune [--quick] [--output DIR]`."""
+"""Benchmarks: `python jobs/benchmark.py answers|data|extract|train|tune [--quick] [--output DIR]`."""
 
 import argparse
 import importlib
@@ -8,6 +8,7 @@ from mmkd_ray.console import Console
 
 BENCHMARKS = {
     "answers": "mmkd_ray.benchmark.answers",
+    "data": "mmkd_ray.benchmark.data",
     "extract": "mmkd_ray.benchmark.extract",
     "train": "mmkd_ray.benchmark.train",
     "tune": "mmkd_ray.benchmark.tune",

@@ -19,7 +19,7 @@ from mmkd_ray.data.sources.listing import Found, reason
 from mmkd_ray.errors import DataError, few
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # one for each image of a data set
 class ImageFile:
     """A file of a data set."""
 

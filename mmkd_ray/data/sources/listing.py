@@ -20,7 +20,7 @@ MAX_FILE_BYTES = 2**30
 _EMPTY_NAME = "its key has an empty name (//), which pyarrow does not read: rename the object"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # one for each image of a data set
 class Found:
     """A file of the tree; or a folder that cannot be listed, whose `path` ends with a slash."""
 
