@@ -28,7 +28,7 @@ from mmkd_ray.data.building import build_image_table
 _PICTURES = 4_000
 """JPEGs of 500 x 375 pixels, as a photograph of ImageNet is on average: about 75 kB each."""
 _FEW, _MANY = 2_000, 40_000
-"""Small PNGs, for the driver's memory."""
+"""Small pictures, for the driver's memory."""
 _LOOP, _ONE, _ALL = "plain loop", "one core", "all cores"
 
 
@@ -77,7 +77,7 @@ def _memory_growth(bench: Bench) -> list[float]:
         _write_pictures(folder, count, side=(16, 16), suffix="png")
         rounds = range(1 if bench.quick else 3)
         peaks[count] = [_ours(bench, folder, len(os.sched_getaffinity(0)), number)[1] for number in rounds]
-        bench.add(f"{count:,} small PNGs: peak memory of the driver", peaks[count], "MiB")
+        bench.add(f"{count:,} small pictures: peak memory of the driver", peaks[count], "MiB")
     return _over(peaks[_MANY], peaks[_FEW])
 
 
