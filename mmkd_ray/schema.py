@@ -19,7 +19,8 @@ IMAGES = pa.schema(
 )
 
 GROUP = pa.field("group", pa.string())
-"""The last column of the image table where `data.group` is set: the object that an image shows; null if unknown."""
+"""The last column of the image table of sources with groups (`data.group`, a column): the object that an image shows,
+or its subgroup; null if unknown."""
 
 READ = pa.schema(
     {

@@ -11,7 +11,16 @@ from mmkd_ray.config.aspects import (
     QuestionRules,
     VllmLlm,
 )
-from mmkd_ray.config.data import CubData, FieldGuideData, FolderData, MiniImageNetData, TorchvisionData
+from mmkd_ray.config.data import (
+    ColumnsData,
+    CubData,
+    FieldGuideData,
+    FolderData,
+    MiniImageNetData,
+    TableColumns,
+    TableData,
+    TorchvisionData,
+)
 from mmkd_ray.config.loading import load, load_yaml, of_variants, parse_yaml, to_yaml, validate, with_values
 from mmkd_ray.config.places import ClusterConfig, ExtractConfig
 from mmkd_ray.config.root import Config
@@ -27,6 +36,7 @@ __all__ = [
     "Asking",
     "Aspects",
     "ClusterConfig",
+    "ColumnsData",
     "Config",
     "CubData",
     "Domain",
@@ -47,6 +57,8 @@ __all__ = [
     "QuestionRules",
     "StudentConfig",
     "StudyConfig",
+    "TableColumns",
+    "TableData",
     "Teacher",
     "TorchvisionData",
     "TrainConfig",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from mmkd_ray.config.base import Section, Seed
 
@@ -12,7 +12,7 @@ from mmkd_ray.config.base import Section, Seed
 class FieldGuideData(Section):
     """The embedded data set: drawn birds of invented species."""
 
-    group: ClassVar[str] = ""
+    objects: ClassVar[str] = ""
     source: Literal["fieldguide"]
     species_seed: Seed = 0
     """Seed of the species (classes)."""
@@ -43,6 +43,11 @@ class _Files(Section):
     max_pixels: PositiveInt = 50_000_000
     """Larger images are quarantined (decompression bombs)."""
 
+    @property
+    def objects(self) -> str:
+        """What says which object an image shows; empty if nothing does."""
+        return self.group
+
 
 class FolderData(_Files):
     """Ordinary images: a folder per class, or `train/`, `test/` (`val/`, any shift set), each with class folders.
@@ -59,6 +64,59 @@ class FolderData(_Files):
     slashes too; a pattern without a slash is compared with names at any depth."""
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """Share of each class's images that is used for the test, if there is no `test/`."""
+
+
+class TableColumns(Section):
+    """Names of a table's columns; one that is left empty is found by its usual names (`label`, `class`, ...)."""
+
+    path: str = ""
+    """Where an image is: `path`, `file`, `filename`, `image_path`, `image`, ..."""
+    label: str = ""
+    """Its class, a name or a whole number: `label`, `class`, `class_name`, `category`, `target`."""
+    split: str = ""
+    """Its split: `split`, `set`, `partition`, `subset`; without such a column, test and validation images are chosen
+    here."""
+    group: str = ""
+    """The object (patient, video, ...) that it shows; used only if named here. As with `data.group`, splits that are
+    chosen keep an object whole, and objects that splits share are counted and listed."""
+
+
+class ColumnsData(_Files):
+    """Settings of sources whose labels and splits stand in columns."""
+
+    columns: TableColumns = TableColumns()
+    splits: dict[str, str | None] = {}
+    """What the data set's splits are: `{validation: test, unlabeled: null}` tests on `validation` and leaves out
+    `unlabeled`. Those that are not named are what they are called, in the words that folders may have; others are shift
+    sets."""
+    classes: str = ""
+    """A text file with the name of a class in each line, if labels are numbers from 0 and the data have no names."""
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """Share of each class's images that is used for the test, if the data set has no test split."""
+
+    @property
+    def objects(self) -> str:
+        """What says which object an image shows; empty if nothing does."""
+        return self.group or self.columns.group
+
+    @model_validator(mode="after")
+    def _one_kind_of_group(self) -> Self:
+        if self.group and self.columns.group:
+            raise ValueError(
+                "data.group and data.columns.group both say which object an image shows: keep one of them, the pattern "
+                "of paths or the column"
+            )
+        return self
+
+
+class TableData(ColumnsData):
+    """Images that a table lists: CSV (TSV), JSONL (JSON) or Parquet, with a path and a label in each row."""
+
+    source: Literal["table"]
+    path: str
+    """The table: a local file or a URI."""
+    root: str = ""
+    """The folder that relative paths start from, local or a URI; empty: the table's own folder."""
 
 
 class TorchvisionData(_Files):
@@ -100,6 +158,7 @@ class MiniImageNetData(_Files):
 
 
 Data = Annotated[
-    FieldGuideData | FolderData | TorchvisionData | CubData | MiniImageNetData, Field(discriminator="source")
+    FieldGuideData | FolderData | TableData | TorchvisionData | CubData | MiniImageNetData,
+    Field(discriminator="source"),
 ]
 """Where the images come from, by `source`."""

@@ -136,7 +136,7 @@ def _build(
         done += images
         progress(done, total)
 
-    columns = schema.IMAGES.append(schema.GROUP) if config.data.group else schema.IMAGES
+    columns = schema.IMAGES.append(schema.GROUP) if source.group_kind else schema.IMAGES
     limit = getattr(config.data, "max_pixels", None)
     spread(PartReader(folder, source.reader, columns, limit, run.images), parts, tick)
     facts = _finish(config, run, source, folder)
@@ -215,7 +215,7 @@ def _finish(config: Config, run: Run, source: Source, folder: Folder) -> dict[st
         "images": dict(by_split),
         "class_names": list(source.class_names),
         "quarantined": len(bad),
-        **list_leaks(folder, by_split, has_groups=bool(config.data.group)),
+        **list_leaks(folder, by_split, has_objects=source.group_kind == "object"),
         "digest": digest.hexdigest()[:16],
     }
 

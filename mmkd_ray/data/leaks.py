@@ -12,30 +12,30 @@ from mmkd_ray.artifacts import Folder
 from mmkd_ray.data.duplicates import DUPLICATES, find_duplicates
 
 SHARED_GROUPS = "shared_groups.parquet"
-"""Beside the image table where `data.group` is set: every image whose object is shown in training and in another split,
+"""Beside the image table where objects are known: every image whose object is shown in training and in another split,
 object by object."""
 _COLUMNS = ["sha256", "image_id", "split", "class_name"]
 _NOTHING_NEW = "results on them are no test of anything new"
 
 
-def list_leaks(folder: Folder, splits: Iterable[str], *, has_groups: bool) -> dict[str, Any]:
+def list_leaks(folder: Folder, splits: Iterable[str], *, has_objects: bool) -> dict[str, Any]:
     """Look for them, and list them beside the image table.
 
     Args:
         folder: of the image table, all of whose rows are written.
         splits: that have images.
-        has_groups: whether the table has the column `group`.
+        has_objects: whether the table has the column `group`, and it says which object an image shows.
 
     Returns:
         For its record: `duplicates` (see `find_duplicates`, and `in_train`: for each split but train, the number of its
-        images whose bytes are in train), and with groups `in_train_by_group` (likewise, whose object is in train).
+        images whose bytes are in train), and with objects `in_train_by_group` (likewise, whose object is in train).
     """
-    columns = [*_COLUMNS, "group"] if has_groups else _COLUMNS
+    columns = [*_COLUMNS, "group"] if has_objects else _COLUMNS
     images = pa.concat_tables([folder.child("table", split).read_table(columns=columns) for split in splits])
     counts, rows = find_duplicates(images.select(_COLUMNS))
     folder.write_table(DUPLICATES, rows)
     found: dict[str, Any] = {"duplicates": {**counts, "in_train": count_in_train(images, "sha256")}}
-    if has_groups:
+    if has_objects:
         found["in_train_by_group"] = count_in_train(images, "group")
         folder.write_table(SHARED_GROUPS, _shared_groups(images))
     return found
@@ -73,10 +73,7 @@ def leak_lines(record: Mapping[str, Any], folder: Folder) -> list[str]:
             f"listed in {folder.uri}/{DUPLICATES}"
         )
     if where := _by_split(record.get("in_train_by_group", {}), sizes):
-        told.append(
-            f"images whose object (data.group) is in train: {where}; {_NOTHING_NEW}; listed in {folder.uri}/"
-            f"{SHARED_GROUPS}"
-        )
+        told.append(f"images whose object is in train: {where}; {_NOTHING_NEW}; listed in {folder.uri}/{SHARED_GROUPS}")
     return told
 
 

@@ -130,7 +130,9 @@ class PartReader:
 
 def read_checked(reader: Reader, items: Sequence[Item], max_pixels: int | None) -> Iterator[bytes | BadImage]:
     """The encoded bytes of each image, in order; what cannot be read or decoded, or is larger, is a `BadImage`."""
-    for item, found in zip(items, reader.read(items), strict=True):
+    read = reader.read([item for item in items if not item.problem])
+    for item in items:
+        found = BadImage(item.image_id, item.problem) if item.problem else next(read)
         if isinstance(found, bytes):
             try:
                 decode_rgb(found, max_pixels=max_pixels)

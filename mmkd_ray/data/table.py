@@ -28,7 +28,7 @@ def require_images(config: Config, run: Run) -> dict[str, Any]:
 
 def settings_identity(config: Config) -> str:
     """Key of what the configuration says about the images, without where they are and how they come there."""
-    return identify("image settings", **settings(config.data, exclude={"path", "download"})).key
+    return identify("image settings", **settings(config.data, exclude={"path", "root", "classes", "download"})).key
 
 
 def split_folders(run: Run, splits: Iterable[str] | None = None) -> list[Folder]:

@@ -131,7 +131,7 @@ class Evaluation(_Frozen):
 
 def evaluation_identity(config: Config, specs: Sequence[StudentSpec]) -> Identity:
     """What decides the results of a study."""
-    groups = {"group": config.data.group} if config.data.group else {}
+    groups = {"group": config.data.objects} if config.data.objects else {}
     return identify("evaluation", students=[spec.identity for spec in specs], **settings(config.evaluate), **groups)
 
 

@@ -41,7 +41,7 @@ def evaluate_study(config: Config, run: Run) -> Evaluation:
     read = cache(partial(read_teacher_table, run))  # once for all students with the same questions
     images = require_images(config, run)
     judged = [split for split in images["images"] if split not in ("train", "val")]
-    judged_images = read_measured_images(run, judged, has_groups=bool(config.data.group))
+    judged_images = read_measured_images(run, judged, has_groups=bool(config.data.objects))
     measured: dict[str, Measured] = {}
     for spec in distinct(specs):
         pieces = pieces_of(spec, images)

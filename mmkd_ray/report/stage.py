@@ -81,7 +81,7 @@ def gather(config: Config, run: Run, summary: dict[str, Any], evaluation: Evalua
         "max_quarantined": MAX_QUARANTINED,
         "config_yaml": to_yaml(config),
         "leaks": leak_lines(run.require(run.images, "images"), run.images),
-        "has_groups": bool(config.data.group),
+        "has_groups": bool(config.data.objects),
         "has_image_intervals": any(test.over_images for test in tests.values()),
         **_least_mass(teacher),
     }

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+
+GroupKind = Literal["", "object", "subgroup"]
+"""What `Item.group` is: nothing, the object (patient, video, ...) that an image shows, which no split is chosen through
+the middle of, or a subgroup of the data that results are told apart by, and which every split has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +20,11 @@ class Item:
     class_name: str
     split: str
     group: str | None = None
-    """The object that it shows, by `data.group`; None if that is not known."""
+    """See `GroupKind`; None if that is not known."""
     place: Any = None
     """Where the source's reader finds it; plain data."""
+    problem: str = ""
+    """Why it cannot be read, as far as that is known from the listing; the reader is not asked for it then."""
     size: int = 0
     """Bytes, as far as that is known."""
     stamp: str = ""
@@ -45,6 +51,8 @@ class Source(Protocol):
     """An image source: knows its images and classes before it reads a pixel."""
 
     class_names: tuple[str, ...]
+    group_kind: GroupKind
+    """What the groups of its items are."""
 
     @property
     def reader(self) -> Reader:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mmkd_ray.artifacts import Folder
 from mmkd_ray.config import CubData
-from mmkd_ray.data.sources.files import FileSource
+from mmkd_ray.data.sources.files import FileReader, FileSource
 from mmkd_ray.data.sources.lists import check_unique, find_listed, open_local_root, read_text
 from mmkd_ray.data.sources.split import cut_missing
 from mmkd_ray.errors import DataError
@@ -38,7 +38,7 @@ class CubSource(FileSource):
         ]
         files = find_listed(root, listed, expected)
         files = cut_missing(files, {"val": config.val_fraction}, group=config.group, seed=config.split_seed)
-        super().__init__(root, files, tuple(names.values()), path=config.path)
+        super().__init__(FileReader(root), files, tuple(names.values()), path=config.path)
 
 
 def _expected(path: str) -> str:

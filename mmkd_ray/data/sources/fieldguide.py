@@ -9,7 +9,7 @@ from typing import Any
 
 from mmkd_ray import fieldguide
 from mmkd_ray.config import FieldGuideData
-from mmkd_ray.data.sources.base import Item
+from mmkd_ray.data.sources.base import GroupKind, Item
 from mmkd_ray.identity import settings
 
 
@@ -27,6 +27,8 @@ class FieldGuideReader:
 
 class FieldGuideSource:
     """Drawn birds: the same configuration gives the same pixels on every machine."""
+
+    group_kind: GroupKind = ""
 
     def __init__(self, config: FieldGuideData) -> None:
         self._config = config

@@ -1,4 +1,4 @@
-"""Sources whose images are files: how these are read and identified, however they were listed."""
+"""Sources whose images are listed: how they are checked and identified, and files read, whoever listed them."""
 
 from __future__ import annotations
 
@@ -14,62 +14,77 @@ from typing import Any
 from pyarrow import fs
 
 from mmkd_ray.artifacts import Folder, open_run
-from mmkd_ray.data.sources.base import BadImage, Item
-from mmkd_ray.data.sources.listing import Found, reason
+from mmkd_ray.data.sources.base import BadImage, GroupKind, Item, Reader
+from mmkd_ray.data.sources.listing import Found, read_file, reason
 from mmkd_ray.errors import DataError, few
 
 
 @dataclass(frozen=True, slots=True)  # one for each image of a data set
 class ImageFile:
-    """A file of a data set."""
+    """A file of a data set, or an image within one."""
 
     found: Found
     """Its path within the data set's folder is also the image's id."""
     split: str
     class_name: str
     group: str | None = None
-    """The object that it shows, by `data.group`; None if that is not known."""
+    """See `GroupKind`; None if that is not known."""
+    place: Any = None
+    """Where the source's reader finds it, if that is not `found.path`; plain data."""
     chosen: bool = False
     """Whether it was taken from the training images into a split that the data set lacks."""
 
 
 @dataclass(frozen=True)
 class FileReader:
-    """Reads files below a folder."""
+    """Reads files below a folder, or anywhere by absolute path or URI."""
 
     root: Folder
 
     def read(self, items: Sequence[Item]) -> Iterator[bytes | BadImage]:
-        """The content of each; its `place` is what is wrong with it, if that is known."""
+        """The content of each."""
         for item in items:
-            if item.place:
-                yield BadImage(item.image_id, item.place)
-                continue
             try:
-                yield self.root.read_bytes(item.image_id)
+                elsewhere = "://" in item.image_id or item.image_id.startswith("/")
+                yield read_file(item.image_id) if elsewhere else self.root.read_bytes(item.image_id)
             except OSError as error:
                 yield BadImage(item.image_id, f"cannot be read: {reason(error)}")
 
 
 class FileSource:
-    """Files below a folder as an image source: each is either read or named in the quarantine table."""
+    """Listed images as an image source: each is either read or named in the quarantine table."""
 
-    def __init__(self, root: Folder, files: list[ImageFile], class_names: tuple[str, ...], *, path: str) -> None:
-        """Check that the files are a data set to learn from.
+    def __init__(
+        self,
+        reader: Reader,
+        files: list[ImageFile],
+        class_names: tuple[str, ...],
+        *,
+        path: str,
+        group_kind: GroupKind | None = None,
+        grouped_by: str = "data.group",
+    ) -> None:
+        """Check that the images are a data set to learn from.
 
         Args:
-            root: the folder that the paths of the files start from.
+            reader: reads them, on any node.
             files: every image, in the order of the image table.
             class_names: in the order of their labels.
-            path: the folder as the configuration names it, for messages.
+            path: the data set as the configuration names it, for messages.
+            group_kind: what their groups are; unset: objects, if there are any.
+            grouped_by: the key that says so, for messages.
 
         Raises:
             DataError: there are fewer than two classes, or one has no training images.
         """
         _check_classes(class_names, files, path)
         self.class_names = class_names
-        self.reader = FileReader(root)
+        self.reader = reader
+        if group_kind is None:
+            group_kind = "object" if any(file.group for file in files) else ""
+        self.group_kind: GroupKind = group_kind
         self._files = files
+        self._grouped_by = grouped_by
 
     def __len__(self) -> int:
         """Number of files."""
@@ -88,7 +103,7 @@ class FileSource:
             having = {file.class_name for file in self._files if file.split == split}
             if lacking := [name for name in self.class_names if name not in having]:
                 lines.append(f"no {split} image of {few(lacking)}: what is learnt of them is not measured there")
-        return [*lines, *_group_lines(self._files)]
+        return [*lines, *(_object_lines(self._files, self._grouped_by) if self.group_kind == "object" else [])]
 
     def identity(self) -> dict[str, Any]:
         """Names, classes, sizes and times of the files; their content is hashed later, when it is read."""
@@ -110,7 +125,8 @@ class FileSource:
                 file.class_name,
                 file.split,
                 file.group,
-                place=found.problem,
+                place=file.place,
+                problem=found.problem,
                 size=found.size,
                 stamp=f"{found.size}:{found.modified_ns}",
             )
@@ -127,20 +143,18 @@ def _alike(names: Iterable[str]) -> list[str]:
     return [name for group in same.values() if len(group) > 1 for name in group]
 
 
-def _group_lines(files: list[ImageFile]) -> list[str]:
-    """What `data.group` found, for a person; nothing where it is not set."""
+def _object_lines(files: list[ImageFile], key: str) -> list[str]:
+    """Which objects were found, for a person."""
     known = [file for file in files if file.group is not None]
-    if not known:
-        return []
     sizes = Counter(file.split for file in files)
     came_out = ", ".join(f"{split} {size:,} ({100 * size / len(files):.1f} %)" for split, size in sizes.items())
     objects, first = len({file.group for file in known}), known[0]
     lines = [
-        f"data.group: {objects:,} objects in {len(known):,} images, such as '{first.group}' in {first.found.path}",
+        f"{key}: {objects:,} objects in {len(known):,} images, such as '{first.group}' in {first.found.path}",
         f"an object's images stay together where a split is chosen, so its size is near what was asked: {came_out}",
     ]
     if unknown := [file.found.path for file in files if file.group is None]:
-        lines.append(f"data.group finds nothing in {few(unknown)}: each counts as an object of its own")
+        lines.append(f"{key} finds nothing in {few(unknown)}: each counts as an object of its own")
     return lines
 
 

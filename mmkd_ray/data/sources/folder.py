@@ -10,7 +10,7 @@ from pyarrow import fs
 
 from mmkd_ray.artifacts import Folder, open_run
 from mmkd_ray.config import FolderData
-from mmkd_ray.data.sources.files import FileSource, ImageFile, open_root
+from mmkd_ray.data.sources.files import FileReader, FileSource, ImageFile, open_root
 from mmkd_ray.data.sources.junk import Skipped
 from mmkd_ray.data.sources.layout import ACCEPTED, Layout, read_layout
 from mmkd_ray.data.sources.listing import Tree, list_tree
@@ -50,7 +50,7 @@ class FolderSource(FileSource):
         fractions = {"test": config.test_fraction, "val": config.val_fraction}
         files = cut_missing(files, fractions, group=config.group, seed=config.split_seed)
         class_names = tuple(sorted({file.class_name for file in files}))
-        super().__init__(root, files, class_names, path=path)
+        super().__init__(FileReader(root), files, class_names, path=path)
 
     def describe(self) -> list[str]:
         """How the folders were read, what was skipped, and the classes."""

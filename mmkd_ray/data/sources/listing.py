@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from mmkd_ray.errors import DataError
 MAX_FILE_BYTES = 2**30
 """A file is read into memory as a whole, and becomes one value of an Arrow table, which must be below 2 GiB."""
 
+_ASKED = 1000
+"""Files of an object store that are asked for at a time."""
 _EMPTY_NAME = "its key has an empty name (//), which pyarrow does not read: rename the object"
 
 
@@ -65,6 +68,57 @@ def find_file(root: Folder, path: str) -> Found:
     """One file of a tree on a local disk, by its path in the tree; a missing file has a `problem`."""
     found = _look_at(Path(root.path, path), path)
     return _checked(found or Found(path, problem="a folder and no file"))
+
+
+def find_files(root: Folder, paths: Sequence[str]) -> list[Found]:
+    """Files by their paths in a tree, their absolute paths, or URIs, in order; a missing file has a `problem`."""
+    local = isinstance(root.filesystem, fs.LocalFileSystem)
+    found: dict[str, Found] = {}
+    remote: defaultdict[str, list[str]] = defaultdict(list)
+    for path in paths:
+        if "://" in path:
+            # A file system for each bucket.
+            scheme, _, rest = path.partition("://")
+            remote[f"{scheme}://{rest.partition('/')[0]}"].append(path)
+        elif local or path.startswith("/"):
+            found[path] = find_file(root, path)
+        else:
+            remote[""].append(path)
+    for bucket, members in remote.items():
+        found |= _find_remote(Folder.at(bucket) if bucket else root, members, bucket)
+    return [found[path] for path in paths]
+
+
+def _find_remote(folder: Folder, paths: list[str], prefix: str) -> dict[str, Found]:
+    """Files of a file system that is asked for many at a time; the paths begin with `prefix`."""
+    found = {}
+    for start in range(0, len(paths), _ASKED):
+        asked = paths[start : start + _ASKED]
+        places = [f"{folder.path.rstrip('/')}/{path.removeprefix(prefix).lstrip('/')}" for path in asked]
+        try:
+            infos = folder.filesystem.get_file_info(places)
+        except OSError as error:
+            raise DataError(f"'{asked[0]}' cannot be reached: {reason(error)}") from error
+        for path, info in zip(asked, infos, strict=True):
+            problem = "" if info.type == fs.FileType.File else "cannot be read: No such file"
+            found[path] = _checked(Found(path, info.size or 0, info.mtime_ns or 0, problem))
+    return found
+
+
+def split_place(path: str) -> tuple[Folder, str]:
+    """The folder that a local path or URI lies in, and its name there."""
+    whole = Folder.at(path)
+    return whole.parent, whole.uri.rstrip("/").rpartition("/")[2]
+
+
+def read_file(path: str) -> bytes:
+    """The content of a file by its local path or URI.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    folder, name = split_place(path)
+    return folder.read_bytes(name)
 
 
 def reason(error: OSError) -> str:

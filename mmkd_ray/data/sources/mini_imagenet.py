@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from mmkd_ray.artifacts import Folder
 from mmkd_ray.config import MiniImageNetData
-from mmkd_ray.data.sources.files import FileSource
+from mmkd_ray.data.sources.files import FileReader, FileSource
 from mmkd_ray.data.sources.lists import find_listed, open_local_root, read_text
 from mmkd_ray.data.sources.split import cut_missing
 from mmkd_ray.errors import DataError
@@ -35,7 +35,7 @@ class MiniImageNetSource(FileSource):
         files = find_listed(root, listed, expected)
         fractions = {"test": config.test_fraction, "val": config.val_fraction}
         files = cut_missing(files, fractions, group=config.group, seed=config.split_seed)
-        super().__init__(root, files, tuple(names.values()), path=config.path)
+        super().__init__(FileReader(root), files, tuple(names.values()), path=config.path)
 
 
 def _read_list(root: Folder, name: str, expected: str) -> list[tuple[str, str]]:

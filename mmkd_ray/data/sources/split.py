@@ -1,4 +1,4 @@
-"""Stratified, seeded splits, which keep all images of one object together where `data.group` is set."""
+"""Stratified, seeded splits, which keep all images of one object together where objects are known."""
 
 from __future__ import annotations
 

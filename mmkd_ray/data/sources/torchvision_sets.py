@@ -9,7 +9,7 @@ from typing import Any
 
 from mmkd_ray.artifacts import Folder
 from mmkd_ray.config import TorchvisionData
-from mmkd_ray.data.sources.files import FileSource
+from mmkd_ray.data.sources.files import FileReader, FileSource
 from mmkd_ray.data.sources.lists import check_unique, find_listed, open_local_root
 from mmkd_ray.data.sources.split import cut_missing
 from mmkd_ray.errors import DataError
@@ -117,7 +117,7 @@ class TorchvisionSource(FileSource):
         files = find_listed(root, listed, _expected(config))
         fractions = {"test": config.test_fraction, "val": config.val_fraction}
         files = cut_missing(files, fractions, group=config.group, seed=config.split_seed)
-        super().__init__(root, files, class_names, path=config.path)
+        super().__init__(FileReader(root), files, class_names, path=config.path)
 
 
 def _open(config: TorchvisionData, root: Folder, split: str, *, download: bool) -> Any:

@@ -127,7 +127,7 @@ def test_given_splits_stay_and_their_shared_objects_are_counted_and_listed(tmp_p
     shared = {"a/obj5", "b/obj5"} - in_val
     assert record["in_train_by_group"]["test"] == 3 * len(shared)
     assert {row["group"] for row in run.images.read_table(SHARED_GROUPS).to_pylist()} == shared
-    told = f"images whose object (data.group) is in train: {3 * len(shared)} of 18 test images; results on them are"
+    told = f"images whose object is in train: {3 * len(shared)} of 18 test images; results on them are"
     assert any(line.startswith(told) for line in record["told"])
     assert build_image_table(config, run, lambda *_: None)["told"] == record["told"], "on a rerun, too"
 

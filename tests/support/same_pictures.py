@@ -1,0 +1,79 @@
+"""The same pictures in every form that a source reads."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+from tests.support.pictures import encode
+
+
+@dataclass(frozen=True)
+class Picture:
+    path: str
+    class_name: str
+    split: str
+    encoded: bytes
+
+
+CLASSES = ("chouette", "épervier", "鶴")
+PICTURES = [
+    Picture(
+        f"{split}/{class_name}/{number}.{kind.lower()}",
+        class_name,
+        split,
+        encode(Image.new("RGB", (8, 8), (40 * place, 20 * number, len(split) * 20)), kind),
+    )
+    for place, class_name in enumerate(CLASSES)
+    for split, count in (("train", 4), ("val", 2), ("test", 2), ("night", 1))
+    for number, kind in zip(range(count), ("PNG", "JPEG", "PNG", "WEBP"), strict=False)
+]
+WORDS = {"train": "Training", "val": "validation", "test": "test", "night": "night"}
+"""The splits as the data sets of these tests call them."""
+
+
+def folder(root: Path) -> dict[str, str]:
+    for picture in PICTURES:
+        (root / picture.path).parent.mkdir(parents=True, exist_ok=True)
+        (root / picture.path).write_bytes(picture.encoded)
+    return {"source": "folder", "path": str(root)}
+
+
+def table_csv(root: Path) -> dict[str, str]:
+    folder(root)
+    with (root / "birds.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["Filename", "note", "class", "Set"])
+        writer.writerows([p.path, "a, b", p.class_name, WORDS[p.split]] for p in PICTURES)
+    return {"source": "table", "path": str(root / "birds.csv")}
+
+
+def table_jsonl(root: Path) -> dict[str, str]:
+    folder(root / "images")
+    rows = [{"path": p.path, "label": p.class_name, "split": WORDS[p.split]} for p in PICTURES]
+    text = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    (root / "birds.jsonl").write_text(text, encoding="utf-8")
+    return {"source": "table", "path": str(root / "birds.jsonl"), "root": str(root / "images")}
+
+
+def table_parquet(root: Path) -> dict[str, str]:
+    folder(root)
+    rows = [{"image": f"file://{root / p.path}", "label": p.class_name, "split": WORDS[p.split]} for p in PICTURES]
+    pq.write_table(pa.Table.from_pylist(rows), root / "birds.parquet")
+    return {"source": "table", "path": f"file://{root / 'birds.parquet'}"}
+
+
+WAYS: dict[str, Callable[[Path], dict[str, str]]] = {
+    "folder": folder,
+    "table as CSV": table_csv,
+    "table as JSONL": table_jsonl,
+    "table as Parquet": table_parquet,
+}
+"""By name, what writes them and gives `data` of a configuration."""
