@@ -18,6 +18,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from mmkd_ray.artifacts.damage import damaged
+from mmkd_ray.artifacts.disk import disk_error
 from mmkd_ray.artifacts.tables import read_parquet, to_parquet
 from mmkd_ray.config.locations import absolute, check_no_credentials
 from mmkd_ray.console import notice
@@ -126,7 +127,18 @@ class Folder:
         """Write a file whole: under a temporary name of its own first, so that no reader ever sees half of it.
 
         Any number of writers may write the same name at a time: the last one's content stays.
+
+        Raises:
+            ArtifactError: the disk is full, read-only or not ours; nothing of the file is left.
         """
+        try:
+            self._write(name, content)
+        except OSError as error:
+            if (known := disk_error(error, self.place(name))) is None:
+                raise
+            raise known from error
+
+    def _write(self, name: str, content: bytes | pa.Buffer) -> None:
         self.filesystem.create_dir(self.path)
         # The dot hides it from pyarrow's readers of whole folders.
         temporary = f"{self.path}/.{name}.{uuid.uuid4().hex}.part"

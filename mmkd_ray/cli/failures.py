@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import sys
 import traceback
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from mmkd_ray.errors import ArtifactError, mmkd_cause
+from mmkd_ray.errors import mmkd_cause
 
 if TYPE_CHECKING:
     from mmkd_ray.console import Console
-
-_DISK = {errno.ENOSPC: "no space left", errno.EACCES: "permission denied", errno.EROFS: "read-only"}
 
 
 class Terminated(BaseException):
@@ -34,9 +31,10 @@ def explain_failure(error: BaseException, *, log: Path | None, console: Console 
         log: where everything else was written.
         console: where to say it; standard error if unset.
     """
+    from mmkd_ray.artifacts import disk_error
     from mmkd_ray.console import last_lines
 
-    known = mmkd_cause(error) or _storage_error(error)
+    known = mmkd_cause(error) or disk_error(error)
     if known is not None:
         lines = [f"mmkd: error: {known}"]
     else:
@@ -55,15 +53,4 @@ def stop_among_causes(error: BaseException | None) -> BaseException | None:
         if isinstance(error, (KeyboardInterrupt, Terminated)):
             return error
         error = error.__cause__ or error.__context__
-    return None
-
-
-def _storage_error(error: BaseException) -> ArtifactError | None:
-    """A full or read-only disk, found among the causes."""
-    current: BaseException | None = error
-    while current is not None:
-        if isinstance(current, OSError) and current.errno in _DISK:
-            place = f" ({current.filename})" if current.filename else ""
-            return ArtifactError(f"storage: {_DISK[current.errno]}{place}; free some or set storage.path elsewhere")
-        current = getattr(current, "cause", None) or current.__cause__ or current.__context__
     return None

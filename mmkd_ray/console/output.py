@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -66,6 +67,23 @@ def notice(text: str) -> None:
         (_shown[-1] if _shown else Console(sys.stderr)).say(f"note      {text}")
 
 
+class _Log(io.TextIOWrapper):
+    """A log file that loses what its disk does not take: a full disk must not stop us from saying that it is full."""
+
+    def write(self, text: str, /) -> int:
+        with suppress(OSError):
+            super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            super().flush()
+
+    def close(self) -> None:
+        with suppress(OSError):
+            super().close()
+
+
 @contextmanager
 def quiet_output(log_file: Path) -> Iterator[Console]:
     """Send this process's standard output and error to `log_file`, and give a console on the real output.
@@ -76,7 +94,10 @@ def quiet_output(log_file: Path) -> Iterator[Console]:
     sys.stderr.flush()
     log_file.parent.mkdir(parents=True, exist_ok=True)
     saved = os.dup(1), os.dup(2)
-    with log_file.open("a", encoding="utf-8") as log, os.fdopen(os.dup(saved[0]), "w", encoding="utf-8") as terminal:
+    with (
+        _Log(log_file.open("ab"), encoding="utf-8") as log,
+        os.fdopen(os.dup(saved[0]), "w", encoding="utf-8") as terminal,
+    ):
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         try:

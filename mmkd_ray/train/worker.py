@@ -11,6 +11,7 @@ from typing import Any
 import ray
 import ray.train
 
+from mmkd_ray.artifacts import disk_error
 from mmkd_ray.cluster.computing import prepare_to_compute
 from mmkd_ray.cluster.environment import prepare_process
 from mmkd_ray.errors import MmkdError
@@ -28,8 +29,12 @@ def train_students(setup: dict[str, Any]) -> None:
     prepare_process(offline=not any(spec.config.student.pretrained is True for spec in setup["specs"]))
     try:
         _train(setup)
-    except MmkdError as error:
-        ray.get(monitor.fail.remote(error))
+    except (MmkdError, OSError) as error:
+        # Of Ray's own files, a full disk is told by an OSError.
+        known = error if isinstance(error, MmkdError) else disk_error(error)
+        if known is None:
+            raise
+        ray.get(monitor.fail.remote(known))
         if ray.train.get_context().get_world_size() > 1:
             raise  # or the others, unless all have it, would wait for this one for ever
 

@@ -12,7 +12,8 @@ def test_a_full_disk_is_explained(mmkd, tmp_path, monkeypatch):
     monkeypatch.setattr("mmkd_ray.artifacts.Folder.write_table", full)
     status, output = mmkd("images", "configs/quickstart.yaml", f"storage.path={tmp_path}")
     assert status == 2
-    assert "storage: no space left (/data/part-00000.parquet); free some or set storage.path elsewhere" in output
+    assert "storage: no space left for /data/part-00000.parquet (" in output
+    assert "MiB free): free some, or set storage.path elsewhere; the same command continues" in output
 
 
 def test_a_failure_of_ours_shows_the_end_of_the_log(mmkd, tmp_path, monkeypatch):
