@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from mmkd_ray.cluster.memory import available_memory, memory_limit
 from mmkd_ray.doctor.finding import GIB, Finding, gib
 from mmkd_ray.doctor.packages import installed_version
 
@@ -50,23 +51,11 @@ def _gpus() -> list[str]:
 
 def check_memory() -> Finding:
     """What is available, within the limit of a container."""
-    known = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-    available = int(known["MemAvailable"].split()[0]) * 1024
-    text = f"{gib(available)} of {gib(int(known['MemTotal'].split()[0]) * 1024)} available"
-    if (limit := _cgroup_limit()) is not None:
-        text += f", container limited to {gib(limit)}"
-        available = min(available, limit)
-    if available < _LEAST_MEMORY:
+    available, limit = available_memory(), memory_limit()
+    text = f"{gib(available)} available; {limit.source} is {gib(limit.size)}"
+    if min(available, limit.size) < _LEAST_MEMORY:
         return Finding("warn", "memory", text, "fewer or smaller engines: extract.actors=1, cluster.lanes=1")
     return Finding("ok", "memory", text)
-
-
-def _cgroup_limit() -> int | None:
-    """The limit of this control group in bytes; None if there is none."""
-    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        if Path(file).is_file() and (value := Path(file).read_text().strip()).isdigit() and int(value) < 2**60:
-            return int(value)
-    return None
 
 
 def check_shared_memory() -> Finding:

@@ -40,19 +40,21 @@ def teacher(config: Config, _run: Run) -> str:
     return f"teacher {describe_teacher(config.teacher)}"
 
 
-def student(config: Config, _run: Run) -> str:
-    """The student model, without its weights."""
-    from mmkd_ray.students.model import check_student
-
-    check_student(config.student)
-    return f"student {config.student.model}"
-
-
 def students(config: Config, _run: Run) -> str:
     """Every student of the study takes a step, without its pretrained weights."""
     from mmkd_ray.students.check import check_students
 
     check_students(config)
+    return f"student {config.student.model}"
+
+
+def trials(config: Config, _run: Run) -> str:
+    """Every student that a search may try takes its smallest step, without its pretrained weights."""
+    from mmkd_ray.students.model import check_student
+    from mmkd_ray.tune.check import check_trials
+
+    check_student(config.student)
+    check_trials(config)
     return f"student {config.student.model}"
 
 

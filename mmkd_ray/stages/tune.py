@@ -25,7 +25,7 @@ class Tune(Stage):
     help = "search alpha, Q and other keys on the stored answers"
     again = "`mmkd tune CONFIG --resume`"
     unit = "trials"
-    checks = (checks.student, checks.trackers)
+    checks = (checks.trials, checks.trackers)
 
     def needs_cluster(self, config: Config, run: Run) -> bool:
         from mmkd_ray.tune.opening import open_search

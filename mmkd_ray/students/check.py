@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 
@@ -21,9 +21,22 @@ def check_students(config: Config, *, images: int | None = None) -> None:
     Raises:
         StudentError: one cannot be built, or cannot be trained on so few images a worker.
     """
+    check_steps(_students(config), workers=config.cluster.most_train_workers, images=images)
+
+
+def check_steps(students: Iterable[tuple[StudentConfig, int, float]], *, workers: int, images: int | None) -> None:
+    """Build students, without pretrained weights, and have each take a worker's smallest training step.
+
+    Args:
+        students: each with its batch size and its share of the training images.
+        workers: that share a batch.
+        images: number of training images, where it is known: fewer than a batch make a smaller step.
+
+    Raises:
+        StudentError: as for `check_students`.
+    """
     seen: list[tuple[StudentConfig, int]] = []
-    for student, batch, fraction in _students(config):
-        workers = config.cluster.most_train_workers
+    for student, batch, fraction in students:
         # Only whether it is one image or more makes a difference.
         step = batch if images is None else min(batch, max(1, round(images * fraction)))
         share = min(step // workers, 2)
@@ -51,6 +64,6 @@ def _take_step(config: StudentConfig, share: int, batch: int, workers: int) -> N
         reason = first_line(error)
         raise StudentError(
             f"student: '{config.model}' cannot take a training step of {share} image{'s' if share > 1 else ''} "
-            f"a worker (train.batch_size {batch}, {workers} workers): {reason}"
+            f"a worker (train.batch_size {batch}, {workers} worker{'s' if workers > 1 else ''}): {reason}"
             + (f"; batch normalisation needs more: set train.batch_size to {2 * workers} or more" if share == 1 else "")
         ) from error

@@ -24,6 +24,21 @@ def most_epochs(config: Config) -> int:
     return max(_values(config, "train.epochs", config.train.epochs))
 
 
+def ends(config: Config) -> list[Config]:
+    """The configuration with each choice, or each end of the range, of each searched key of students and images."""
+    return [
+        with_values(config, {key: value}, where=f"tune.space.{key}")
+        for key, domain in config.tune.space.items()
+        if key.startswith("student.") or key in ("train.decode_size", "train.train_fraction")
+        for value in domain.values
+    ]
+
+
+def smallest(config: Config, key: str) -> Any:
+    """The smallest number that a trial may have for a key of `train`."""
+    return min(_values(config, key, getattr(config.train, key.removeprefix("train."))))
+
+
 def asking_most(config: Config) -> Config:
     """The configuration of the trial that needs the most answers: whose teacher table serves all trials."""
     values: dict[str, Any] = {"study.arms": [config.tune.arm]}

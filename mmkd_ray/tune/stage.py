@@ -14,6 +14,7 @@ from mmkd_ray.artifacts import Folder
 from mmkd_ray.cluster.monitor import ProgressCallback
 from mmkd_ray.study.inputs import require_inputs
 from mmkd_ray.tasks import task_of
+from mmkd_ray.tune.check import check_trials
 from mmkd_ray.tune.heat_map import heat_map
 from mmkd_ray.tune.opening import BEGUN, Search
 from mmkd_ray.tune.outcome import best_yaml, facts, trial_table
@@ -38,13 +39,14 @@ def run_search(search: Search, progress: ProgressCallback) -> dict[str, Any]:
         The record: the facts of `outcome.facts`.
 
     Raises:
-        StudentError: every trial failed.
+        StudentError: a student of the space cannot be trained on so few images, or every trial failed.
         ArtifactError: the images or answers were replaced meanwhile.
         ClusterError: the cluster cannot hold the trials that are asked for at a time.
     """
     config, folder = search.config, search.run.tune
     if record := search.finished:
         return record
+    check_trials(config, images=search.run.require(search.run.images, "images")["images"]["train"])
     total = trial_count(config.tune)
     with shown(progress, total, task_of(config).primary), _own_interrupt():
         results = list(_tuner(search).fit())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +14,6 @@ from torch import Tensor
 from mmkd_ray.artifacts import Run
 from mmkd_ray.data.decode import decode_rgb
 from mmkd_ray.data.table import check_content, labels_of, read_splits
-from mmkd_ray.errors import DataError
 
 _RESAMPLING = {name.lower(): Image.Resampling[name] for name in ("NEAREST", "BILINEAR", "BICUBIC", "LANCZOS")}
 
@@ -53,12 +51,10 @@ def load_pixels(run: Run, splits: Iterable[str], *, size: int, interpolation: st
         interpolation: Pillow's name of a resampling filter, in lower case.
 
     Raises:
-        DataError: they would take more than half of this machine's memory.
         DamagedError: an image is not as it was when the table was made.
     """
     table = read_splits(run, splits)
     check_content(run, table)
-    _check_memory(table.num_rows, size)
     images = np.empty((table.num_rows, 3, size, size), dtype=np.uint8)
     for row, encoded in enumerate(table["image"]):
         images[row] = square(decode_rgb(encoded.as_py()), size, interpolation).transpose(2, 0, 1)
@@ -79,13 +75,3 @@ def square(image: Image.Image, size: int, interpolation: str) -> UInt8[np.ndarra
             (size, size), _RESAMPLING[interpolation], box=(left, top, left + side, top + side), reducing_gap=3.0
         )
     return np.asarray(image)
-
-
-def _check_memory(count: int, size: int) -> None:
-    needed = count * 3 * size * size
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > memory / 2:
-        raise DataError(
-            f"{count:,} images of {size} x {size} px take {needed / 2**30:.1f} GiB decoded, more than half of this "
-            f"machine's {memory / 2**30:.1f} GiB; use a smaller student.image_size or fewer images"
-        )
