@@ -7,7 +7,8 @@ from pathlib import Path
 
 from mmkd_ray import fieldguide
 from mmkd_ray.config import ImportedTeacher, OpenAiLlm, OpenAiTeacher, Teacher, VllmLlm, VllmTeacher
-from mmkd_ray.errors import TeacherError
+from mmkd_ray.config.locations import absolute, looked_at
+from mmkd_ray.errors import AspectError, TeacherError
 
 _HASHED_WHOLE = 64 * 2**20
 """Files up to this size in bytes are hashed whole; of larger ones (weights), the size, the first and the last MiB."""
@@ -16,31 +17,36 @@ _ENDS = 2**20
 
 def is_local(teacher: VllmTeacher | VllmLlm) -> bool:
     """Whether the checkpoint is a folder, so that nothing is looked up on the hub."""
-    return teacher.model == "fieldguide" or Path(teacher.model).exists() or teacher.model.startswith(("/", "."))
+    model = teacher.model
+    return model == "fieldguide" or model.startswith(("/", ".", "~")) or Path(model).exists()
 
 
 def is_in_reach(teacher: VllmTeacher) -> bool:
     """Whether `content_identity` can be computed here: False only for a folder that is on another machine."""
-    return not is_local(teacher) or teacher.model == "fieldguide" or Path(teacher.model).is_dir()
+    return not is_local(teacher) or teacher.model == "fieldguide" or Path(absolute(teacher.model)).is_dir()
 
 
-def resolve(teacher: VllmTeacher) -> str:
+def resolve(teacher: VllmTeacher | VllmLlm) -> str:
     """The folder of a local checkpoint on this machine, or the id of a model on the hub.
 
     Raises:
         TeacherError: the folder does not hold a checkpoint.
+        AspectError: the same, for the LLM that proposes questions.
     """
-    if teacher.model == "fieldguide":
+    is_teacher = isinstance(teacher, VllmTeacher)
+    if is_teacher and teacher.model == "fieldguide":
         return str(fieldguide.checkpoint_path())
     if not is_local(teacher):
         return teacher.model
-    folder = Path(teacher.model)
+    folder = Path(absolute(teacher.model))
     if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
-        raise TeacherError(
-            f"teacher.model: '{folder}' is not a checkpoint (expected config.json and *.safetensors in it); "
-            "give the folder of a Hugging Face model, a model id on the hub, or 'fieldguide'"
+        key, error = ("teacher.model", TeacherError) if is_teacher else ("aspects.llm.model", AspectError)
+        raise error(
+            f"{key}: '{teacher.model}' is not a checkpoint (expected config.json and *.safetensors in it"
+            f"{looked_at(teacher.model)}); give the folder of a Hugging Face model, "
+            + ("a model id on the hub, or 'fieldguide'" if is_teacher else "or a model id on the hub")
         )
-    return str(folder.absolute())
+    return str(folder)
 
 
 def check_teacher(teacher: Teacher) -> None:

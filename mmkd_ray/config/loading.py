@@ -12,6 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from mmkd_ray.config import yaml_rules
+from mmkd_ray.config.locations import absolute, looked_at
 from mmkd_ray.config.messages import TAG, describe, show
 from mmkd_ray.config.root import Config
 from mmkd_ray.config.values import check_values
@@ -25,13 +26,13 @@ def load_yaml(path: str | Path) -> Any:
     Raises:
         ConfigError: the file is missing, is not text or is not YAML; the message names line and column.
     """
-    file = Path(path).expanduser()
-    if not file.is_file():
-        looked = "" if file.is_absolute() else f" (looked at {file.absolute()})"
-        nearby = sorted(str(other) for other in file.parent.glob("*.yaml")) if file.parent.is_dir() else []
+    file = Path(path)
+    whole = Path(absolute(str(path)))
+    if not whole.is_file():
+        nearby = sorted(str(file.parent / other.name) for other in whole.parent.glob("*.yaml"))
         hint = f"; there are: {few(nearby, near=str(file))}" if nearby else ""
-        raise ConfigError(f"{path}: no such file{looked}{hint}")
-    return parse_yaml(file.read_bytes(), str(path))
+        raise ConfigError(f"{path}: no such file{looked_at(str(path))}{hint}")
+    return parse_yaml(whole.read_bytes(), str(path))
 
 
 def parse_yaml(content: bytes, path: str) -> Any:
@@ -65,10 +66,10 @@ def load(source: str | Path | Mapping[str, Any], overrides: Sequence[str] = ()) 
     Raises:
         ConfigError: one line with the key's path, what was got, and a suggestion where there is one.
     """
-    tree = copy.deepcopy(dict(source)) if isinstance(source, Mapping) else _read_tree(Path(source).expanduser())
+    tree = copy.deepcopy(dict(source)) if isinstance(source, Mapping) else _read_tree(Path(source))
     for override in overrides:
         if "=" not in override and override.endswith((".yaml", ".yml")):
-            tree = _merged(tree, _read_tree(Path(override).expanduser()))
+            tree = _merged(tree, _read_tree(Path(override)))
         else:
             _apply(tree, override)
     return validate(tree)
@@ -76,7 +77,8 @@ def load(source: str | Path | Mapping[str, Any], overrides: Sequence[str] = ()) 
 
 def _read_tree(path: Path, parents: tuple[Path, ...] = ()) -> dict[str, Any]:
     """A file's mapping, merged with those of the files that it includes."""
-    if path.resolve() in parents:
+    resolved = Path(absolute(str(path))).resolve()
+    if resolved in parents:
         raise ConfigError(f"{path}: includes itself, through {' > '.join(map(str, parents))}")
     tree = load_yaml(path)
     if not isinstance(tree, dict):
@@ -85,9 +87,9 @@ def _read_tree(path: Path, parents: tuple[Path, ...] = ()) -> dict[str, Any]:
     if not isinstance(included, list):
         raise ConfigError(f"{path}: include: got {show(included)}; a list of files is accepted, e.g. [base.yaml]")
     base: dict[str, Any] = {}
-    for name in included:
-        file = path.parent / Path(str(name)).expanduser()
-        base = _merged(base, _read_tree(file, (*parents, path.resolve())))
+    for name in map(str, included):
+        file = Path(absolute(name)) if name.startswith("~") else path.parent / name
+        base = _merged(base, _read_tree(file, (*parents, resolved)))
     return _merged(base, tree)
 
 

@@ -39,6 +39,12 @@ def absolute(place: str) -> str:
         ) from error
 
 
+def looked_at(place: str) -> str:
+    """For a message about a local path: ` (looked at /the/whole/path)`, unless it was given whole."""
+    whole = absolute(place)
+    return "" if whole == place.rstrip("/") else f" (looked at {whole})"
+
+
 def check_no_credentials(text: str, *, where: str = "") -> None:
     """Refuse a URI that holds a key or a password: it would stand in logs, `config.yaml` and the report.
 

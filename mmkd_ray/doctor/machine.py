@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from mmkd_ray.cluster.memory import available_memory, memory_limit
+from mmkd_ray.config.locations import absolute
 from mmkd_ray.doctor.finding import GIB, Finding, gib
 from mmkd_ray.doctor.packages import installed_version
 
@@ -74,7 +75,7 @@ def check_storage(uri: str) -> Finding:
     """Whether the place of runs can be written, and what is free there."""
     if "://" in uri:
         return Finding("ok", "storage", f"{uri} (not looked at)")
-    place = Path(uri).expanduser().absolute()
+    place = Path(absolute(uri))
     existing = next(folder for folder in (place, *place.parents) if folder.exists())
     if not _can_be_written(existing):
         return Finding("fail", "storage", f"{place} cannot be written", "set storage.path elsewhere")

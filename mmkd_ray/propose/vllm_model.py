@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import ray
 from ray.exceptions import GetTimeoutError
 
-from mmkd_ray.answers.teacher import is_local
+from mmkd_ray.answers.teacher import resolve
 from mmkd_ray.config import VllmLlm
 from mmkd_ray.errors import AspectError, ClusterError, innermost_cause
 from mmkd_ray.propose.reply import QUESTIONS_SCHEMA, Reply
@@ -26,11 +25,7 @@ class VllmModel:
     """
 
     def __init__(self, llm: VllmLlm) -> None:
-        if is_local(llm) and not Path(llm.model, "config.json").is_file():
-            raise AspectError(
-                f"aspects.llm.model: '{llm.model}' is not a checkpoint (expected config.json and *.safetensors in it); "
-                "give the folder of a Hugging Face model, or a model id on the hub"
-            )
+        resolve(llm)
         options = {"num_cpus": 1 if llm.gpus else llm.cpus, "num_gpus": llm.gpus}
         self._actor = _start(llm, options)
         try:

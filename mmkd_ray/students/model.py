@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mmkd_ray.config import StudentConfig
+from mmkd_ray.config.locations import absolute
 from mmkd_ray.errors import StudentError, first_line
 
 
@@ -75,9 +76,9 @@ def check_student(config: StudentConfig) -> None:
     Raises:
         StudentError: as for `build_student`; or a local file of weights is not there.
     """
-    if isinstance(config.pretrained, str) and not Path(config.pretrained).expanduser().is_file():
+    if isinstance(config.pretrained, str) and not Path(absolute(config.pretrained)).is_file():
         raise StudentError(
-            f"student.pretrained: no file {Path(config.pretrained).expanduser().absolute()}; accepted are true (timm's "
+            f"student.pretrained: no file {absolute(config.pretrained)}; accepted are true (timm's "
             "own weights), false, or the path of a file of weights that every node can reach"
         )
     build_student(config.model_copy(update={"pretrained": False}), classes=2, aspects=1)
@@ -111,7 +112,7 @@ def _backbone(config: StudentConfig, *, outputs: int, pretrained: bool) -> nn.Mo
         raise StudentError(f"student.model: timm has no model '{config.model}'{hint}")
     file: dict[str, Any] = {}
     if isinstance(config.pretrained, str):
-        file["pretrained_cfg_overlay"] = {"file": str(Path(config.pretrained).expanduser())}
+        file["pretrained_cfg_overlay"] = {"file": absolute(config.pretrained)}
     try:
         return timm.create_model(
             config.model, pretrained=pretrained, num_classes=outputs, **_size_args(config), **file, **config.model_args

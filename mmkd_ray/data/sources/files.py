@@ -14,6 +14,7 @@ from typing import Any
 from pyarrow import fs
 
 from mmkd_ray.artifacts import Folder, open_run
+from mmkd_ray.config.locations import looked_at
 from mmkd_ray.data.sources.base import BadImage, GroupKind, Item, Reader
 from mmkd_ray.data.sources.listing import Found, read_file, reason
 from mmkd_ray.errors import DataError, few
@@ -170,8 +171,7 @@ def open_root(path: str, expected: str) -> Folder:
     except OSError as error:
         raise DataError(f"data.path: '{path}' cannot be reached: {reason(error)}") from error
     if kind != fs.FileType.Directory:
-        looked = "" if folder.path.rstrip("/") == path.rstrip("/") else f" (looked at {folder.uri.rstrip('/')})"
-        raise DataError(f"data.path: '{path}' is not a folder{looked}; {expected}")
+        raise DataError(f"data.path: '{path}' is not a folder{looked_at(path)}; {expected}")
     return folder
 
 

@@ -8,8 +8,8 @@ import pytest
 from mmkd_ray import fieldguide
 from mmkd_ray.answers import teacher as checkpoint
 from mmkd_ray.answers.teacher import content_identity, is_local, resolve
-from mmkd_ray.config import VllmTeacher
-from mmkd_ray.errors import TeacherError
+from mmkd_ray.config import VllmLlm, VllmTeacher
+from mmkd_ray.errors import AspectError, TeacherError
 from tests.support.checkpoints import build_internvl
 
 
@@ -32,6 +32,17 @@ def test_a_folder_resolves_to_its_absolute_path(folder: Path, monkeypatch: pytes
     monkeypatch.chdir(folder.parent)
     assert resolve(teacher("model")) == str(folder)
     assert resolve(teacher("./model")) == str(folder)
+
+
+def test_a_folder_at_home_and_a_relative_one_that_is_not_there(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(folder.parent)
+    monkeypatch.setenv("HOME", str(folder.parent))
+    assert resolve(teacher("~/model")) == str(folder)
+    assert resolve(VllmLlm(kind="vllm", model="~/model")) == str(folder)
+    with pytest.raises(TeacherError, match=f"teacher.model: '~/modle' is not .*looked at {folder.parent}/modle"):
+        resolve(teacher("~/modle"))
+    with pytest.raises(AspectError, match=f"aspects.llm.model: './modle' is not .*looked at {folder.parent}/modle"):
+        resolve(VllmLlm(kind="vllm", model="./modle"))
 
 
 def test_a_model_on_the_hub_is_resolved_to_its_id():

@@ -2,9 +2,13 @@ from pathlib import Path
 
 import pytest
 
-from mmkd_ray.config import load, validate
+from mmkd_ray.artifacts import open_run
+from mmkd_ray.aspects.questions import source_aspects
+from mmkd_ray.config import StudentConfig, load, to_yaml, validate
 from mmkd_ray.config.locations import absolute, check_no_credentials, masked
-from mmkd_ray.errors import ConfigError, MmkdError
+from mmkd_ray.data.sources.opening import open_source
+from mmkd_ray.errors import ConfigError, DataError, MmkdError, StudentError
+from mmkd_ray.students.model import check_student
 from tests.unit.config.test_loading import MINIMAL, write
 
 SECRET = "s3cr/e+t"
@@ -99,3 +103,21 @@ def test_local_places_are_absolute_and_uris_stay(tmp_path, monkeypatch):
     assert absolute("s3://bucket/~x") == "s3://bucket/~x"
     with pytest.raises(MmkdError, match="no home folder for '~nobody-of-this-name'"):
         absolute("~nobody-of-this-name/x")
+
+
+def test_every_key_that_may_be_a_local_path_knows_the_home_folder(tmp_path, monkeypatch):
+    """`teacher.model` and `aspects.llm.model`: see tests/unit/answers/test_teacher.py."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir("/")
+    (tmp_path / "questions.yaml").write_text("- Is it red?\n- Is it small?\n")
+    (tmp_path / "base.yaml").write_text(to_yaml(validate({**MINIMAL, "storage": {"path": "~/runs"}})))
+    (tmp_path / "c.yaml").write_text("include: [~/base.yaml]\nname: b")
+    config = load("~/c.yaml", ["~/base.yaml", "aspects.source=file", "aspects.path=~/questions.yaml"])
+    assert [aspect.question for aspect in source_aspects(config.aspects)] == ["Is it red?", "Is it small?"]
+    assert open_run(config.storage.path, "a").folder.uri == f"{tmp_path}/runs/a"
+    with pytest.raises(StudentError, match=f"no file {tmp_path}/w.pth"):
+        check_student(StudentConfig(pretrained="~/w.pth"))
+    for source, extra in (("folder", {}), ("cub", {}), ("mini_imagenet", {}), ("torchvision", {"dataset": "dtd"})):
+        data = {"source": source, "path": "~/images", **extra}
+        with pytest.raises(DataError, match=f"'~/images' is not a folder .looked at {tmp_path}/images"):
+            open_source(validate({**MINIMAL, "data": data}))

@@ -22,7 +22,7 @@ def test_the_smallest_batch_of_the_space_is_tried():
 
 
 def test_with_every_student_of_the_space():
-    student, sizes = StudentConfig(model="convnext_atto", image_size=32), {"choice": [1, 8]}
+    student, sizes = StudentConfig(model="test_vit", image_size=32), {"choice": [1, 8]}
     check_trials(searching(student, train__batch_size=sizes))
     with pytest.raises(StudentError, match="'resnet18' cannot take a training step of 1 image a worker"):
         check_trials(searching(student, train__batch_size=sizes, student__model={"choice": ["resnet18"]}))

@@ -277,7 +277,7 @@ def load_text_model(llm: VllmLlm) -> Callable[[str, dict[str, Any] | None], tupl
         else {"enforce_eager": True, "kv_cache_memory_bytes": round(llm.kv_cache_gib * 2**30)}
     )
     try:
-        model = LLM(model=llm.model, **args | llm.engine_args)
+        model = LLM(model=resolve(llm), **args | llm.engine_args)
     except Exception as error:
         raise AspectError(f"the LLM '{llm.model}' (aspects.llm.model) cannot be loaded: {explain(error)}") from error
 
