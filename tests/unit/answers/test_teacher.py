@@ -39,10 +39,10 @@ def test_a_folder_at_home_and_a_relative_one_that_is_not_there(folder: Path, mon
     monkeypatch.setenv("HOME", str(folder.parent))
     assert resolve(teacher("~/model")) == str(folder)
     assert resolve(VllmLlm(kind="vllm", model="~/model")) == str(folder)
-    with pytest.raises(TeacherError, match=f"teacher.model: '~/modle' is not .*looked at {folder.parent}/modle"):
-        resolve(teacher("~/modle"))
-    with pytest.raises(AspectError, match=f"aspects.llm.model: './modle' is not .*looked at {folder.parent}/modle"):
-        resolve(VllmLlm(kind="vllm", model="./modle"))
+    with pytest.raises(TeacherError, match=f"teacher.model: '~/gone' is not .*looked at {folder.parent}/gone"):
+        resolve(teacher("~/gone"))
+    with pytest.raises(AspectError, match=f"aspects.llm.model: './gone' is not .*looked at {folder.parent}/gone"):
+        resolve(VllmLlm(kind="vllm", model="./gone"))
 
 
 def test_a_model_on_the_hub_is_resolved_to_its_id():
