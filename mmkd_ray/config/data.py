@@ -119,6 +119,28 @@ class TableData(ColumnsData):
     """The folder that relative paths start from, local or a URI; empty: the table's own folder."""
 
 
+class ImageColumns(TableColumns):
+    """Names of the columns of a table that holds images."""
+
+    image: str = ""
+    """The encoded image: bytes, or Hugging Face's `{bytes, path}`; found by its type."""
+
+
+class ParquetData(ColumnsData):
+    """Parquet files that hold the encoded images, or their paths.
+
+    Splits stand in a column, or in the names of files (`train-00000-of-00005.parquet`) or folders (`train/0.parquet`);
+    names of classes in a column, or where Hugging Face's tools write them.
+    """
+
+    source: Literal["parquet"]
+    path: str
+    """A file, or a folder of files at any depth: a local path or a URI."""
+    columns: ImageColumns = ImageColumns()
+    root: str = ""
+    """The folder that paths in a column start from, local or a URI; empty: `path`."""
+
+
 class TorchvisionData(_Files):
     """A published data set in torchvision's folder layout.
 
@@ -158,7 +180,7 @@ class MiniImageNetData(_Files):
 
 
 Data = Annotated[
-    FieldGuideData | FolderData | TableData | TorchvisionData | CubData | MiniImageNetData,
+    FieldGuideData | FolderData | TableData | ParquetData | TorchvisionData | CubData | MiniImageNetData,
     Field(discriminator="source"),
 ]
 """Where the images come from, by `source`."""

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from mmkd_ray.config.aspects import FieldGuideAspects, FileAspects, LlmAspects, OpenAiLlm, QuestionRules, VllmLlm
 from mmkd_ray.config.base import Section
-from mmkd_ray.config.data import Data, TableColumns
+from mmkd_ray.config.data import Data, ImageColumns
 from mmkd_ray.config.locations import masked
 from mmkd_ray.config.root import Config
 from mmkd_ray.config.teacher import ImportedTeacher, NoInferenceTeacher, OpenAiTeacher, VllmTeacher
@@ -90,7 +90,7 @@ def show(value: Any) -> str:
 
 
 def _sections() -> dict[str, tuple[type[Section], ...]]:
-    variants = {**_VARIANTS, "aspects.rules": (QuestionRules,), "data.columns": (TableColumns,)}
+    variants = {**_VARIANTS, "aspects.rules": (QuestionRules,), "data.columns": (ImageColumns,)}
     for name, field in Config.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             variants[name] = (field.annotation,)

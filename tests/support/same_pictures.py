@@ -70,10 +70,47 @@ def table_parquet(root: Path) -> dict[str, str]:
     return {"source": "table", "path": f"file://{root / 'birds.parquet'}"}
 
 
+def parquet_bytes(root: Path) -> dict[str, str]:
+    rows = [{"jpg": p.encoded, "thumb": None, "label": p.class_name, "split": WORDS[p.split]} for p in PICTURES]
+    root.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows), root / "birds.parquet", row_group_size=5)
+    return {"source": "parquet", "path": str(root / "birds.parquet")}
+
+
+def parquet_of_the_hub(root: Path) -> dict[str, str]:
+    """Struct of bytes and path, ClassLabel in the metadata, a file or two for each split."""
+    (root / "data").mkdir(parents=True, exist_ok=True)
+    label = {"names": [*CLASSES, "never seen"], "_type": "ClassLabel"}
+    facts = {"info": {"features": {"image": {"_type": "Image"}, "label": label}}}
+    for split, word in WORDS.items():
+        rows = [
+            {"image": {"bytes": p.encoded, "path": f"{number}.png"}, "label": CLASSES.index(p.class_name)}
+            for number, p in enumerate(PICTURES)
+            if p.split == split
+        ]
+        for shard, part in enumerate((rows[:2], rows[2:])):
+            table = pa.Table.from_pylist(part).replace_schema_metadata({"huggingface": json.dumps(facts)})
+            pq.write_table(table, root / "data" / f"{word}-{shard:05d}-of-00002.parquet", row_group_size=3)
+    return {"source": "parquet", "path": f"file://{root}"}
+
+
+def parquet_of_paths(root: Path) -> dict[str, str]:
+    """A folder for each split, and the images as files."""
+    folder(root / "images")
+    for split, word in WORDS.items():
+        rows = [{"file": p.path, "class": p.class_name} for p in PICTURES if p.split == split]
+        (root / "lists" / word).mkdir(parents=True)
+        pq.write_table(pa.Table.from_pylist(rows), root / "lists" / word / "0000.parquet")
+    return {"source": "parquet", "path": str(root / "lists"), "root": str(root / "images")}
+
+
 WAYS: dict[str, Callable[[Path], dict[str, str]]] = {
     "folder": folder,
     "table as CSV": table_csv,
     "table as JSONL": table_jsonl,
     "table as Parquet": table_parquet,
+    "Parquet with bytes": parquet_bytes,
+    "Parquet as on the hub": parquet_of_the_hub,
+    "Parquet with paths": parquet_of_paths,
 }
 """By name, what writes them and gives `data` of a configuration."""

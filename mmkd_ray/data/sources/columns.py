@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+import pyarrow as pa
+
 from mmkd_ray.config import TableColumns
 from mmkd_ray.errors import DataError, few
 
@@ -14,6 +16,7 @@ _USUAL = {
     "label": ("label", "class", "classname", "category", "target"),
     "split": ("split", "set", "partition", "subset"),
     "group": (),
+    "image": ("image", "img", "picture", "photo", "imagebytes", "bytes", "jpg", "jpeg", "png", "webp"),
 }
 """In small letters, without anything but letters and digits."""
 _MANY = 60
@@ -48,6 +51,34 @@ def find_columns(
         if name:
             found[role] = name
     return found
+
+
+def find_image_column(columns: pa.Schema, named: str, *, place: str) -> str | None:
+    """The column of encoded images: bytes, or Hugging Face's `{bytes, path}`; None if there is none.
+
+    Args:
+        columns: that there are.
+        named: `data.columns.image`.
+        place: the data set, for messages.
+
+    Raises:
+        DataError: the named one is not there, or has no images; or several could be meant.
+    """
+    names = [field.name for field in columns if _holds_images(field.type)]
+    if named and named not in columns.names:
+        raise DataError(f"data.columns.image: {place} has no column '{named}'; it has {_shown(columns.names, named)}")
+    if named and named not in names:
+        raise DataError(
+            f"data.columns.image: '{named}' of {place} is of the type {columns.field(named).type}; accepted are bytes "
+            f"and {{bytes, path}}{f': {few(names)}' if names else ''}"
+        )
+    return named or (names[0] if len(names) == 1 else _usual(names, "image", place)) or None
+
+
+def _holds_images(kind: pa.DataType) -> bool:
+    if pa.types.is_struct(kind):
+        return kind.get_field_index("bytes") >= 0 and _holds_images(kind.field("bytes").type)
+    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
 
 
 def read_from(columns: Mapping[str, str]) -> str:

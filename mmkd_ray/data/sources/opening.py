@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mmkd_ray.config import Config, CubData, FieldGuideData, FolderData, MiniImageNetData, TableData, TorchvisionData
+from mmkd_ray.config import (
+    Config,
+    CubData,
+    FieldGuideData,
+    FolderData,
+    MiniImageNetData,
+    ParquetData,
+    TableData,
+    TorchvisionData,
+)
 from mmkd_ray.config.base import Section
 from mmkd_ray.data.sources.base import Source
 from mmkd_ray.data.sources.cub import CubSource
 from mmkd_ray.data.sources.fieldguide import FieldGuideSource
 from mmkd_ray.data.sources.folder import FolderSource
 from mmkd_ray.data.sources.mini_imagenet import MiniImageNetSource
+from mmkd_ray.data.sources.parquet import ParquetSource
 from mmkd_ray.data.sources.table import TableSource
 from mmkd_ray.data.sources.torchvision_sets import TorchvisionSource
 
@@ -19,6 +29,7 @@ _SOURCES: dict[type[Section], Callable[[Any, str], Source]] = {
     FieldGuideData: lambda data, _storage: FieldGuideSource(data),
     FolderData: FolderSource,
     TableData: TableSource,
+    ParquetData: ParquetSource,
     TorchvisionData: lambda data, _storage: TorchvisionSource(data),
     CubData: lambda data, _storage: CubSource(data),
     MiniImageNetData: lambda data, _storage: MiniImageNetSource(data),
