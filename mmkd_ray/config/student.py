@@ -127,4 +127,4 @@ class EvaluateConfig(Section):
     """How results are summarised."""
 
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
-    """Confidence level of the paired intervals."""
+    """Confidence level of the intervals, over seeds and over test images."""
