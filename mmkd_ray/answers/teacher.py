@@ -42,8 +42,8 @@ def resolve(teacher: VllmTeacher | VllmLlm) -> str:
     if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
         key, error = ("teacher.model", TeacherError) if is_teacher else ("aspects.llm.model", AspectError)
         raise error(
-            f"{key}: '{teacher.model}' is not a checkpoint (expected config.json and *.safetensors in it"
-            f"{looked_at(teacher.model)}); give the folder of a Hugging Face model, "
+            f"{key}: '{teacher.model}' is not a checkpoint (expected config.json and *.safetensors in it)"
+            f"{looked_at(teacher.model)}; give the folder of a Hugging Face model, "
             + ("a model id on the hub, or 'fieldguide'" if is_teacher else "or a model id on the hub")
         )
     return str(folder)

@@ -12,7 +12,7 @@ Overrides = Annotated[
     list[str] | None,
     Argument(
         metavar="key.path=value|FILE.yaml",
-        help="e.g. train.epochs=10; a YAML file is laid over CONFIG",
+        help="e.g. train.epochs=10; the values of a YAML file replace those of CONFIG",
         show_default=False,
     ),
 ]

@@ -35,7 +35,7 @@ def describe(error: Any) -> str:
     key = ".".join(path) or "configuration"
     kind, message = error["type"], error["msg"].removeprefix("Value error, ")
     if kind == "extra_forbidden":
-        return f"unknown key '{key}'{_suggest(path)}"
+        return f"unknown key '{key}'{_suggest(path, error['loc'])}"
     if kind == "missing":
         return _missing(path, error["loc"][-1], error["input"])
     if kind == "union_tag_not_found":
@@ -45,6 +45,8 @@ def describe(error: Any) -> str:
     if not path or (path == [error["loc"][0]] and isinstance(error["input"], dict)):
         return message  # from a check of several keys: the message names them
     advice = _quoting(error["input"]) if kind == "string_type" else ""
+    if kind in ("list_type", "tuple_type") and not isinstance(error["input"], dict | type(None)):
+        message = f"a list is accepted, e.g. [{show(error['input']).strip(chr(34))}]"
     if message[1:2].islower():  # of one that begins with a name such as STORAGE, the capital stays
         message = message[0].lower() + message[1:]
     return f"{key}: got {show(error['input'])}; {message}{advice}"
@@ -99,12 +101,15 @@ def _sections() -> dict[str, tuple[type[Section], ...]]:
 
 def _tags(section: str, kinds: Sequence[type[Section]] = ()) -> str:
     """What the key that names a section's kind can be, or is for some kinds."""
-    tags = [get_args(kind.model_fields[TAG[section]].annotation)[0] for kind in kinds or _VARIANTS[section]]
-    return ", ".join(f"'{tag}'" for tag in tags)
+    return ", ".join(f"'{_tag(section, kind)}'" for kind in kinds or _VARIANTS[section])
 
 
-def _suggest(path: list[str]) -> str:
-    """`; did you mean 'train.lr'?`, or the keys that are accepted there."""
+def _tag(section: str, kind: type[Section]) -> str:
+    return get_args(kind.model_fields[TAG[section]].annotation)[0]
+
+
+def _suggest(path: list[str], location: Sequence[str | int]) -> str:
+    """`; did you mean 'train.lr'?`, or the keys that are accepted there; pydantic's location has a section's kind."""
     if moved := _MOVED.get(".".join(path)):
         return f"; it is '{moved}' now"
     sections, section = _sections(), ".".join(path[:-1])
@@ -126,4 +131,5 @@ def _suggest(path: list[str]) -> str:
         return f"; did you mean '{'.'.join([*path[:-1], near[0]])}'?"
     if elsewhere:
         return f"; did you mean '{elsewhere[0]}'?"
-    return f"; accepted here: {', '.join(accepted)}"
+    chosen = [variant for variant in sections.get(section, ()) if section in TAG and _tag(section, variant) in location]
+    return f"; accepted here: {', '.join(chosen[0].model_fields if chosen else accepted)}"

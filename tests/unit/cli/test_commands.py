@@ -1,9 +1,13 @@
 """The commands as a user gives them: what is printed, and the exit status."""
 
+import json
+
 import numpy as np
 import pytest
 
 from mmkd_ray import fieldguide
+from mmkd_ray.answers.query import Query
+from mmkd_ray.answers.table import read_teacher_table
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.config import load
 from mmkd_ray.data.building import build_image_table
@@ -146,6 +150,23 @@ def test_how_folders_were_read_is_told(mmkd, tmp_path):
     assert "read as SPLIT/CLASS/IMAGE: Train/ is train, test/ is test, valid/ is val" in output
     assert "skipped 1 files that are no images by name: .xml 1" in output
     assert "2 classes: a, b" in output
+
+
+def test_the_values_of_an_imported_file_are_in_the_order_of_the_questions(mmkd, tmp_path):
+    """The example configuration, and what docs/extraction.md says about it."""
+    fill_tree(tmp_path / "tree", ["a", "b"], 8)
+    answers = {f"{name}/{number}.png": [0.9, 0.1] for name in "ab" for number in range(8)}
+    (tmp_path / "p_yes.json").write_text(json.dumps(answers))
+    (tmp_path / "questions.yaml").write_text("- Is it red?\n- Is it small?\n")
+    places = [f"data.path={tmp_path}/tree", f"aspects.path={tmp_path}/questions.yaml", f"storage.path={tmp_path}/runs"]
+    assert mmkd("images", "configs/imported_teacher.yaml", *places)[0] == 0
+    status, output = mmkd("import-teacher", "configs/imported_teacher.yaml", str(tmp_path / "p_yes.json"), *places)
+    assert (status, "0 missing, 0 twice" in output) == (0, True)
+    table = read_teacher_table(
+        open_run(f"{tmp_path}/runs", "imported_teacher"), [Query("Is it small?"), Query("Is it red?")]
+    )
+    assert table.p_yes_of(["a/0.png"])[0].tolist() == pytest.approx([0.1, 0.9])
+    assert mmkd("study", "configs/imported_teacher.yaml", *places, "--dry-run")[0] == 0
 
 
 def test_images_from_elsewhere_are_refused_by_every_command_and_taken_with_replace(mmkd, tmp_path):

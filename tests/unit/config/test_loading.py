@@ -39,6 +39,14 @@ def test_overrides_reach_nested_keys_and_are_typed(tmp_path):
         ("train", "warmup_epochs", 1000, "warmup_epochs (1000.0) must be less than epochs (100)"),
         ("study", "arms", ["ce", "ce"], "arms must not repeat a value"),
         ("study", "seeds", [], "seeds must not be empty"),
+        ("study", "seeds", 3, "study.seeds: got 3; a list is accepted, e.g. [3]"),
+        ("study", "arms", "ce", 'study.arms: got "ce"; a list is accepted, e.g. [ce]'),
+        (
+            "data",
+            "nothing",
+            3,
+            "unknown key 'data.nothing'; accepted here: source, species_seed, image_seed",
+        ),
         ("study", "arms", ["mackd"], 'study.arms.0: got "mackd"'),
         ("teacher", "prompt", "Yes or no?", "the prompt must contain {question}"),
         ("teacher", "yes_token", "no", "must differ by more than case and spaces, got 'no' and 'No'"),
@@ -46,7 +54,7 @@ def test_overrides_reach_nested_keys_and_are_typed(tmp_path):
         ("teacher", "yes_token", "", "yes_token is '' and no_token 'No'; each must be a word"),
         ("teacher", "no_token", " \n", "no_token ' \\n'; each must be a word, e.g. Yes and No"),
         ("data", "source", "folders", "data.source: got 'folders'; accepted are 'fieldguide', 'folder'"),
-        ("data", "path", "x", "unknown key 'data.path'; it belongs to data.source = 'folder', 'torchvision', 'cub'"),
+        ("data", "path", "x", "unknown key 'data.path'; it belongs to data.source = 'folder', 'table', 'torchvision'"),
         ("train", "crop_scale", [0.5], "train.crop_scale: got [0.5]; value 2 is missing"),
         (
             "teacher",
@@ -106,7 +114,7 @@ def test_a_malformed_override_is_named(tmp_path, override):
         load(write(tmp_path, to_yaml(validate(MINIMAL))), [override])
 
 
-@pytest.mark.parametrize("name", ["quickstart", "own_images", "fresh_study"])
+@pytest.mark.parametrize("name", ["quickstart", "own_images", "imported_teacher", "fresh_study"])
 def test_shipped_configurations_are_valid(name, repository):
     assert load(repository / "configs" / f"{name}.yaml").name == name
 
