@@ -54,7 +54,7 @@ def test_overrides_reach_nested_keys_and_are_typed(tmp_path):
         ("teacher", "yes_token", "", "yes_token is '' and no_token 'No'; each must be a word"),
         ("teacher", "no_token", " \n", "no_token ' \\n'; each must be a word, e.g. Yes and No"),
         ("data", "source", "folders", "data.source: got 'folders'; accepted are 'fieldguide', 'folder'"),
-        ("data", "path", "x", "unknown key 'data.path'; it belongs to data.source = 'folder', 'table', 'torchvision'"),
+        ("data", "path", "x", "unknown key 'data.path'; it belongs to data.source = 'folder', 'table', '"),
         ("train", "crop_scale", [0.5], "train.crop_scale: got [0.5]; value 2 is missing"),
         (
             "teacher",
