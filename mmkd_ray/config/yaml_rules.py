@@ -80,7 +80,12 @@ def read(text: str) -> Any:
     Raises:
         yaml.YAMLError: it is not YAML.
     """
-    return yaml.load(text, Loader=Loader)  # noqa: S506 (a subclass of SafeLoader)
+    try:
+        return yaml.load(text, Loader=Loader)  # noqa: S506 (a subclass of SafeLoader)
+    except ValueError as error:  # of a tag such as !!float before another word
+        raise yaml.YAMLError(str(error)) from error
+    except RecursionError as error:
+        raise yaml.YAMLError("lists or mappings in each other, hundreds deep") from error
 
 
 def write(value: Any) -> str:

@@ -98,9 +98,12 @@ def test_broken_yaml_names_line_and_column(tmp_path, text):
         load(write(tmp_path, text))
 
 
-def test_yaml_of_a_thousand_lists_in_lists_is_one_line(tmp_path):
-    with pytest.raises(ConfigError, match=r"c.yaml: not accepted YAML: lists or mappings in each other"):
-        load(write(tmp_path, "[" * 2000))
+@pytest.mark.parametrize(("text", "problem"), [("[" * 2000, "hundreds deep"), ("!!float x", "could not convert")])
+def test_yaml_that_no_reader_takes_is_one_line(tmp_path, text, problem):
+    with pytest.raises(ConfigError, match=f"c.yaml: not valid YAML: .*{problem}"):
+        load(write(tmp_path, text))
+    with pytest.raises(ConfigError, match=r"override 'train.lr=.*the value is not valid YAML"):
+        load(write(tmp_path, "name: t"), [f"train.lr={text}"])
 
 
 def test_a_list_is_not_a_configuration(tmp_path):
