@@ -16,6 +16,7 @@ from mmkd_ray.config import Config, ImportedTeacher, VllmTeacher
 from mmkd_ray.data.decode import decode_rgb
 from mmkd_ray.data.table import read_splits, require_images
 from mmkd_ray.errors import ConfigError, DataError, TeacherError
+from mmkd_ray.extract.engines.tokens import answer_tokens
 from mmkd_ray.extract.engines.vllm.processor import check_prompts, load_processor
 from mmkd_ray.extract.engines.vllm.prompts import chat_prompt, prompt_tokens
 from mmkd_ray.extract.plan import make_plan
@@ -83,9 +84,11 @@ def count_tokens(teacher: VllmTeacher, images: list[bytes], questions: tuple[str
     Images that it refuses (such as very narrow ones) are not counted: extraction quarantines them.
 
     Raises:
-        TeacherError: the processor cannot be loaded, or a prompt cannot be asked as it is meant.
+        TeacherError: the processor cannot be loaded, an answer is not one token, or a prompt cannot be asked as it is
+            meant.
     """
     processor = load_processor(teacher)
+    answer_tokens(processor.tokenizer, teacher)
     check_prompts(processor, teacher, questions)
     first = prompt_tokens(processor, teacher, questions[0])
     text = chat_prompt(processor, teacher, questions[0])

@@ -8,7 +8,7 @@ from mmkd_ray.answers.store import AnswerStore
 from mmkd_ray.answers.wanted import wanted_cells
 from mmkd_ray.config import VllmTeacher, validate
 from mmkd_ray.data.building import build_image_table
-from mmkd_ray.errors import ConfigError
+from mmkd_ray.errors import ConfigError, TeacherError
 from mmkd_ray.extract.cost import Tokens, count_tokens, describe_cost, question_tokens
 from mmkd_ray.extract.engines.no_inference import NoInferenceEngine
 
@@ -72,6 +72,11 @@ def test_tokens_are_counted_with_the_checkpoints_processor():
     tokens = count_tokens(VllmTeacher(prompt="{question}"), [png], (QUESTIONS[1],))
     assert tokens.shared == 1 + 1 + 16 + 1
     assert 3 <= tokens.question <= 8
+
+
+def test_answers_that_are_no_single_tokens_are_found_before_anything_is_asked():
+    with pytest.raises(TeacherError, match=r"'No, never' is \d+ tokens in the teacher's tokenizer, not one"):
+        count_tokens(VllmTeacher(prompt="{question}", no_token="No, never"), [], (QUESTIONS[1],))
 
 
 def test_the_tokens_of_a_question_are_all_tokens_after_the_image():

@@ -91,11 +91,14 @@ def test_a_refused_cell_fails_its_image_and_no_other(thread):
     assert np.isfinite(filled.log_p_yes_NQ[1]).all()
 
 
-def test_an_image_that_cannot_be_read_is_not_waited_for(thread):
+@pytest.mark.parametrize(("broken", "other"), [(0, 1), (1, 0)])
+def test_an_image_that_cannot_be_read_is_not_waited_for(thread, broken, other):
     answers = PendingAnswers(2, 2)
-    answers.fail_image(0, "not a readable image")
-    submit(thread, answers, [1])
-    assert answers.wait().failed == {0: "not a readable image"}
+    answers.fail_image(broken, "not a readable image")
+    submit(thread, answers, [other])
+    filled = answers.wait()
+    assert filled.failed == {broken: "not a readable image"}
+    assert np.isfinite(filled.log_p_yes_NQ[other]).all()
 
 
 def test_an_image_that_fails_when_some_of_its_cells_are_in_the_engine_already(thread, engine):
