@@ -141,6 +141,20 @@ class ParquetData(ColumnsData):
     """The folder that paths in a column start from, local or a URI; empty: `path`."""
 
 
+class HuggingFaceData(ColumnsData):
+    """A data set of the Hugging Face hub, or a local folder of one, through `datasets`."""
+
+    source: Literal["huggingface"]
+    path: str
+    """Its id on the hub (`ethz/food101`), or a local folder: one that `save_to_disk` wrote, or a copy of the hub's
+    files."""
+    subset: str = ""
+    """Which of its configurations, where there are several."""
+    revision: str = ""
+    """Branch, tag or commit on the hub; empty: the newest. The commit that was loaded identifies the images."""
+    columns: ImageColumns = ImageColumns()
+
+
 class TorchvisionData(_Files):
     """A published data set in torchvision's folder layout.
 
@@ -180,7 +194,14 @@ class MiniImageNetData(_Files):
 
 
 Data = Annotated[
-    FieldGuideData | FolderData | TableData | ParquetData | TorchvisionData | CubData | MiniImageNetData,
+    FieldGuideData
+    | FolderData
+    | TableData
+    | ParquetData
+    | HuggingFaceData
+    | TorchvisionData
+    | CubData
+    | MiniImageNetData,
     Field(discriminator="source"),
 ]
 """Where the images come from, by `source`."""

@@ -13,10 +13,13 @@ def prepare_environment(config: Config) -> None:
     """Set the environment, before anything heavy is imported."""
     from mmkd_ray.answers.teacher import needs_hub
     from mmkd_ray.cluster.environment import prepare_process
+    from mmkd_ray.config import HuggingFaceData
+    from mmkd_ray.data.sources.huggingface import is_local
 
     proposing = getattr(config.aspects, "llm", None)
-    hub = needs_hub(config.teacher) or (proposing is not None and needs_hub(proposing))
-    prepare_process(offline=not hub and not config.student.pretrained)
+    models = needs_hub(config.teacher) or (proposing is not None and needs_hub(proposing))
+    images = isinstance(config.data, HuggingFaceData) and not is_local(config.data)
+    prepare_process(offline=not models and not images and not config.student.pretrained)
 
 
 def run_of(config: Config) -> Run:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
@@ -104,6 +105,36 @@ def parquet_of_paths(root: Path) -> dict[str, str]:
     return {"source": "parquet", "path": str(root / "lists"), "root": str(root / "images")}
 
 
+def _hugging_face() -> datasets.DatasetDict:
+    features = datasets.Features(
+        {"image": datasets.Image(), "label": datasets.ClassLabel(names=[*CLASSES, "never seen"])}
+    )
+    return datasets.DatasetDict(
+        {
+            word: datasets.Dataset.from_list(
+                [
+                    {"image": {"bytes": p.encoded, "path": None}, "label": CLASSES.index(p.class_name)}
+                    for p in PICTURES
+                    if p.split == split
+                ],
+                features=features,
+            )
+            for split, word in WORDS.items()
+        }
+    )
+
+
+def saved_to_disk(root: Path) -> dict[str, str]:
+    _hugging_face().save_to_disk(root)
+    return {"source": "huggingface", "path": str(root)}
+
+
+def copy_of_the_hub(root: Path) -> dict[str, str]:
+    """The files of a data set's repository."""
+    parquet_of_the_hub(root)
+    return {"source": "huggingface", "path": str(root)}
+
+
 WAYS: dict[str, Callable[[Path], dict[str, str]]] = {
     "folder": folder,
     "table as CSV": table_csv,
@@ -112,5 +143,7 @@ WAYS: dict[str, Callable[[Path], dict[str, str]]] = {
     "Parquet with bytes": parquet_bytes,
     "Parquet as on the hub": parquet_of_the_hub,
     "Parquet with paths": parquet_of_paths,
+    "save_to_disk": saved_to_disk,
+    "copy of the hub's files": copy_of_the_hub,
 }
 """By name, what writes them and gives `data` of a configuration."""

@@ -10,6 +10,7 @@ from mmkd_ray.config import (
     CubData,
     FieldGuideData,
     FolderData,
+    HuggingFaceData,
     MiniImageNetData,
     ParquetData,
     TableData,
@@ -20,6 +21,7 @@ from mmkd_ray.data.sources.base import Source
 from mmkd_ray.data.sources.cub import CubSource
 from mmkd_ray.data.sources.fieldguide import FieldGuideSource
 from mmkd_ray.data.sources.folder import FolderSource
+from mmkd_ray.data.sources.huggingface import HuggingFaceSource
 from mmkd_ray.data.sources.mini_imagenet import MiniImageNetSource
 from mmkd_ray.data.sources.parquet import ParquetSource
 from mmkd_ray.data.sources.table import TableSource
@@ -30,6 +32,7 @@ _SOURCES: dict[type[Section], Callable[[Any, str], Source]] = {
     FolderData: FolderSource,
     TableData: TableSource,
     ParquetData: ParquetSource,
+    HuggingFaceData: HuggingFaceSource,
     TorchvisionData: lambda data, _storage: TorchvisionSource(data),
     CubData: lambda data, _storage: CubSource(data),
     MiniImageNetData: lambda data, _storage: MiniImageNetSource(data),

@@ -2,6 +2,7 @@
 
 import pickle
 
+import datasets
 import pytest
 
 from mmkd_ray.config import validate
@@ -9,6 +10,12 @@ from mmkd_ray.data.building import build_image_table
 from mmkd_ray.data.sources.opening import open_source
 from mmkd_ray.data.table import read_splits
 from tests.support.same_pictures import CLASSES, PICTURES, WAYS
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """Of the `datasets` package."""
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
 
 
 def config_of(data):
@@ -32,7 +39,7 @@ def test_every_source_brings_the_same_pictures(tmp_path, run, way):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_source_listed_again_is_the_same_and_its_reader_travels(tmp_path, way):
-    config = config_of(WAYS[way](tmp_path))
+    config = config_of(WAYS[way](tmp_path / "pictures"))
     source, again = open_source(config), open_source(config)
     items = list(source.items())
     assert len(source) == len(items) == len(PICTURES)
