@@ -194,16 +194,17 @@ class Folder:
 
     def find_json(self, name: str) -> dict[str, Any]:
         """The mapping in a JSON file; empty where there is none, or, with a line that says so, a damaged one."""
-        if not self.exists(name):
-            return {}
         try:
-            value = self.read_json(name)
+            return self.read_mapping(name) if self.exists(name) else {}
         except DamagedError as error:
             notice(f"{self.place(name)} is ignored: it is damaged ({error.reason})")
             return {}
+
+    def read_mapping(self, name: str) -> dict[str, Any]:
+        """As `read_json`, for a file that holds a mapping."""
+        value = self.read_json(name)
         if not isinstance(value, dict):
-            notice(f"{self.place(name)} is ignored: it is not a mapping")
-            return {}
+            raise damaged(self.place(name), "it is not a mapping")
         return value
 
     def read_checked(self, name: str, record: Mapping[str, Any]) -> bytes:
@@ -294,10 +295,9 @@ class Folder:
     def finish(self, identity: str, **facts: Any) -> dict[str, Any]:
         """Write the completion record and give it: always the last act of the stage that made the folder.
 
-        It has a hash of each other file beside it, as far as they have no checksums of their own.
+        It has a hash of each file beside it; those of folders in this one have checksums of their own.
         """
-        names = [name for name in self.sizes() if name != RECORD and not name.endswith(".parquet")]
-        files = {name: _hash(self.read_bytes(name)) for name in sorted(names)}
+        files = {name: _hash(self.read_bytes(name)) for name in sorted(self.sizes()) if name != RECORD}
         record = {"fingerprint": identity, **facts, **({_FILES: files} if files else {})}
         self.write_json(RECORD, record)
         return record

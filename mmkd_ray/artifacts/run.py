@@ -99,10 +99,8 @@ class Run:
             DamagedError: a file that says so cannot be read; the properties of a run take it for one that is not there.
         """
         for name, key in ((IMAGES, "key"), (ANSWERS, "keys")):
-            if self.folder.exists(name):
-                value = self.folder.read_json(name)
-                if not isinstance(value, dict) or key not in value:
-                    raise damaged(self.folder.place(name), f"it has no '{key}'")
+            if self.folder.exists(name) and key not in self.folder.read_mapping(name):
+                raise damaged(self.folder.place(name), f"it has no '{key}'")
 
     @property
     def study(self) -> Folder:

@@ -13,7 +13,7 @@ from mmkd_ray.cli.request import Request
 
 
 def verify(run: RunFolder) -> Request:
-    """Prove that a run's teacher table is complete."""
+    """Read all that a run has: is each artifact as it was written, is each cell in the teacher table once?"""
     return Request(partial(_verify, run))
 
 
@@ -43,11 +43,15 @@ def export_teacher(
 
 
 def _verify(place: str) -> int:
-    from mmkd_ray.answers.verify import verify as verify_table
     from mmkd_ray.artifacts import open_run
+    from mmkd_ray.integrity import examine
 
-    print(f"verified  {place}: {verify_table(open_run(place, '')).line()}")
-    return 0
+    whole = bad = 0
+    for finding in examine(open_run(place, "")):
+        whole, bad = whole + finding.is_whole, bad + (not finding.is_whole)
+        print(f"{'ok' if finding.is_whole else 'not ok':<8}  {finding.name}: {finding.text}", flush=True)
+    print(f"verified  {place}: {whole} of {whole + bad} artifacts are as they were written")
+    return 2 if bad else 0
 
 
 def _import(config_file: str, file: str, overrides: Sequence[str], *, merge_duplicates: bool, epsilon: float) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmkd_ray.answers.identity import require_teacher
-from mmkd_ray.artifacts import Run, damaged
+from mmkd_ray.artifacts import Run
 from mmkd_ray.aspects.questions import Aspect, load_aspects
 from mmkd_ray.config import ARMS, Config, StudentConfig, StudyConfig, TrainConfig, TuneConfig
 from mmkd_ray.data.table import require_images
@@ -77,13 +77,11 @@ def open_search(config: Config, run: Run, *, resume: bool = False) -> Search:
 
 def _check_folder(search: Search) -> None:
     folder = search.run.tune
-    before = folder.read_json(BEGUN) if folder.exists(BEGUN) else None
+    before = folder.read_mapping(BEGUN) if folder.exists(BEGUN) else None
     if before is None:
         if search.resume:
             raise ArtifactError(f"{folder.uri} holds no search to resume: run `mmkd tune CONFIG` without --resume")
         return
-    if not isinstance(before, dict):
-        raise damaged(folder.place(BEGUN), "it is not a mapping")
     if differences := changes(Identity.from_dict(before), search.decides, standard=_standard()):
         raise ArtifactError(
             f"{folder.uri} holds another search: {'; '.join(differences)}; set it back, or move or delete that folder "
