@@ -70,7 +70,10 @@ def prove(tables: Iterable[pa.Table], expected: Wanted, *, quarantined: int) -> 
         np.add.at(counts_N, here[complete], 1)
         unknown += table.num_rows - int(complete.sum())
     if len(identities) > 1:
-        raise LedgerError(f"the teacher table is a mixture: its files were asked in {len(identities)} different ways")
+        raise LedgerError(
+            f"the teacher table is a mixture: its files were asked in {len(identities)} different ways; delete its "
+            "folder and run `mmkd extract CONFIG` again (stored answers are not asked again)"
+        )
     ledger = _ledger(counts_N, len(expected.queries), quarantined)
     if ledger.missing or ledger.duplicated or unknown:
         raise LedgerError(

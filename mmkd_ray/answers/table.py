@@ -197,7 +197,7 @@ def _check_failed(failed: Mapping[str, str], count: int, images: int, limit: flo
         shown = "; ".join(f"{image_id}: {reason}" for image_id, reason in list(failed.items())[:3])
         raise DataError(
             f"{count} of {images} images cannot be asked about, more than extract.max_bad_fraction = {limit} "
-            f"allows ({shown})"
+            f"allows ({shown}); mend or remove these images, or raise that limit"
         )
 
 

@@ -191,7 +191,10 @@ def _parse(entry: Any, place: str) -> Aspect:
     if aspect.weight < 0:
         raise AspectError(f"{place}: the weight of '{text}' is {aspect.weight}; it must not be negative")
     if aspect.mirror and not aspect.orientation_sensitive:
-        raise AspectError(f"{place}: '{text}' has a mirror but is not marked orientation_sensitive: true")
+        raise AspectError(
+            f"{place}: '{text}' has a mirror but is not marked orientation_sensitive: true; mark it, or leave "
+            "the mirror out"
+        )
     return aspect
 
 
@@ -216,7 +219,9 @@ def _is_accepted(key: str, value: Any) -> bool:
 
 def _first(aspects: tuple[Aspect, ...], count: int | None, place: str) -> tuple[Aspect, ...]:
     if count is not None and count > len(aspects):
-        raise AspectError(f"aspects.count is {count}, but {place} has {len(aspects)} questions")
+        raise AspectError(
+            f"aspects.count is {count}, but {place} has {len(aspects)} questions: lower it, or leave it out for all"
+        )
     return aspects[:count]
 
 
@@ -224,5 +229,5 @@ def _check_unique(aspects: list[Aspect], place: str) -> None:
     seen: set[str] = set()
     for aspect in aspects:
         if normal(aspect.question) in seen:
-            raise AspectError(f"{place}: '{aspect.question}' is a duplicate")
+            raise AspectError(f"{place}: '{aspect.question}' is a duplicate; remove one of the two")
         seen.add(normal(aspect.question))

@@ -154,7 +154,9 @@ class LlmAspects(Section):
     @model_validator(mode="after")
     def _can_be_selected(self) -> Self:
         if self.count > self.candidates:
-            raise ValueError(f"count ({self.count}) is more than candidates ({self.candidates})")
+            raise ValueError(
+                f"aspects.count ({self.count}) is more than aspects.candidates ({self.candidates}): raise candidates"
+            )
         for name, required in (
             ("propose_prompt", ("{count}", "{class_list}")),
             ("more_prompt", ("{questions}",)),
@@ -162,7 +164,7 @@ class LlmAspects(Section):
             ("orientation_prompt", ("{questions}",)),
         ):
             if missing := [placeholder for placeholder in required if placeholder not in getattr(self, name)]:
-                raise ValueError(f"{name} must contain {' and '.join(missing)}")
+                raise ValueError(f"aspects.{name} must contain {' and '.join(missing)}")
         return self
 
 
@@ -195,5 +197,5 @@ class PilotConfig(Section):
     @model_validator(mode="after")
     def _paraphrase_has_the_question(self) -> Self:
         if self.paraphrase is not None and "{question}" not in self.paraphrase:
-            raise ValueError("paraphrase must contain {question}")
+            raise ValueError(f"pilot.paraphrase must contain {{question}}, got '{self.paraphrase}'")
         return self

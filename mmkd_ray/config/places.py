@@ -43,20 +43,22 @@ class ExtractConfig(Section):
     def _gpus_are_possible(self) -> Self:
         if self.tensor_parallel_size > 1 and self.gpus_per_actor not in (0, self.tensor_parallel_size):
             raise ValueError(
-                f"gpus_per_actor is {self.gpus_per_actor:g}, but an engine of tensor_parallel_size "
+                f"extract.gpus_per_actor is {self.gpus_per_actor:g}, but an engine of tensor_parallel_size "
                 f"{self.tensor_parallel_size} needs exactly that many GPUs: set both to the same number"
             )
         if self.tensor_parallel_size > 1 and not self.gpus_per_actor:
-            raise ValueError("tensor_parallel_size above 1 needs GPUs: set extract.gpus_per_actor to the same number")
+            raise ValueError(
+                "extract.tensor_parallel_size above 1 needs GPUs: set extract.gpus_per_actor to the same number"
+            )
         if self.gpus_per_actor > 1 and self.gpus_per_actor != self.tensor_parallel_size:
             raise ValueError(
-                f"gpus_per_actor is {self.gpus_per_actor:g}, but tensor_parallel_size is {self.tensor_parallel_size}: "
-                "an engine would leave GPUs idle; set both to the same number"
+                f"extract.gpus_per_actor is {self.gpus_per_actor:g}, but tensor_parallel_size is "
+                f"{self.tensor_parallel_size}: an engine would leave GPUs idle; set both to the same number"
             )
         if 0 < self.gpus_per_actor < (self.gpu_memory_utilization or 0):
             raise ValueError(
-                f"gpu_memory_utilization is {self.gpu_memory_utilization:g}, more than the engine's share of the GPU "
-                f"(gpus_per_actor {self.gpus_per_actor:g}): engines on one GPU would run out of memory"
+                f"extract.gpu_memory_utilization is {self.gpu_memory_utilization:g}, more than the engine's share "
+                f"of the GPU (gpus_per_actor {self.gpus_per_actor:g}): engines on one GPU would run out of memory"
             )
         return self
 
@@ -90,7 +92,7 @@ class ClusterConfig(Section):
     def _workers_are_a_range(self) -> Self:
         if self.least_train_workers > self.most_train_workers:
             raise ValueError(
-                f"train_workers must be a number or [least, most] with least <= most, got {self.train_workers}"
+                f"cluster.train_workers must be a number or [least, most] with least <= most, got {self.train_workers}"
             )
         return self
 

@@ -52,7 +52,10 @@ class Config(Section):
     @model_validator(mode="after")
     def _combinations_are_possible(self) -> Config:
         if self.cluster.gpus_per_train_worker not in (0, 1):
-            raise ValueError("cluster.gpus_per_train_worker: a DDP worker takes 0 or 1 GPU")
+            raise ValueError(
+                f"cluster.gpus_per_train_worker: got {self.cluster.gpus_per_train_worker:g}; a DDP worker takes 0 or "
+                "1 GPU"
+            )
         if self.train.batch_size < self.cluster.most_train_workers:
             raise ValueError(
                 f"train.batch_size ({self.train.batch_size}) is less than cluster.train_workers "

@@ -83,9 +83,9 @@ class TrainConfig(Section):
     def _crop_is_a_range(self) -> Self:
         low, high = self.crop_scale
         if not low <= high <= 1:
-            raise ValueError(f"crop_scale must be [low, high] with low <= high <= 1, got [{low}, {high}]")
+            raise ValueError(f"train.crop_scale must be [low, high] with low <= high <= 1, got [{low}, {high}]")
         if self.warmup_epochs >= self.epochs:
-            raise ValueError(f"warmup_epochs ({self.warmup_epochs}) must be less than epochs ({self.epochs})")
+            raise ValueError(f"train.warmup_epochs ({self.warmup_epochs}) must be less than epochs ({self.epochs})")
         return self
 
 
@@ -110,11 +110,11 @@ class StudyConfig(Section):
     def _is_a_comparison(self) -> Self:
         for key, values in {"arms": self.arms, "seeds": self.seeds}.items():
             if not values:
-                raise ValueError(f"{key} must not be empty")
+                raise ValueError(f"study.{key} must not be empty")
             if len(set(values)) != len(values):
-                raise ValueError(f"{key} must not repeat a value, got {list(values)}")
+                raise ValueError(f"study.{key} must not repeat a value, got {list(values)}")
         if "{class_name}" not in self.class_question:
-            raise ValueError("class_question must contain {class_name}")
+            raise ValueError(f"study.class_question must contain {{class_name}}, got '{self.class_question}'")
         if self.kd_teacher is None and (learners := [arm for arm in self.arms if ARMS[arm].classes.larger_student]):
             raise ValueError(
                 f"the arms {', '.join(learners)} learn from a larger student: name it in study.kd_teacher, e.g. "

@@ -26,15 +26,16 @@ class Asking(Section):
     @model_validator(mode="after")
     def _can_be_asked(self) -> Self:
         if "{question}" not in self.prompt:
-            raise ValueError("the prompt must contain {question}")
+            raise ValueError(f"teacher.prompt: the prompt must contain {{question}}, got '{self.prompt}'")
         yes, no = _bare(self.yes_token), _bare(self.no_token)
         if not yes or not no:
             raise ValueError(
-                f"yes_token is {self.yes_token!r} and no_token {self.no_token!r}; each must be a word, e.g. Yes and No"
+                f"teacher.yes_token is {self.yes_token!r} and no_token {self.no_token!r}; each must be a word, e.g. "
+                "Yes and No"
             )
         if yes == no:
             raise ValueError(
-                f"yes_token and no_token must differ by more than case and spaces, got {self.yes_token!r} and "
+                f"teacher.yes_token and no_token must differ by more than case and spaces, got {self.yes_token!r} and "
                 f"{self.no_token!r}; e.g. Yes and No"
             )
         return self

@@ -236,14 +236,16 @@ def _check_bad(bad: list[dict[str, str]], total: int, limit: float, place: str) 
         shown = "; ".join(f"{image['path']}: {image['reason']}" for image in bad[:3])
         raise DataError(
             f"{len(bad)} of {total} images cannot be read, more than extract.max_bad_fraction = {limit} allows "
-            f"({shown}); all are listed in {place}"
+            f"({shown}); all are listed in {place}: mend or remove them, or raise that limit"
         )
 
 
 def _check_classes(train_labels: set[int], class_names: tuple[str, ...], place: str) -> None:
     missing = [name for label, name in enumerate(class_names) if label not in train_labels]
     if missing:
-        raise DataError(f"no readable training image of {few(missing)}; see {place}")
+        raise DataError(
+            f"no readable training image of {few(missing)}; {place} says why: add some, or remove the class"
+        )
 
 
 def _check_measurable(by_split: Counter[str]) -> None:

@@ -111,7 +111,9 @@ def stored_answers(config: Config, run: Run, aspects: Sequence[Aspect]) -> Pilot
     p_NQ = table.p_yes_of(train["image_id"].to_pylist())
     answered = np.isfinite(p_NQ).all(axis=1)
     if not answered.any():
-        raise ArtifactError(f"{run.teacher.uri} has no answers about training images")
+        raise ArtifactError(
+            f"{run.teacher.uri} has no answers about training images: leave out --stored, to ask about some"
+        )
     rows = {image_id: row for row, image_id in enumerate(table.image_ids)}
     ids = [train["image_id"][int(row)].as_py() for row in np.flatnonzero(answered)]
     flipped = np.full((len(ids), len(questions)), np.nan, dtype=np.float32)

@@ -107,7 +107,10 @@ def audit_teacher(
     questions = [aspect.question for aspect in aspects]
     audits = audit(questions, answers, true_answers(config.data, questions, answers.image_ids, mapping))
     if not audits:
-        raise DataError(f"the truth is known of none of the {len(questions)} questions, e.g. '{questions[0]}'")
+        raise DataError(
+            f"the truth is known of none of the {len(questions)} questions, e.g. '{questions[0]}'; for the field guide "
+            "ask its own (aspects.source=fieldguide), for CUB-200 name questions of this run in the --mapping file"
+        )
     table = pa.Table.from_pylist([one.as_dict() for one in audits])
     run.evidence.write_table(AUDIT, table)
     return table

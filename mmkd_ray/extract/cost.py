@@ -95,7 +95,10 @@ def count_tokens(teacher: VllmTeacher, images: list[bytes], questions: tuple[str
     after = len(first) - 1 - first.index(processor.image_token_id) if processor.image_token_id in first else 0
     shared = [count - after for encoded in images if (count := _length(processor, teacher, text, encoded))]
     if not shared:
-        raise TeacherError(f"the processor of '{teacher.model}' can prepare none of {len(images)} images")
+        raise TeacherError(
+            f"the processor of '{teacher.model}' can prepare none of {len(images)} images; check "
+            "teacher.processor_args and teacher.max_model_len"
+        )
     lengths = [len(prompt_tokens(processor, teacher, question)) for question in questions]
     return Tokens(sum(shared) / len(shared), after + sum(lengths) / len(lengths) - len(first))
 

@@ -45,11 +45,11 @@ def export_teacher(run: Run, path: str, *, splits: Iterable[str] = SPLITS) -> di
     if not p_yes:
         raise DataError(
             f"{run.teacher.uri} has no answers about images of {', '.join(splits)}: the teacher is asked about "
-            f"{' and '.join(SPLITS)}"
+            f"{' and '.join(SPLITS)}, so give --splits {' '.join(SPLITS)}, or one of them"
         )
     folder, name = locate(path)
     try:
         folder.write_bytes(name, makd_json.dump(p_yes))
     except OSError as error:
-        raise ArtifactError(f"{path}: cannot be written ({error})") from error
+        raise ArtifactError(f"{path}: cannot be written ({error}); give another place") from error
     return p_yes

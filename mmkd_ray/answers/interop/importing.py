@@ -22,6 +22,7 @@ from mmkd_ray.answers.wanted import ROWS_A_PART, Wanted, wanted_cells
 from mmkd_ray.artifacts import Run
 from mmkd_ray.aspects.questions import in_own_order
 from mmkd_ray.config import Config, ImportedTeacher
+from mmkd_ray.config.locations import looked_at
 from mmkd_ray.data.table import read_splits, require_images
 from mmkd_ray.errors import AspectError, ConfigError, DataError, LedgerError
 from mmkd_ray.identity import Identity, fingerprint, identify
@@ -101,7 +102,7 @@ def _read(path: str) -> bytes:
     try:
         return folder.read_bytes(name)
     except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file") from error
+        raise DataError(f"{path}: no such file{looked_at(path)}") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error})") from error
 

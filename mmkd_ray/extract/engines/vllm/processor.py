@@ -41,7 +41,10 @@ def load_processor(teacher: VllmTeacher) -> Any:
         )
     # The files of a checkpoint can make the library raise any exception.
     except Exception as error:
-        raise TeacherError(f"the processor of '{teacher.model}' cannot be loaded: {explain(error)}") from error
+        raise TeacherError(
+            f"the processor of '{teacher.model}' cannot be loaded: {explain(error)}; check teacher.model and "
+            "teacher.revision"
+        ) from error
     if getattr(processor, "image_processor", None) is None or getattr(processor, "tokenizer", None) is None:
         raise TeacherError(
             f"teacher.model: '{teacher.model}' has no image processor in transformers (only a "
