@@ -17,8 +17,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from mmkd_ray.benchmark.bench import Bench, alternate, in_own_process
 from mmkd_ray.config import StudentConfig, TrainConfig
 from mmkd_ray.data.feed.order import epoch_batches
+from mmkd_ray.data.feed.pixels import Pixels
 from mmkd_ray.data.feed.prefetch import prefetched
-from mmkd_ray.data.feed.resident import Pixels
 from mmkd_ray.students.model import build_student
 from mmkd_ray.students.targets.training_set import TrainingSet
 from mmkd_ray.tasks.classify import CLASSIFY

@@ -140,10 +140,10 @@ def export_lesson(config: Config, place: str) -> dict[str, Any]:
     assert training_set.aspect_targets_NQ is not None, "a student that is taught aspects"
     torch.save(
         {
-            "images": training_set.train.images_N3SS,
+            "images": training_set.train.images_M3SS,
             "labels": training_set.train.labels_N,
             "targets": training_set.aspect_targets_NQ,
-            "val_images": training_set.val.images_N3SS,
+            "val_images": training_set.val.images_M3SS,
             "val_labels": training_set.val.labels_N,
         },
         place,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,7 +23,7 @@ def gc(
     ],
     delete: Annotated[bool, Option("--delete", help="delete what is listed")] = False,
 ) -> Request:
-    """List shared images and answers that no run uses, and leftovers of killed processes."""
+    """List what no run uses: shared images and answers, leftovers of killed processes, decoded images of this machine."""
     return Request(partial(_collect, place, delete=delete))
 
 
@@ -37,7 +38,7 @@ def _collect(place: str, *, delete: bool) -> int:
     storage = Folder.at(storage_of(load(place)) if place.endswith((".yaml", ".yml")) else place)
     if not storage.names():
         raise ArtifactError(f"{storage.uri} holds no runs; give the storage.path of some, or their configuration")
-    console, items = Console(sys.stdout), garbage.unused(storage)
+    console, items = Console(sys.stdout), [*garbage.unused(storage), *_decoded()]
     if not items:
         console.say(f"nothing unused in {storage.uri}")
         return 0
@@ -49,6 +50,20 @@ def _collect(place: str, *, delete: bool) -> int:
     else:
         console.say(f"\n{total}; to delete them: mmkd gc {place} --delete")
     return 0
+
+
+def _decoded() -> list[Unused]:
+    """Files of decoded images on this machine that no process has opened within the last hour."""
+    from mmkd_ray.artifacts import Folder
+    from mmkd_ray.data.feed.decoded import cached_files
+    from mmkd_ray.gc import YOUNG_S, Unused
+
+    found, reason = [], "decoded images of this machine, for runs to come"
+    for file in cached_files():
+        status = file.stat()
+        if (age := time.time() - status.st_mtime) > YOUNG_S:
+            found.append(Unused(Folder(str(file.parent)), file.name, status.st_size, age, reason))
+    return found
 
 
 def _table(items: list[Unused]) -> Table:

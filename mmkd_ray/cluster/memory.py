@@ -17,19 +17,6 @@ class Limit:
     source: str
 
 
-@dataclass(frozen=True)
-class Room:
-    """What the processes of one kind have on a node."""
-
-    processes: int
-    """Most of them that run side by side there."""
-    limit: Limit
-    object_store: int
-    """Bytes of `limit` that Ray's object store may take."""
-    fewer: str
-    """How to have fewer processes side by side, for people."""
-
-
 def memory_limit(root: Path = Path("/")) -> Limit:
     """The least of the machine's memory and the limits of the control groups that this process is in.
 

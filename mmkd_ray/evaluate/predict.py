@@ -15,7 +15,6 @@ from mmkd_ray.cluster.computing import prepare_to_compute
 from mmkd_ray.cluster.connection import check_fits
 from mmkd_ray.cluster.environment import prepare_process
 from mmkd_ray.cluster.monitor import ProgressCallback, monitored
-from mmkd_ray.cluster.room import room_here
 from mmkd_ray.config import ClusterConfig, Config
 from mmkd_ray.errors import MmkdError
 from mmkd_ray.evaluate.pieces import Piece, study_pieces
@@ -48,20 +47,18 @@ def predict_study(config: Config, run: Run, progress: ProgressCallback) -> None:
             num_gpus=cluster.gpus_per_train_worker,
             max_retries=cluster.max_failures,
         )(_predict)
-        ray.get([task.remote(piece, run, cluster, len(to_do), monitor) for piece in to_do])
+        ray.get([task.remote(piece, run, cluster, monitor) for piece in to_do])
 
 
-def _predict(piece: Piece, run: Run, cluster: ClusterConfig, pieces: int, monitor: Any) -> None:
+def _predict(piece: Piece, run: Run, cluster: ClusterConfig, monitor: Any) -> None:
     prepare_process(offline=True)  # a bundle brings its weights
     import torch  # noqa: PLC0415
 
     from mmkd_ray.evaluate.worker import predict_piece  # noqa: PLC0415
 
     prepare_to_compute(cluster.cpus_per_train_worker)
-    cpus, gpus = cluster.cpus_per_train_worker, cluster.gpus_per_train_worker
-    room = room_here(pieces, cpus=cpus, gpus=gpus, fewer="by a larger cluster.cpus_per_train_worker")
     try:
-        predict_piece(piece, run, torch.device("cuda" if gpus else "cpu"), room)
+        predict_piece(piece, run, torch.device("cuda" if cluster.gpus_per_train_worker else "cpu"))
     except MmkdError as error:
         ray.get(monitor.fail.remote(error))
         raise

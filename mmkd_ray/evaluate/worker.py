@@ -5,9 +5,7 @@ from __future__ import annotations
 import torch
 
 from mmkd_ray.artifacts import Run
-from mmkd_ray.cluster.memory import Room
-from mmkd_ray.data.feed.memory import check_fits, load_of
-from mmkd_ray.data.feed.resident import Pixels, load_pixels
+from mmkd_ray.data.feed.pixels import Pixels, load_pixels
 from mmkd_ray.evaluate.pieces import PREDICTIONS, Piece
 from mmkd_ray.evaluate.probes import PROBES
 from mmkd_ray.students.bundle import load_bundle
@@ -18,26 +16,22 @@ _held: dict[tuple[object, ...], Pixels] = {}
 """The images that this process has decoded last."""
 
 
-def predict_piece(piece: Piece, run: Run, device: torch.device, room: Room | None = None) -> None:
+def predict_piece(piece: Piece, run: Run, device: torch.device) -> None:
     """Make and write the predictions of one piece of work.
 
     Args:
         piece: what to do; the student is trained.
         run: with its image table.
         device: where to compute.
-        room: the memory that the images must fit into; unset: not checked.
 
     Raises:
         ArtifactError: the student's bundle is damaged; the run's images or answers are not, or no longer, those of the
             student's identity.
-        DataError: the images do not fit into memory.
+        DataError: the decoded images do not fit on the disk.
     """
     require_inputs(run, piece.spec.inputs)
     bundle = load_bundle(piece.spec.folder(run))
     bundle.student.to(device)
-    if room is not None:
-        counts = run.require(run.images, "images")["images"]
-        check_fits([load_of(run, counts, piece.splits, bundle.card.image_size)], room)
     images = _held_out(run, piece.images, piece.splits, bundle.card.image_size, bundle.card.interpolation)
     seen = PROBES[piece.probe].apply(images, piece.severity)
     folder = piece.folder(run)

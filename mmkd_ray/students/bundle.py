@@ -19,11 +19,11 @@ from torch import Tensor
 from mmkd_ray.artifacts import Folder
 from mmkd_ray.data.colours import to_rgb
 from mmkd_ray.data.decode import decode_rgb
-from mmkd_ray.data.feed.resident import square
+from mmkd_ray.data.feed.decoded import square
 from mmkd_ray.errors import ArtifactError, DamagedError, DataError, StudentError
 from mmkd_ray.students.card import Card
 from mmkd_ray.students.model import Student, build_student
-from mmkd_ray.students.outputs import outputs
+from mmkd_ray.students.outputs import BATCH, outputs
 
 WEIGHTS, CARD = "student.safetensors", "student.json"
 
@@ -66,7 +66,7 @@ class Bundle:
         Raises:
             DataError: one cannot be read; the message says which, counted from 0.
         """
-        class_logits_NC, aspect_logits_NQ = outputs(self.student, self.pixels(images))
+        class_logits_NC, aspect_logits_NQ = outputs(self.student, self.pixels(images).split(BATCH))
         return Prediction(
             class_names=self.card.class_names,
             class_logits_NC=class_logits_NC.numpy(),

@@ -17,7 +17,7 @@ from mmkd_ray.tasks.task import Metric, Task
 
 if TYPE_CHECKING:  # seconds of imports
     from mmkd_ray.config import StudentConfig
-    from mmkd_ray.data.feed.resident import Pixels
+    from mmkd_ray.data.feed.pixels import Pixels
     from mmkd_ray.students.model import Student
 
 TOP1 = Metric("top1", "top-1", SHARE, higher_is_better=True)
@@ -40,16 +40,16 @@ class Classify:
 
     def validate(self, student: Student, val: Pixels) -> float:
         """Share of the images whose highest class logit is that of their label."""
-        from mmkd_ray.students.outputs import outputs  # noqa: PLC0415 (seconds)
+        from mmkd_ray.students.outputs import BATCH, outputs  # noqa: PLC0415 (seconds)
 
-        class_logits_NC, _ = outputs(student, val.images_N3SS)
+        class_logits_NC, _ = outputs(student, val.in_batches(BATCH))
         return float((class_logits_NC.argmax(dim=1) == val.labels_N).double().mean())
 
     def predict(self, student: Student, images: Pixels) -> pa.Table:
         """Class logits and aspect logits of each image."""
-        from mmkd_ray.students.outputs import outputs  # noqa: PLC0415 (seconds)
+        from mmkd_ray.students.outputs import BATCH, outputs  # noqa: PLC0415 (seconds)
 
-        class_logits_NC, aspect_logits_NQ = outputs(student, images.images_N3SS)
+        class_logits_NC, aspect_logits_NQ = outputs(student, images.in_batches(BATCH))
         return pa.table(
             {
                 "image_id": images.image_ids,

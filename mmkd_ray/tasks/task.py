@@ -18,7 +18,7 @@ from mmkd_ray.students.card import TaskName
 
 if TYPE_CHECKING:  # seconds of imports
     from mmkd_ray.config import StudentConfig
-    from mmkd_ray.data.feed.resident import Pixels
+    from mmkd_ray.data.feed.pixels import Pixels
     from mmkd_ray.students.model import Student
 
 

@@ -187,7 +187,7 @@ class StudentTrainer:
                 training_set.mirrored_targets_NQ[rows_B],
                 training_set.aspect_targets_NQ[rows_B],
             ).to(device)
-        images_BCHW = training_set.train.images_N3SS[rows_B].to(device, non_blocking=True)
+        images_BCHW = training_set.train.take(rows_B).to(device, non_blocking=True)
         return Prepared(
             images_BCHW=apply_views(images_BCHW, batch.views, size=self._image_size),
             labels_B=training_set.train.labels_N[rows_B].to(device),

@@ -105,8 +105,6 @@ def _lanes(config: Config, run: Run, phase: str, specs: list[StudentSpec], monit
     setup = {
         "run": run,
         "cpus": cluster.cpus_per_train_worker,
-        "gpus": cluster.gpus_per_train_worker,
-        "processes": count * cluster.most_train_workers,
         "monitor": monitor,
     }
     waiting = {spec.identity for spec in to_do}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from functools import cache
 
 import numpy as np
@@ -16,8 +15,7 @@ from mmkd_ray.answers.query import Query
 from mmkd_ray.answers.table import TeacherTable, read_teacher_table
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import ARMS, Config
-from mmkd_ray.data.feed.memory import Load, load_of
-from mmkd_ray.data.feed.resident import Pixels, load_pixels
+from mmkd_ray.data.feed.pixels import Pixels, load_pixels
 from mmkd_ray.students.bundle import load_bundle
 from mmkd_ray.students.model import Student, student_input
 from mmkd_ray.students.targets.arms import aspect_targets, class_targets, soften
@@ -41,25 +39,8 @@ class StudyData:
         self._run = run
         record = run.require(run.images, "images")
         self.class_names: list[str] = record["class_names"]
-        self._counts: dict[str, int] = record["images"]
         self._pixels = cache(self._load_pixels)
         self._answers = cache(self._read_answers)
-
-    def loads(self, configs: Iterable[Config]) -> list[Load]:
-        """The images that are kept in memory once students of these configurations have been trained in turn."""
-        seen: dict[tuple[str, int, str], Load] = {}
-        shares = [Load(0, 0)]
-        for config in configs:
-            size, interpolation = self._input(config)
-            for split, side in (("train", config.train.decode_size or size), ("val", size)):
-                if (split, side, interpolation) not in seen:
-                    seen[split, side, interpolation] = load_of(self._run, self._counts, [split], side)
-            if config.train.train_fraction < 1:  # a copy of its own, of one student at a time
-                shares.append(
-                    Load(round(config.train.train_fraction * self._counts["train"]), config.train.decode_size or size)
-                )
-        largest = max(shares, key=lambda load: load.decoded)
-        return [*seen.values(), *([largest] if largest.images else [])]
 
     def training_set(self, spec: StudentSpec) -> TrainingSet:
         """What the student of a student is taught; the larger student that it learns from, if it does, is finished.

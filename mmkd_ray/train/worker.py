@@ -14,7 +14,6 @@ import ray.train
 from mmkd_ray.artifacts import disk_error
 from mmkd_ray.cluster.computing import prepare_to_compute
 from mmkd_ray.cluster.environment import prepare_process
-from mmkd_ray.cluster.room import room_here
 from mmkd_ray.errors import MmkdError
 
 
@@ -22,8 +21,7 @@ def train_students(setup: dict[str, Any]) -> None:
     """The train function of a `TorchTrainer`.
 
     Args:
-        setup: `run` (Run), `specs` (list of StudentSpec), `cpus` and `gpus` (of this worker), `processes`
-            (workers of all lanes together), `monitor`.
+        setup: `run` (Run), `specs` (list of StudentSpec), `cpus` (of this worker), `monitor`.
     """
     monitor = setup["monitor"]
     if ray.get(monitor.failure.remote()) is not None:
@@ -42,20 +40,12 @@ def train_students(setup: dict[str, Any]) -> None:
 
 
 def _train(setup: dict[str, Any]) -> None:
-    from mmkd_ray.data.feed.memory import check_fits  # noqa: PLC0415
     from mmkd_ray.train.study_data import StudyData  # noqa: PLC0415
     from mmkd_ray.train.training import train_student  # noqa: PLC0415
 
     prepare_to_compute(setup["cpus"])
     run = setup["run"]
     study_data = StudyData(run)
-    room = room_here(
-        setup["processes"],
-        cpus=setup["cpus"],
-        gpus=setup["gpus"],
-        fewer="by cluster.lanes and cluster.train_workers",
-    )
-    check_fits(study_data.loads(spec.config for spec in setup["specs"]), room)
     for spec in setup["specs"]:
         if not spec.folder(run).finished(spec.identity):
             train_student(spec, study_data, run, setup["monitor"])

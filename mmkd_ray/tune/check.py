@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from mmkd_ray.config import Config, StudentConfig
 from mmkd_ray.errors import StudentError
 from mmkd_ray.students.check import check_steps
-from mmkd_ray.students.model import check_student, student_input
+from mmkd_ray.students.model import check_student
 from mmkd_ray.tune.space import ends, smallest
 
 
@@ -26,16 +24,6 @@ def check_trials(config: Config, *, images: int | None = None) -> None:
     batch, fraction = smallest(config, "train.batch_size"), smallest(config, "train.train_fraction")
     students = [config.student, *(trial.student for trial in ends(config) if _can_be_built(trial.student))]
     check_steps(((student, batch, fraction) for student in students), workers=1, images=images)
-
-
-def possible_trials(config: Config) -> Iterator[Config]:
-    """The configuration, and with each end of each searched key, as far as timm has the student."""
-    for trial in (config, *ends(config)):
-        try:
-            student_input(trial.student)
-        except StudentError:
-            continue
-        yield trial
 
 
 def _can_be_built(student: StudentConfig) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from functools import partial
 from typing import Any
 
 import optuna
@@ -14,7 +13,6 @@ from ray.tune.search.optuna import OptunaSearch
 
 from mmkd_ray.artifacts import Folder
 from mmkd_ray.cluster.connection import check_fits, how_many
-from mmkd_ray.cluster.room import room_here
 from mmkd_ray.config import Config, Domain, TuneConfig
 from mmkd_ray.errors import ArtifactError
 from mmkd_ray.tasks import task_of
@@ -139,10 +137,7 @@ def _domain(domain: Domain) -> Any:
 def _trainable(config: Config, shared: dict[str, Any]) -> Any:
     cluster = config.cluster
     resources = {"cpu": float(cluster.cpus_per_train_worker), "gpu": cluster.gpus_per_train_worker}
-    room = partial(
-        room_here, _concurrency(config), cpus=resources["cpu"], gpus=resources["gpu"], fewer="by tune.concurrency"
-    )
-    return tune.with_resources(tune.with_parameters(SearchWorker, **shared, room=room), resources)
+    return tune.with_resources(tune.with_parameters(SearchWorker, **shared), resources)
 
 
 def _concurrency(config: Config) -> int:

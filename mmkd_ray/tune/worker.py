@@ -22,7 +22,6 @@ from mmkd_ray.tracking.tracker import Subject
 from mmkd_ray.tune.space import OBJECTIVE
 
 if TYPE_CHECKING:
-    from mmkd_ray.cluster.memory import Room
     from mmkd_ray.tracking.trackers import Trackers
 
 STATE = "state.pt"
@@ -45,14 +44,13 @@ class SearchWorker(tune.Trainable):
         Args:
             config: {key: value} of the trial.
             shared: `base` (the run's Config), `run` (Run), `aspects` (of the largest Q), `inputs` (Inputs), `larger`
-                (spec of the larger student, or None), `room` (gives the Room of this node).
+                (spec of the larger student, or None).
         """
         base: Config = shared["base"]
         prepare_process(offline=base.student.pretrained is not True)
         import torch  # noqa: PLC0415
 
         from mmkd_ray.train.study_data import StudyData  # noqa: PLC0415
-        from mmkd_ray.tune.check import possible_trials  # noqa: PLC0415
 
         prepare_to_compute(base.cluster.cpus_per_train_worker)
         self._base, self._aspects = base, shared["aspects"]
@@ -60,8 +58,6 @@ class SearchWorker(tune.Trainable):
         self._device = torch.device("cuda" if base.cluster.gpus_per_train_worker else "cpu")
         self._run: Run = shared["run"]
         self._study_data = StudyData(self._run)
-        self._loads = self._study_data.loads(possible_trials(base))
-        self._room: Room = shared["room"]()
         self._trackers: Trackers | None = None
         self._begin(config)
 
@@ -71,7 +67,6 @@ class SearchWorker(tune.Trainable):
         return True
 
     def _begin(self, values: dict[str, Any]) -> None:
-        from mmkd_ray.data.feed.memory import check_fits  # noqa: PLC0415
         from mmkd_ray.tune.trial import Trial  # noqa: PLC0415
 
         self._close_trackers()
@@ -81,7 +76,6 @@ class SearchWorker(tune.Trainable):
         worst = task_of(self._base).primary.worst
         self._last: dict[str, Any] = {OBJECTIVE: worst, "curve": (), "seconds": 0.0, "training_iteration": 0}
         try:
-            check_fits(self._loads, self._room)
             config = with_values(self._base, values, where="trial")
             self._trial = Trial(config, self._aspects, self._inputs, self._larger, self._study_data, self._device)
         except MmkdError as error:

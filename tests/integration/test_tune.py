@@ -11,7 +11,7 @@ import pytest
 
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.config import load, to_yaml
-from mmkd_ray.data.feed.resident import load_pixels
+from mmkd_ray.data.feed.pixels import load_pixels
 from mmkd_ray.errors import DataError
 from mmkd_ray.study.students import list_students
 from mmkd_ray.tune.opening import open_search

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from mmkd_ray.config import StudentConfig, TrainConfig
-from mmkd_ray.data.feed.resident import Pixels
+from mmkd_ray.data.feed.pixels import Pixels
 from mmkd_ray.students.model import build_student
 from mmkd_ray.students.targets.flips import mirrored_targets
 from mmkd_ray.students.targets.training_set import TrainingSet

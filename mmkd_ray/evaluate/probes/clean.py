@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mmkd_ray.evaluate.probes.probe import Probe
 
 if TYPE_CHECKING:  # seconds of imports
-    from mmkd_ray.data.feed.resident import Pixels
+    from mmkd_ray.data.feed.pixels import Pixels
 
 
 @dataclass(frozen=True)

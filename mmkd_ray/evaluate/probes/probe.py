@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # seconds of imports
-    from mmkd_ray.data.feed.resident import Pixels
+    from mmkd_ray.data.feed.pixels import Pixels
 
 
 class Probe(Protocol):

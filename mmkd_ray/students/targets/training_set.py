@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from jaxtyping import Float32
 from torch import Tensor
 
-from mmkd_ray.data.feed.resident import Pixels
+from mmkd_ray.data.feed.pixels import Pixels
 from mmkd_ray.students.targets.labels import Labels
 
 

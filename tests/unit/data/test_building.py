@@ -8,7 +8,7 @@ from mmkd_ray.artifacts import open_run
 from mmkd_ray.config import validate
 from mmkd_ray.data import reading
 from mmkd_ray.data.building import UNREADABLE, build_image_table
-from mmkd_ray.data.feed.resident import load_pixels
+from mmkd_ray.data.feed.pixels import load_pixels
 from mmkd_ray.data.table import check_content, check_files, read_splits, require_images
 from mmkd_ray.errors import DamagedError, DataError
 from tests.support.damage import KINDS, damage

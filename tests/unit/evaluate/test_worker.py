@@ -6,7 +6,7 @@ import torch
 
 from mmkd_ray.artifacts import Folder
 from mmkd_ray.data.table import read_splits, require_images
-from mmkd_ray.errors import ArtifactError, DataError
+from mmkd_ray.errors import ArtifactError
 from mmkd_ray.evaluate import worker
 from mmkd_ray.evaluate.pieces import PREDICTIONS, needs_predictions, pieces_of, study_pieces
 from mmkd_ray.evaluate.probes import CLEAN, PROBES
@@ -14,7 +14,6 @@ from mmkd_ray.evaluate.stage import evaluate_study
 from mmkd_ray.evaluate.worker import predict_piece
 from mmkd_ray.students.bundle import load_bundle
 from tests.support.bundles import write_students
-from tests.support.rooms import room_of
 from tests.support.search_run import make
 from tests.support.tables import replace_images
 
@@ -123,13 +122,6 @@ def test_predictions_of_images_that_were_replaced_meanwhile_are_not_recorded(stu
     with pytest.raises(ArtifactError, match="were replaced while they were in use"):
         predict_piece(piece, run, CPU)
     assert not piece.is_done(run)
-
-
-def test_images_that_do_not_fit_are_refused_before_they_are_read(study):
-    config, run = study
-    piece = study_pieces(config, run)[0]
-    with pytest.raises(DataError, match=r"decoded images need .*36 of 16 x 16 px"):
-        predict_piece(piece, run, CPU, room_of(2**20))
 
 
 def test_a_process_keeps_the_images_that_it_has_read_last_alone(study, monkeypatch):

@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 
 from mmkd_ray.artifacts import Folder
-from mmkd_ray.data.feed.resident import square
+from mmkd_ray.data.feed.decoded import square
 from mmkd_ray.errors import ArtifactError, DataError
 from mmkd_ray.students.bundle import CARD, WEIGHTS, load_bundle, write_bundle
 from mmkd_ray.students.card import Card
-from mmkd_ray.students.outputs import outputs
+from mmkd_ray.students.outputs import BATCH, outputs
 from tests.support.damage import flipped_bits
 from tests.support.toy_student import STUDENT, pixels, run, trainer
 
@@ -67,7 +67,7 @@ def png(image):
 
 def pictures(count):
     """Pillow's pictures of the toy images."""
-    return [Image.fromarray(image.permute(1, 2, 0).numpy()) for image in pixels(count, 3).images_N3SS]
+    return [Image.fromarray(image.permute(1, 2, 0).numpy()) for image in pixels(count, 3).images_M3SS]
 
 
 def test_copied_elsewhere_and_read_in_a_fresh_process_it_gives_the_same_logits(student, place, tmp_path):
@@ -83,7 +83,7 @@ def test_copied_elsewhere_and_read_in_a_fresh_process_it_gives_the_same_logits(s
         check=True, capture_output=True, text=True, cwd=tmp_path,
     )  # fmt: skip
     class_logits, aspect_logits, classes, loaded = json.loads(ended.stdout)
-    expected = outputs(student, pixels(5, 3).images_N3SS)
+    expected = outputs(student, pixels(5, 3).in_batches(BATCH))
     assert torch.equal(torch.tensor(class_logits), expected[0])
     assert torch.equal(torch.tensor(aspect_logits), expected[1])
     assert classes == [CARD_OF_TOY.class_names[label] for label in expected[0].argmax(1)]

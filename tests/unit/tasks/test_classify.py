@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmkd_ray.students.outputs import outputs
+from mmkd_ray.students.outputs import BATCH, outputs
 from mmkd_ray.tasks.classify import CLASSIFY
 from tests.support.toy_student import pixels, run, student, trainer
 
@@ -15,7 +15,7 @@ def taught():
 def test_predictions_are_the_students_logits_of_each_image_in_order(taught):
     images = pixels(30, 4)
     table = CLASSIFY.predict(taught, images)
-    class_logits, aspect_logits = outputs(taught, images.images_N3SS)
+    class_logits, aspect_logits = outputs(taught, images.in_batches(BATCH))
     assert table["image_id"].to_pylist() == images.image_ids
     assert table["label"].to_pylist() == images.labels_N.tolist()
     np.testing.assert_array_equal(np.stack(table["class_logits"].to_numpy()), class_logits.numpy())

@@ -8,7 +8,7 @@ import torch
 from mmkd_ray.config import TrainConfig
 from mmkd_ray.data.feed.order import epoch_batches
 from mmkd_ray.errors import StudentError
-from mmkd_ray.students.outputs import outputs
+from mmkd_ray.students.outputs import BATCH, outputs
 from mmkd_ray.students.targets.distillation import DecoupledDistillation, Distillation
 from mmkd_ray.students.targets.labels import Labels
 from mmkd_ray.students.targets.zero_shot import ZeroShot
@@ -30,7 +30,7 @@ def one_thread():
 def test_it_learns_class_and_aspects():
     taught, _ = run(trainer(CONFIG)).best_student()
     held_out = pixels(60, 2)
-    class_logits, aspect_logits = outputs(taught, held_out.images_N3SS)
+    class_logits, aspect_logits = outputs(taught, held_out.in_batches(BATCH))
     assert (class_logits.argmax(1) == held_out.labels_N).float().mean() > 0.9
     assert ((aspect_logits[:, 0] > 0) == (held_out.labels_N == 0)).float().mean() > 0.9
 
@@ -63,7 +63,7 @@ def test_the_best_on_validation_is_kept():
     kept, epoch = training.best_student()
     assert training.history[epoch]["val_top1"] == best
     held_out = pixels(24, 1)
-    class_logits, _ = outputs(kept, held_out.images_N3SS)
+    class_logits, _ = outputs(kept, held_out.in_batches(BATCH))
     assert (class_logits.argmax(1) == held_out.labels_N).double().mean().item() == best
 
 
@@ -86,7 +86,7 @@ def test_a_loss_that_grows_beyond_hope_is_one_clear_line_too():
     training = trainer(CONFIG)
     training.run_epoch()
     training.history[0]["loss"] = 1e-3  # as if it had begun well: the limit is 100 x max(first loss, 1)
-    training._training_set.train.images_N3SS.zero_()
+    training._training_set.train.images_M3SS.zero_()
     training._config = CONFIG.model_copy(update={"alpha": 1e4})
     with pytest.raises(StudentError, match=r"the loss has grown from 0.001 to .* by epoch 1: lower train.lr"):
         training.run_epoch()
@@ -153,7 +153,7 @@ def test_mirrored_views_are_taught_the_mirrored_targets():
     swapped = plain._training_set.aspect_targets_NQ.flip(1)
     training = run(trainer(always_flipped, mirrored_targets_NQ=swapped))
     images = pixels(60, 2)
-    _, aspect_logits = outputs(training.best_student()[0], images.images_N3SS)
+    _, aspect_logits = outputs(training.best_student()[0], images.in_batches(BATCH))
     assert ((aspect_logits[:, 1] > 0) == (images.labels_N == 0)).float().mean() > 0.9
 
 

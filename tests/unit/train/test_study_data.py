@@ -1,8 +1,3 @@
-import pickle
-import subprocess
-import sys
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -11,7 +6,7 @@ import yaml
 from mmkd_ray.answers.query import Query, mirrored
 from mmkd_ray.answers.table import read_teacher_table
 from mmkd_ray.artifacts import open_run
-from mmkd_ray.config import ARMS, Arm, arms, validate, with_values
+from mmkd_ray.config import ARMS, Arm, arms, validate
 from mmkd_ray.errors import ArtifactError
 from mmkd_ray.students.targets.labels import Labels
 from mmkd_ray.study.students import list_students
@@ -175,36 +170,3 @@ def test_images_or_answers_of_another_identity_teach_nothing(made):
     replace_images(run)
     with pytest.raises(ArtifactError, match=r"the images of .* were replaced while they were in use"):
         study_data.training_set(spec)
-
-
-def test_both_loads_of_all_sizes_and_a_copy_of_a_share_are_counted(made):
-    study_data, specs, _ = made(["ce"], {"decode_size": 20})
-    config, smaller = specs[0].config, with_values(specs[0].config, {"student.image_size": 8}, where="")
-    share = with_values(config, {"train.train_fraction": 0.5}, where="")
-    train, val = [sum(row["split"] == split for row in image_rows(PLAN)) for split in ("train", "val")]
-    counted = [(load.images, load.size) for load in study_data.loads([config, config, smaller, share])]
-    assert counted == [(train, 20), (val, 16), (val, 8), (train // 2, 20)]
-
-
-MEASURE = """
-import sys, pickle, psutil
-from mmkd_ray.data.feed.memory import bytes_needed
-from mmkd_ray.train.study_data import StudyData
-run, spec, warm_up = pickle.load(open(sys.argv[1], "rb"))
-StudyData(run).training_set(warm_up)  # what is imported and kept by libraries is no image
-before, study_data = psutil.Process().memory_info().rss, StudyData(run)
-training_set = study_data.training_set(spec)
-print(bytes_needed(study_data.loads([spec.config])), psutil.Process().memory_info().rss - before)
-"""
-
-
-def test_what_is_predicted_is_what_a_process_takes(made, tmp_path):
-    _, specs, run = made(["ce"], {"decode_size": 900})
-    small = with_values(specs[0].config, {"train.decode_size": 16}, where="")
-    (tmp_path / "work").write_bytes(pickle.dumps((run, specs[0], replace(specs[0], config=small))))
-    told = subprocess.run(
-        [sys.executable, "-c", MEASURE, str(tmp_path / "work")], capture_output=True, text=True, check=True
-    )
-    predicted, measured = map(int, told.stdout.split())
-    assert predicted > 30 * 2**20
-    assert measured == pytest.approx(predicted, rel=0.2)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mmkd_ray.config import with_values
-from mmkd_ray.data.feed.resident import load_pixels
+from mmkd_ray.data.feed.pixels import load_pixels
 from mmkd_ray.students.model import student_input
 from mmkd_ray.study.students import list_students
 from mmkd_ray.tasks.classify import CLASSIFY
@@ -15,7 +15,6 @@ from mmkd_ray.train.study_data import StudyData
 from mmkd_ray.tune.opening import open_search
 from mmkd_ray.tune.worker import SearchWorker
 from tests.support.events import scalars
-from tests.support.rooms import BOUNDLESS, room_of
 from tests.support.search_run import make
 from tests.support.tables import replace_images
 
@@ -26,9 +25,8 @@ TUNE = {"seeds": [0, 3], "space": {"train.alpha": {"uniform": [0, 9]}, "aspects.
 def worker(tmp_path, run):
     """Makes workers as Ray does, but in this process."""
     config = make(tmp_path, run, tune=TUNE)
-    search, rooms = open_search(config, run), [BOUNDLESS]
+    search = open_search(config, run)
     shared = {"base": config, "run": run, "aspects": search.aspects, "inputs": search.inputs, "larger": None}
-    shared["room"] = lambda: rooms[-1]
 
     numbers = itertools.count()
 
@@ -39,7 +37,7 @@ def worker(tmp_path, run):
         worker.setup({"train.alpha": 4.0, "aspects.count": 2} | values, **shared)
         return worker
 
-    begin.config, begin.rooms = config, rooms
+    begin.config = config
     return begin
 
 
@@ -123,11 +121,6 @@ def test_a_student_that_cannot_be_built_is_a_failed_trial(worker):
     assert result["done"]
     assert result["value"] == float("-inf")
     assert "timm has no model 'resnet81'" in result["failure"]
-
-
-def test_a_trial_whose_images_do_not_fit_beside_the_others_is_a_failed_trial(worker):
-    worker.rooms.append(room_of(2**29, processes=2))
-    assert "decoded images need 1.0 GiB on a node: 2 side by side" in worker().step()["failure"]
 
 
 def test_a_loss_that_diverges_is_a_failed_trial_with_what_it_had_reached(worker, monkeypatch):

@@ -2,11 +2,12 @@ import io
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from mmkd_ray.config import validate
 from mmkd_ray.data.building import build_image_table
-from mmkd_ray.data.feed.resident import load_pixels
+from mmkd_ray.data.feed.pixels import load_pixels
 
 
 @pytest.fixture
@@ -28,8 +29,8 @@ def filled(run, tmp_path):
 
 def test_the_centre_square_is_kept(filled):
     pixels = load_pixels(filled, ["train"], size=6)
-    assert pixels.images_N3SS.shape == (len(pixels), 3, 6, 6)
-    middle = pixels.images_N3SS[0, :, 3, :]  # red, green x 4, blue
+    assert pixels.images_M3SS.shape == (len(pixels), 3, 6, 6)
+    middle = pixels.images_M3SS[0, :, 3, :]  # red, green x 4, blue
     assert middle[1].tolist() == [0, 255, 255, 255, 255, 0]
     assert middle[0].tolist() == [255, 0, 0, 0, 0, 0]
 
@@ -38,3 +39,17 @@ def test_rows_of_all_fields_belong_to_the_same_image(filled):
     pixels = load_pixels(filled, ["train", "test"], size=4)
     assert set(pixels.splits) == {"train", "test"}
     assert [name[0] == "b" for name in pixels.image_ids] == pixels.labels_N.bool().tolist()
+
+
+def test_a_subset_shares_the_pixels_of_the_whole(filled):
+    pixels = load_pixels(filled, ["train", "test"], size=4)
+    some = pixels.subset([3, 1, 2]).subset([2, 0])
+    assert some.images_M3SS is pixels.images_M3SS
+    assert some.image_ids == [pixels.image_ids[2], pixels.image_ids[3]]
+    assert some.labels_N.tolist() == pixels.labels_N[[2, 3]].tolist()
+    assert some.take(torch.tensor([1])).equal(pixels.take(torch.tensor([3])))
+    assert torch.cat(list(some.in_batches(1))).equal(pixels.images_M3SS[[2, 3]])
+
+
+def test_a_split_without_images_is_empty(filled):
+    assert len(load_pixels(filled, ["shift"], size=4)) == 0
