@@ -23,7 +23,7 @@ def gc(
     ],
     delete: Annotated[bool, Option("--delete", help="delete what is listed")] = False,
 ) -> Request:
-    """List what no run uses: shared images and answers, leftovers of killed processes, decoded images of this machine."""
+    """List what no run uses: images, answers, leftovers of killed processes, decoded images of this machine."""
     return Request(partial(_collect, place, delete=delete))
 
 
