@@ -6,9 +6,11 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import ray
+
 from mmkd_ray.artifacts import Run
-from mmkd_ray.cluster.address import check_reachable, is_named
 from mmkd_ray.cluster.connection import ClusterOnDemand
+from mmkd_ray.cluster.start import check_cluster
 from mmkd_ray.config import Config
 from mmkd_ray.console import Console
 from mmkd_ray.errors import BusyError, MmkdError
@@ -80,8 +82,8 @@ def check(stages: Sequence[Stage], config: Config, run: Run, console: Console) -
         found = [check(config, run) for check in checks]
         progress.close(", ".join(filter(None, found)))
         note_seconds(run, "check", time.monotonic() - started)
-    if is_named(config.cluster) and may_need_cluster(stages, config, run):
-        check_reachable(config.cluster)
+    if may_need_cluster(stages, config, run) and not ray.is_initialized():
+        check_cluster(config.cluster)
 
 
 def perform(stage: Stage, config: Config, run: Run, console: Console) -> Any:

@@ -1,5 +1,15 @@
 """The `mmkd` command."""
 
-from mmkd_ray.cli.entry import main
+from __future__ import annotations
 
-__all__ = ["main"]
+from collections.abc import Sequence
+
+from mmkd_ray.cluster.environment import search_current_folder_last
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command, as `cli.entry.main` does; what lies in the current folder is not taken for a library."""
+    search_current_folder_last()
+    from mmkd_ray.cli import entry  # noqa: PLC0415 (imports libraries: only now)
+
+    return entry.main(argv)

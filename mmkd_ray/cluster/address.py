@@ -26,15 +26,22 @@ def check_reachable(config: ClusterConfig) -> None:
     """Check that a named cluster accepts connections: Ray itself would try for a minute and then end the process.
 
     Raises:
-        ClusterError: nothing listens at its address.
+        ClusterError: nothing listens at its address, or it is that of a dashboard.
     """
     address = cluster_address(config)
-    host, _, port = address.removeprefix("ray://").partition(":")
-    if address in (LOCAL, "auto") or not port.isdigit():
+    if address.startswith(("http://", "https://")):
+        raise ClusterError(
+            f"'{address}' is the address of a dashboard, for `ray job submit`; accepted are HOST:PORT of a cluster's "
+            "head, usually HOST:6379, and `auto` on its nodes: set cluster.address or RAY_ADDRESS, or unset both for a "
+            "private cluster"
+        )
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if address in (LOCAL, "auto") or not host or not port.isdigit():
         return
     try:
-        socket.create_connection((host, int(port)), timeout=config.connect_timeout_s).close()
-    except OSError as error:
+        # An IPv6 address stands in brackets: `[::1]:6379`.
+        socket.create_connection((host.strip("[]"), int(port)), timeout=config.connect_timeout_s).close()
+    except (OSError, OverflowError) as error:
         raise ClusterError(
             f"no Ray cluster answers at '{address}' ({error}); start one with `ray start --head`, "
             "or unset cluster.address and RAY_ADDRESS for a private one"

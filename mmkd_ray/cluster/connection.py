@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from mmkd_ray.cluster.address import LOCAL, check_reachable, cluster_address
+from mmkd_ray.cluster.address import LOCAL, cluster_address
 from mmkd_ray.cluster.environment import in_ray_job
+from mmkd_ray.cluster.lost import ended_when_lost
+from mmkd_ray.cluster.start import start
 from mmkd_ray.config import ClusterConfig
-from mmkd_ray.errors import ClusterError, first_line
+from mmkd_ray.errors import ClusterError
 
 
 @contextmanager
@@ -29,25 +29,22 @@ def connect(config: ClusterConfig) -> Iterator[str]:
         A line that names the cluster, its size, and the folder of Ray's logs.
 
     Raises:
-        ClusterError: the cluster does not answer, or refuses the connection.
+        ClusterError: the cluster does not answer, refuses the connection, does not start, or is lost.
     """
     address = cluster_address(config)
     if ray.is_initialized():
         yield _describe(ray.get_runtime_context().gcs_address)
         return
-    check_reachable(config)
     on_sigterm = signal.getsignal(signal.SIGTERM)
-    try:
-        context = ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **_init_args(address))
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        raise ClusterError(f"the Ray cluster at '{address}' cannot be used: {first_line(error)}") from error
+    context = start(config)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, on_sigterm)  # ray.init sets a handler that ends the process silently
     try:
         if in_ray_job():
             _unpack_on_all_nodes()
-        session = context.address_info["session_dir"]  # pyrefly: ignore[missing-attribute] (every kind has it)
-        yield f"{_describe(address)}; its logs are in {session}/logs"
+        info = context.address_info
+        with ended_when_lost(info, private=address == LOCAL):
+            yield f"{_describe(address)}; its logs are in {info['session_dir']}/logs"
     finally:
         ray.shutdown()
 
@@ -136,14 +133,6 @@ def _unpack_on_all_nodes() -> None:
     do_nothing = ray.remote(num_cpus=0)(lambda: None)
     tasks = [do_nothing.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=True)) for node in nodes]
     ray.get([task.remote() for task in tasks])
-
-
-def _init_args(address: str) -> dict[str, Any]:
-    if address == LOCAL:
-        return {"include_dashboard": False}
-    if in_ray_job():
-        return {}  # the job's working_dir contains the code
-    return {"runtime_env": {"py_modules": [str(Path(__file__).parents[1])]}}
 
 
 def _describe(address: str) -> str:

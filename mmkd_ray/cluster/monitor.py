@@ -39,6 +39,7 @@ class Monitor:
         self._stopping = False
         self._in_flight: Counter[str] = Counter()
         self._ended: set[str] = set()
+        self._reached: dict[str, int] = {}
         self._actors: dict[str, Any] = {}
         self._engines: dict[str, list[dict[str, float]]] = {}
         self._began: dict[str, float] = {}
@@ -46,6 +47,11 @@ class Monitor:
     def add(self, done: int, **counts: int) -> None:
         """Add to `done`, and to other counts by name."""
         self._counts.update({"done": done, **counts})
+
+    def reached(self, piece: str, done: int) -> None:
+        """Count how far a piece of work is; one that is continued from further back counts from there."""
+        self.add(done - self._reached.get(piece, 0))
+        self._reached[piece] = done
 
     def counts(self) -> dict[str, int]:
         """All counts so far, by name."""
@@ -143,7 +149,7 @@ def monitored(total: int, progress: ProgressCallback, *, done: int = 0) -> Itera
             watch.stop()
             watch.show()
         except Exception as error:
-            if (failure := ray.get(monitor.failure.remote())) is not None:
+            if (failure := _failure(monitor)) is not None:
                 raise failure from error
             raise
         finally:
@@ -151,6 +157,12 @@ def monitored(total: int, progress: ProgressCallback, *, done: int = 0) -> Itera
             with suppress(ray.exceptions.RayError):  # raised if the cluster, and so the workers, have ended
                 ray.get(monitor.end_workers.remote(), timeout=10)
                 ray.kill(monitor)
+
+
+def _failure(monitor: Any) -> MmkdError | None:
+    with suppress(ray.exceptions.RayError):  # raised if the cluster has ended
+        return ray.get(monitor.failure.remote(), timeout=10)
+    return None
 
 
 class _Watch(threading.Thread):

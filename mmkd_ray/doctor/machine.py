@@ -10,16 +10,14 @@ from pathlib import Path
 
 from mmkd_ray.cluster.memory import available_memory, memory_limit
 from mmkd_ray.config.locations import absolute
+from mmkd_ray.cluster.session import is_short, session_folder, temporary_folder
 from mmkd_ray.doctor.finding import GIB, Finding, gib
 from mmkd_ray.doctor.packages import installed_version
+from mmkd_ray.errors import ClusterError
 
 _LEAST_MEMORY, _LEAST_SHM, _LEAST_DISK = 6 * GIB, 2 * GIB, 5 * GIB
 """Below these there is a warning: the quickstart takes 4 GiB of memory, Ray's store of objects 30 % of it."""
 _NO_DISK = GIB // 4
-_LONGEST_SOCKET = 107
-"""Bytes of a path that Linux accepts for a socket."""
-_SOCKET = "/ray/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store"
-"""What Ray appends to its temporary folder."""
 
 
 def check_gpus() -> Finding:
@@ -84,13 +82,12 @@ def check_storage(uri: str) -> Finding:
 
 def check_temporary(*, private_cluster: bool) -> Finding:
     """The folder of Ray's sessions, sockets and logs: space, and a path short enough for sockets."""
-    place = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir())
-    longest = _LONGEST_SOCKET - len(_SOCKET)
-    if private_cluster and len(str(place).encode()) > longest:
-        text = f"{place} is {len(str(place).encode())} bytes long"
-        return Finding(
-            "fail", "tmp", text, f"Ray's sockets take at most {longest}: set TMPDIR or RAY_TMPDIR to a shorter path"
-        )
+    place = temporary_folder()
+    if private_cluster and not is_short(place):
+        try:
+            place = Path(session_folder() or place).parent
+        except ClusterError as error:
+            return Finding("fail", "tmp", str(error))
     if not _can_be_written(place):
         return Finding("fail", "tmp", f"{place} cannot be written", "set TMPDIR elsewhere")
     return _space("tmp", place, place, "free some, or set TMPDIR elsewhere")

@@ -64,15 +64,15 @@ def train_student(spec: StudentSpec, study_data: StudyData, run: Run, monitor: A
     )
     if state := _checkpointed(spec):
         trainer.load_state_dict(state)
-        if context.get_world_rank() == 0:
-            monitor.add.remote(trainer.epochs_done)
+    if context.get_world_rank() == 0:
+        monitor.reached.remote(spec.identity, trainer.epochs_done)
     with _curves(spec, run) as update:
         while trainer.epochs_done < config.train.epochs:
             metrics = _run_epoch(spec, trainer)
             _report(spec, trainer, metrics)
             update(trainer.history)
             if context.get_world_rank() == 0:
-                monitor.add.remote(1)
+                monitor.reached.remote(spec.identity, trainer.epochs_done)
     if context.get_world_rank() == 0:
         require_inputs(run, spec.inputs)
         write_outcome(spec, spec.folder(run), trainer, study_data.class_names)
