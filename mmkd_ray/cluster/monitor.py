@@ -53,6 +53,10 @@ class Monitor:
         self.add(done - self._reached.get(piece, 0))
         self._reached[piece] = done
 
+    def how_far(self, piece: str) -> int:
+        """What `reached` was last told."""
+        return self._reached.get(piece, 0)
+
     def counts(self) -> dict[str, int]:
         """All counts so far, by name."""
         return dict(self._counts)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray._raylet import GcsClient  # what `ray health-check` asks with
+from ray._raylet import GcsClient  # pyrefly: ignore[missing-module-attribute] (`ray health-check` asks with it, too)
 from ray.exceptions import AuthenticationError, RayError
 from ray.job_config import JobConfig
 

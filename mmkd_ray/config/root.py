@@ -26,7 +26,7 @@ from mmkd_ray.config.tune import TuneConfig
 class Config(Section):
     """The configuration of a run."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
     """Name of the run and of its folder."""
     data: Data
     aspects: Aspects

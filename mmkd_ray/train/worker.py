@@ -14,7 +14,8 @@ import ray.train
 from mmkd_ray.artifacts import disk_error
 from mmkd_ray.cluster.computing import prepare_to_compute
 from mmkd_ray.cluster.environment import prepare_process
-from mmkd_ray.errors import MmkdError
+from mmkd_ray.errors import MmkdError, StudentError, innermost_cause
+from mmkd_ray.study.students import StudentSpec
 
 
 def train_students(setup: dict[str, Any]) -> None:
@@ -47,5 +48,24 @@ def _train(setup: dict[str, Any]) -> None:
     run = setup["run"]
     study_data = StudyData(run)
     for spec in setup["specs"]:
-        if not spec.folder(run).finished(spec.identity):
+        if spec.folder(run).finished(spec.identity):
+            continue
+        try:
             train_student(spec, study_data, run, setup["monitor"])
+        except MmkdError:
+            raise
+        except Exception as error:
+            _stop_if_repeated(error, spec, setup["monitor"])
+            raise
+
+
+def _stop_if_repeated(error: Exception, spec: StudentSpec, monitor: Any) -> None:
+    """Restarts are for lost workers: what goes wrong twice in the same way at the same epoch goes wrong for ever."""
+    epoch = ray.get(monitor.how_far.remote(spec.identity))
+    reason = f"{type(error).__name__}: {innermost_cause(error)}"
+    rank = ray.train.get_context().get_world_rank()  # each worker of a group may raise the same at once
+    if ray.get(monitor.crashed.remote(f"{spec.identity} {rank} {epoch} {reason}")) > 1:
+        raise StudentError(
+            f"{spec}: training has failed twice in the same way in epoch {epoch}: {reason}; Ray's logs have the whole "
+            "of it"
+        ) from error

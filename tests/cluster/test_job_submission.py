@@ -1,6 +1,7 @@
 """`ray job submit` against a cluster of two nodes, as the README has it."""
 
 import json
+import shutil
 import subprocess
 import time
 
@@ -28,7 +29,17 @@ def _submit(command, **options):
     return submitted
 
 
-def test_the_whole_run_as_a_job(cluster, repository, tmp_path):
+@pytest.fixture
+def working_dir(repository, tmp_path):
+    """What is submitted: the code, and a user's own modules with the names of libraries."""
+    folder = tmp_path / "working_dir"
+    for name in ("mmkd_ray", "jobs", "configs"):
+        shutil.copytree(repository / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "statistics.py").write_text("raise RuntimeError('a module in the current folder was imported')")
+    return folder
+
+
+def test_the_whole_run_as_a_job(cluster, working_dir, tmp_path):
     dashboard, _, environment = cluster
     submitted = _submit(
         [
@@ -39,7 +50,7 @@ def test_the_whole_run_as_a_job(cluster, repository, tmp_path):
             # One student at a time, trained by DDP on both nodes.
             "cluster.train_workers=2", "cluster.lanes=1",
         ],
-        cwd=repository, env=environment, capture_output=True, text=True, timeout=360,
+        cwd=working_dir, env=environment, capture_output=True, text=True, timeout=360,
     )  # fmt: skip
     assert submitted.returncode == 0, submitted.stdout[-4000:] + submitted.stderr[-2000:]
     assert "2 nodes, 2 CPU" in submitted.stdout
@@ -71,3 +82,16 @@ def test_a_running_cluster_is_left_alone_unless_it_is_named(cluster):
 
     assert connected().startswith("private Ray cluster: 1 node, ")
     assert connected(RAY_ADDRESS=address).startswith(f"Ray cluster at {address}: 2 nodes, 2 CPU")
+
+
+def test_a_cluster_that_asks_for_a_token_says_so(cluster):
+    _, address, environment = cluster
+    without = {key: value for key, value in environment.items() if key != "RAY_AUTH_MODE"}
+    refused = subprocess.run(
+        [str(BIN / "python"), "-c", CONNECT],
+        env={**without, "RAY_ADDRESS": address},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "asks for a token, and the one given here is missing or wrong: set RAY_AUTH_MODE=token" in refused.stderr

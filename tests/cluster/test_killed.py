@@ -24,7 +24,7 @@ from mmkd_ray.answers.verify import verify
 from mmkd_ray.artifacts import open_run
 from tests.support.clusters import two_nodes
 from tests.support.events import scalars
-from tests.support.processes import marked, run_mmkd, started, wait_for
+from tests.support.processes import hide_libraries, marked, run_mmkd, started, wait_for
 
 pytestmark = pytest.mark.cluster
 
@@ -55,10 +55,15 @@ ANSWERED = (*IMAGE_TABLE, "r/answers.json", "shared/answers", "r/teacher")
 
 @pytest.fixture(scope="module")
 def unbroken(repository, tmp_path_factory):
-    """A whole run that nothing interrupts: its storage, what it said, what it came to, and what it left running."""
-    storage = tmp_path_factory.mktemp("unbroken")
+    """A whole run that nothing interrupts: its storage, what it said, what it came to, and what it left running.
+
+    It is started in a folder with modules that hide libraries, and with a TMPDIR too long for the paths of sockets.
+    """
+    storage, folder = tmp_path_factory.mktemp("unbroken"), tmp_path_factory.mktemp("long" * 25)
+    hide_libraries(folder)
+    arguments = [str(repository / word) if word.startswith("configs/") else word for word in command("run", storage)]
     with marked() as processes:
-        ended = run_mmkd(processes, *command("run", storage), cwd=repository)
+        ended = run_mmkd(processes, *arguments, cwd=folder, TMPDIR=str(folder))
         left = processes.wait_until_gone()
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return SimpleNamespace(
@@ -118,6 +123,14 @@ def merged(storage):
     """The batches whose answers are in the file that an ended extraction has made of them."""
     (whole,) = (storage / "shared" / "answers").glob("*/rows-*.parquet")
     return set(json.loads(pq.read_schema(whole).metadata[schema.REPLACES]))
+
+
+def check_progress(output):
+    """No line of progress says that more is done than there is to do."""
+    shown = re.findall(r"^(?:extract|train) +([\d,]+) / ([\d,]+) ", output.read_text(), re.MULTILINE)
+    assert shown
+    for done, total in shown:
+        assert int(done.replace(",", "")) <= int(total.replace(",", "")), f"{done} of {total}"
 
 
 def wait_and_watch(driver, storage, before):
@@ -204,6 +217,7 @@ def test_workers_and_then_the_driver_killed_in_training_it_ends_as_the_unbroken_
     with marked() as processes:
         ended = run_mmkd(processes, *arguments, cwd=repository)
     assert ended.returncode == 0, ended.stdout + ended.stderr
+    check_progress(output)
     assert ended.stdout.count("already done: reused") == 2  # images and the teacher's answers, not the training
     resumed = json.loads((run / "summary.json").read_text())
     records = [json.loads(path.read_text()) for path in (run / "study").glob("*/record.json")]
@@ -246,7 +260,7 @@ def test_a_driver_killed_at_any_moment_and_a_preempted_one_are_continued(storage
                 time.sleep(2)
             os.kill(driver.pid, signum)
             status = driver.wait(90)
-            assert processes.wait_until_gone(30) == []
+            assert processes.wait_until_gone() == []
         assert status == {signal.SIGKILL: -9, signal.SIGTERM: 143}[signum], output.read_text()
         assert not (storage / "r" / "teacher" / "record.json").exists()
         snapshots.append(stored(storage))
@@ -288,7 +302,22 @@ def test_a_lost_node_is_survived(storage, unbroken, repository):
         ) as (driver, output),
     ):  # fmt: skip
         wait_for(lambda: len(stored(storage)) >= 5, driver, output)
-        before = stored(storage)
-        cluster.second_raylet().kill()
+        before, raylet = stored(storage), cluster.second_raylet()
+        workers = raylet.children()
+        raylet.kill()
+        assert not psutil.wait_procs(workers, timeout=10)[1], "a worker outlives its raylet"
         assert wait_and_watch(driver, storage, before) == 0, output.read_text()
     check_same(storage, unbroken)
+
+
+@pytest.mark.parametrize("process", ["raylet", "gcs_server"])
+def test_a_lost_cluster_ends_the_run_at_once_with_one_line(storage, repository, process):
+    with marked() as processes:
+        with extracting(processes, storage, repository) as (driver, output):
+            wait_for(lambda: stored(storage), driver, output)
+            (lost,) = [child for child in psutil.Process(driver.pid).children() if child.name() == process]
+            lost.kill()
+            assert driver.wait(40) == 2, output.read_text()
+        assert processes.wait_until_gone() == []
+    lines = output.read_text().splitlines()
+    assert re.match(r"mmkd: error: the Ray cluster is gone \(the .* has ended.* the same command continues$", lines[-1])

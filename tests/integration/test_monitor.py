@@ -34,6 +34,14 @@ def test_a_piece_that_is_repeated_after_a_restart_counts_once():
         assert ray.get(monitor.counts.remote()) == {"done": 3, "answers": 30}
 
 
+def test_a_piece_that_is_continued_from_a_checkpoint_counts_from_there():
+    with monitored(6, nothing) as monitor:
+        for piece, done in (("a", 2), ("b", 3), ("a", 3), ("a", 1), ("a", 2), ("a", 3)):
+            monitor.reached.remote(piece, done)
+        assert ray.get(monitor.counts.remote()) == {"done": 6}
+        assert ray.get(monitor.how_far.remote("b")) == 3
+
+
 def test_the_failure_that_a_worker_reported_is_raised_in_place_of_rays_error():
     with pytest.raises(TeacherError, match="no such token"), monitored(1, nothing) as monitor:  # noqa: PT012
         ray.get(monitor.fail.remote(TeacherError("no such token")))

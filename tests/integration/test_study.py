@@ -15,12 +15,12 @@ from tests.support.search_run import make
 from tests.support.tables import replace_images
 
 
-def study(tmp_path, cpus, **train):
+def study(tmp_path, cpus, *, workers=None, **train):
     """One student, trained by as many workers as there are, up to more than there are; its student and its run."""
     run = open_run(str(tmp_path / "runs"), "test")
     config = make(
         tmp_path, run, readable=True, study={"arms": ["makd"], "seeds": [0]},
-        cluster={"train_workers": [1, cpus + 1], "lanes": 1},
+        cluster={"train_workers": workers or [1, cpus + 1], "lanes": 1},
         train={"epochs": 2, "batch_size": 4 * cpus, **train},
     )  # fmt: skip
     (spec,) = run_study(config, run, lambda *_: None)
@@ -66,3 +66,12 @@ def test_a_student_whose_images_were_replaced_meanwhile_is_not_recorded(cpus, tm
     assert replaced
     assert not spec.folder(run).record()
     assert not run.study.record()
+
+
+def test_an_error_of_ours_is_tried_once_more_and_not_max_failures_times(cpus, tmp_path):
+    """A file lies where TensorBoard's folder should be."""
+    run = open_run(str(tmp_path / "runs"), "test")
+    Path(run.study.path).mkdir(parents=True)
+    Path(run.study.child("tensorboard").path).write_text("")
+    with pytest.raises(StudentError, match=r"failed twice in the same way in epoch 0: (FileExists|NotADirectory)Error"):
+        study(tmp_path, cpus, workers=1)

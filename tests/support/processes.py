@@ -42,7 +42,7 @@ class Marked:
                 continue
         return found
 
-    def wait_until_gone(self, seconds: float = 20) -> list[str]:
+    def wait_until_gone(self, seconds: float = 10) -> list[str]:
         """Command lines of those that still live after so many seconds."""
         deadline = time.monotonic() + seconds
         while (living := self.alive()) and time.monotonic() < deadline:
@@ -72,12 +72,14 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def run_mmkd(processes: Marked, *arguments: str, cwd: Path, timeout: float = 400) -> subprocess.CompletedProcess[str]:
+def run_mmkd(
+    processes: Marked, *arguments: str, cwd: Path, timeout: float = 400, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run `mmkd` to its end."""
     return subprocess.run(
         [str(BIN / "mmkd"), *arguments],
         cwd=cwd,
-        env=processes.environment(),
+        env=processes.environment(**environment),
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -109,3 +111,9 @@ def wait_for(condition: Callable[[], Any], driver: subprocess.Popen[bytes], outp
         assert driver.poll() is None, f"ended too early:\n{output.read_text()}"
         assert time.monotonic() < deadline, f"never happened:\n{output.read_text()}"
         time.sleep(0.05)
+
+
+def hide_libraries(folder: Path) -> None:
+    """Write modules into a folder that have the names of libraries, and fail: nobody may import them."""
+    for library in ("statistics", "numpy", "pyarrow"):
+        (folder / f"{library}.py").write_text("raise RuntimeError('a module in the current folder was imported')")

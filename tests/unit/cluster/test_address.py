@@ -25,6 +25,23 @@ def test_something_must_listen_at_an_address():
         check_reachable(ClusterConfig(address=f"127.0.0.1:{free_port()}"))
 
 
+def test_an_address_of_ipv6_is_checked_too():
+    """A run would wait for it; its brackets are no part of the host."""
+    with pytest.raises(ClusterError, match=r"no Ray cluster answers at '\[::1\]:"):
+        check_reachable(ClusterConfig(address=f"[::1]:{free_port()}"))
+    if socket.has_dualstack_ipv6():
+        with socket.create_server(("::1", 0), family=socket.AF_INET6) as listener:
+            check_reachable(ClusterConfig(address=f"[::1]:{listener.getsockname()[1]}"))
+
+
+def test_the_address_of_a_dashboard_is_refused_with_the_right_one():
+    with pytest.raises(
+        ClusterError, match=r"the address of a dashboard.* accepted are HOST:PORT .* unset both"
+    ) as raised:
+        check_reachable(ClusterConfig(address="http://127.0.0.1:8265"))
+    assert "\n" not in str(raised.value)
+
+
 @pytest.mark.parametrize("address", ["auto", "local", "a-name-that-ray-knows"])
 def test_other_addresses_are_rays_to_judge(address):
     check_reachable(ClusterConfig(address=address))
