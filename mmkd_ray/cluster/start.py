@@ -10,7 +10,7 @@ from typing import Any
 
 import ray
 from ray._raylet import GcsClient  # pyrefly: ignore[missing-module-attribute] (`ray health-check` asks with it, too)
-from ray.exceptions import AuthenticationError, RayError
+from ray.exceptions import AuthenticationError
 from ray.job_config import JobConfig
 
 from mmkd_ray.cluster.address import LOCAL, check_reachable, cluster_address
@@ -18,9 +18,6 @@ from mmkd_ray.cluster.environment import in_ray_job
 from mmkd_ray.cluster.session import session_folder
 from mmkd_ray.config import ClusterConfig
 from mmkd_ray.errors import ClusterError, one_line
-
-_TRIES = 2
-"""Of a private cluster: on a busy machine Ray gives up on its own processes after 30 s."""
 
 
 def check_cluster(config: ClusterConfig) -> None:
@@ -110,19 +107,17 @@ def _start_private() -> Any:
     options: dict[str, Any] = {"include_dashboard": False, "_temp_dir": session_folder()}
     if not _is_installed():
         options |= {"runtime_env": {"py_modules": [_package()]}}
-    for tries in range(1, _TRIES + 1):
-        try:
-            return _init(LOCAL, **options)
-        except (OSError, ValueError, RayError) as error:
-            raise ClusterError(f"a private Ray cluster does not start: {one_line(error)}") from error
-        except Exception as error:  # Ray's own kind for "The current node timed out during startup"
-            ray.shutdown()
-            if tries == _TRIES:
-                raise ClusterError(
-                    f"a private Ray cluster has not started, tried {_TRIES} times: {one_line(error)} If the machine is "
-                    "busy, try again when it is less so, or set cluster.address to a cluster that runs"
-                ) from error
-    raise AssertionError
+    try:
+        return _init(LOCAL, **options)
+    except Exception:  # Ray's own kind for "The current node timed out during startup", which takes 30 s
+        ray.shutdown()
+    try:
+        return _init(LOCAL, **options)
+    except Exception as error:
+        raise ClusterError(
+            f"a private Ray cluster does not start, tried twice: {one_line(error)} (if this machine is busy, try again "
+            "when it is less so, or set cluster.address to a cluster that runs)"
+        ) from error
 
 
 def _named_cluster() -> dict[str, Any]:

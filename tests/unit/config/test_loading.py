@@ -80,6 +80,11 @@ def test_all_mistakes_are_named_at_once():
         validate({"name": "a"})
 
 
+def test_a_name_that_no_disk_takes_is_refused():
+    with pytest.raises(ConfigError, match=r"^name: got .* at most 100 characters$"):
+        validate({**MINIMAL, "name": "n" * 300})
+
+
 @pytest.mark.parametrize("name", ["shared", "Shared"])
 def test_the_name_of_what_runs_share_is_taken(name):
     with pytest.raises(ConfigError, match=rf'name: got "{name}"; STORAGE/shared holds .* choose another name'):
