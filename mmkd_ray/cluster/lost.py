@@ -43,7 +43,11 @@ def ended_when_lost(info: dict[str, Any], *, private: bool) -> Iterator[None]:
         yield
     except BaseException as error:
         if guard.gone or isinstance(error, SystemExit):
-            reason = f"{guard.gone} has ended, killed perhaps, or out of memory" if guard.gone else "Ray says no more"
+            reason = (
+                f"{guard.gone} has ended, killed perhaps, or out of memory"
+                if guard.gone
+                else "Ray has ended the connection"
+            )
             raise ClusterError(
                 f"the Ray cluster is gone ({reason}); what is finished is stored, and the same command continues"
             ) from error
