@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 
 from mmkd_ray.cluster.memory import available_memory, memory_limit
-from mmkd_ray.config.locations import absolute
 from mmkd_ray.cluster.session import is_short, session_folder, temporary_folder
+from mmkd_ray.config.locations import absolute
 from mmkd_ray.doctor.finding import GIB, Finding, gib
 from mmkd_ray.doctor.packages import installed_version
 from mmkd_ray.errors import ClusterError
