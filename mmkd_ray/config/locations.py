@@ -55,26 +55,26 @@ def check_no_credentials(text: str, *, where: str = "") -> None:
     Raises:
         ConfigError: one line, in which the secret is hidden.
     """
-    hidden = masked(text)
     found = _URI.fullmatch(text.strip())
-    if found is None or hidden == text or not (_password(found) or any(map(_is_secret, _pairs(found)))):
+    if found is None or not (_password(found) or any(map(_is_secret, _pairs(found)))):
         return
     variable = _ENVIRONMENT.get(found["scheme"].lower())
     remedy = f"in the environment ({variable})" if variable else "in the environment"
     raise ConfigError(
-        f"{f'{where}: ' if where else ''}got {hidden}; a URI may hold no key or password, since it is written into "
-        f"logs and reports: leave it out, and set it {remedy}"
+        f"{f'{where}: ' if where else ''}got {masked(text.strip())}; a URI may hold no key or password, since it is "
+        f"written into logs and reports: leave it out, and set it {remedy}"
     )
 
 
 def masked(text: str) -> str:
-    """A URI with `***` in the place of a password and of the values of its query that may be secret.
+    """A text whose URIs have `***` in the place of a password and of the values of a query that may be secret.
 
-    Of http, those are all values; of others, those whose name says so. Any other text stays as it is.
+    Of http, those are all values; of others, those whose name says so.
     """
-    found = _URI.fullmatch(text.strip())
-    if found is None:
-        return text
+    return _URI.sub(_masked, text)
+
+
+def _masked(found: re.Match[str]) -> str:
     secret = _password(found)
     rest = f"{_HIDDEN}@{found['rest'][len(secret) + 1 :]}" if secret else found["rest"]
     query = ""

@@ -10,6 +10,7 @@ from typing import Any
 
 from mmkd_ray.artifacts import Folder
 from mmkd_ray.config import Config
+from mmkd_ray.config.locations import masked
 from mmkd_ray.errors import ConfigError, StudentError
 from mmkd_ray.tracking.tensorboard import TensorBoard
 from mmkd_ray.tracking.tracker import Subject, Tracker
@@ -62,8 +63,8 @@ class Trackers:
             except Exception as error:  # whatever a tracker's server or login leads to
                 self.close()
                 raise StudentError(
-                    f"tracking.trackers: '{name}' cannot be opened: {type(error).__name__}: {error}; mend it, or leave "
-                    "it out of tracking.trackers"
+                    f"tracking.trackers: '{name}' cannot be opened: {type(error).__name__}: {masked(str(error))}; "
+                    "mend it, or leave it out of tracking.trackers"
                 ) from error
 
     def update(self, history: Sequence[Mapping[str, float]]) -> None:
