@@ -12,17 +12,18 @@ from mmkd_ray.config.aspects import (
     VllmLlm,
 )
 from mmkd_ray.config.data import (
-    ColumnsData,
     CubData,
     FieldGuideData,
     FolderData,
     HuggingFaceData,
     ImageColumns,
+    ListedData,
     MiniImageNetData,
     ParquetData,
     TableColumns,
     TableData,
     TorchvisionData,
+    WebDatasetData,
 )
 from mmkd_ray.config.loading import load, load_yaml, of_variants, parse_yaml, to_yaml, validate, with_values
 from mmkd_ray.config.places import ClusterConfig, ExtractConfig
@@ -39,7 +40,6 @@ __all__ = [
     "Asking",
     "Aspects",
     "ClusterConfig",
-    "ColumnsData",
     "Config",
     "CubData",
     "Domain",
@@ -53,6 +53,7 @@ __all__ = [
     "HuggingFaceData",
     "ImageColumns",
     "ImportedTeacher",
+    "ListedData",
     "LlmAspects",
     "MiniImageNetData",
     "NoInferenceTeacher",
@@ -71,6 +72,7 @@ __all__ = [
     "TuneConfig",
     "VllmLlm",
     "VllmTeacher",
+    "WebDatasetData",
     "load",
     "load_yaml",
     "of_variants",

@@ -72,7 +72,7 @@ class TableColumns(Section):
     path: str = ""
     """Where an image is: `path`, `file`, `filename`, `image_path`, `image`, ..."""
     label: str = ""
-    """Its class, a name or a whole number: `label`, `class`, `class_name`, `category`, `target`."""
+    """Its class, a name or a whole number: `label`, `class`, `class_name`, `category`, `target`, `cls`."""
     split: str = ""
     """Its split: `split`, `set`, `partition`, `subset`; without such a column, test and validation images are chosen
     here."""
@@ -81,7 +81,7 @@ class TableColumns(Section):
     chosen keep an object whole, and objects that splits share are counted and listed."""
 
 
-class ColumnsData(_Files):
+class ListedData(_Files):
     """Settings of sources whose labels and splits stand in columns."""
 
     columns: TableColumns = TableColumns()
@@ -109,7 +109,7 @@ class ColumnsData(_Files):
         return self
 
 
-class TableData(ColumnsData):
+class TableData(ListedData):
     """Images that a table lists: CSV (TSV), JSONL (JSON) or Parquet, with a path and a label in each row."""
 
     source: Literal["table"]
@@ -126,7 +126,7 @@ class ImageColumns(TableColumns):
     """The encoded image: bytes, or Hugging Face's `{bytes, path}`; found by its type."""
 
 
-class ParquetData(ColumnsData):
+class ParquetData(ListedData):
     """Parquet files that hold the encoded images, or their paths.
 
     Splits stand in a column, or in the names of files (`train-00000-of-00005.parquet`) or folders (`train/0.parquet`);
@@ -141,7 +141,7 @@ class ParquetData(ColumnsData):
     """The folder that paths in a column start from, local or a URI; empty: `path`."""
 
 
-class HuggingFaceData(ColumnsData):
+class HuggingFaceData(ListedData):
     """A data set of the Hugging Face hub, or a local folder of one, through `datasets`."""
 
     source: Literal["huggingface"]
@@ -152,6 +152,19 @@ class HuggingFaceData(ColumnsData):
     """Which of its configurations, where there are several."""
     revision: str = ""
     """Branch, tag or commit on the hub; empty: the newest. The commit that was loaded identifies the images."""
+    columns: ImageColumns = ImageColumns()
+
+
+class WebDatasetData(ListedData):
+    """Tar files of samples: `0001.jpg` with its label in `0001.cls`, `0001.json` or `0001.txt`.
+
+    Splits are in the names of the files (`birds-train-000012.tar`) or of their folders. A column is a file of the
+    sample (`cls`), or a field of its JSON (`species`).
+    """
+
+    source: Literal["webdataset"]
+    path: str
+    """A tar file, or a folder of them at any depth: a local path or a URI."""
     columns: ImageColumns = ImageColumns()
 
 
@@ -199,6 +212,7 @@ Data = Annotated[
     | TableData
     | ParquetData
     | HuggingFaceData
+    | WebDatasetData
     | TorchvisionData
     | CubData
     | MiniImageNetData,

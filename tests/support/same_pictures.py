@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
-from collections.abc import Callable
+import tarfile
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -135,6 +137,42 @@ def copy_of_the_hub(root: Path) -> dict[str, str]:
     return {"source": "huggingface", "path": str(root)}
 
 
+def put_in_tar(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w") as tar:
+        for name, content in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+
+
+def tars_with_json(root: Path) -> dict[str, str]:
+    """Splits in the names of the files, two for each."""
+    for split, word in WORDS.items():
+        rows = [picture for picture in PICTURES if picture.split == split]
+        for shard, part in enumerate((rows[:2], rows[2:])):
+            members = []
+            for number, p in enumerate(part):
+                key = f"./{shard}{number:04d}"
+                members.append((f"{key}{Path(p.path).suffix}", p.encoded))
+                members.append((f"{key}.json", json.dumps({"label": p.class_name, "url": "?"}).encode()))
+            put_in_tar(root / f"birds-{word}-{shard:06d}.tar", members)
+    return {"source": "webdataset", "path": str(root)}
+
+
+def tars_with_numbers(root: Path) -> dict[str, str]:
+    """A folder for each split, and a file of classes."""
+    for split, word in WORDS.items():
+        members = []
+        for number, p in enumerate(picture for picture in PICTURES if picture.split == split):
+            members.append((f"{number}.cls", str(CLASSES.index(p.class_name)).encode()))
+            members.append((f"{number}{Path(p.path).suffix}", p.encoded))
+            members.append((f"{number}.txt", b"a caption"))
+        put_in_tar(root / word / "0.tar", members)
+    (root / "classes.txt").write_text("\n".join(CLASSES), encoding="utf-8")
+    return {"source": "webdataset", "path": f"file://{root}", "classes": str(root / "classes.txt")}
+
+
 WAYS: dict[str, Callable[[Path], dict[str, str]]] = {
     "folder": folder,
     "table as CSV": table_csv,
@@ -145,5 +183,7 @@ WAYS: dict[str, Callable[[Path], dict[str, str]]] = {
     "Parquet with paths": parquet_of_paths,
     "save_to_disk": saved_to_disk,
     "copy of the hub's files": copy_of_the_hub,
+    "tar files with JSON": tars_with_json,
+    "tar files with numbers": tars_with_numbers,
 }
 """By name, what writes them and gives `data` of a configuration."""

@@ -13,7 +13,7 @@ from mmkd_ray.errors import DataError, few
 _PATHS = ("path", "file", "filename", "filepath", "imagepath", "imagefile", "imagefilename", "imgpath", "imgfilename")
 _USUAL = {
     "path": (*_PATHS, "image", "img"),
-    "label": ("label", "class", "classname", "category", "target"),
+    "label": ("label", "class", "classname", "category", "target", "cls"),
     "split": ("split", "set", "partition", "subset"),
     "group": (),
     "image": ("image", "img", "picture", "photo", "imagebytes", "bytes", "jpg", "jpeg", "png", "webp"),

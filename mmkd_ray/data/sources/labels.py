@@ -15,20 +15,20 @@ _ADVICE = "a label is one name or one whole number: give another column by data.
 
 
 def name_classes(
-    labels: Mapping[int, Any], names: Sequence[str] = (), *, place: str
-) -> tuple[dict[int, str], tuple[str, ...]]:
-    """The class name of each row, and the names that occur, in the order of their labels.
+    labels: Mapping[str, Any], names: Sequence[str] = (), *, place: str
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The class name of each image, and the names that occur, in the order of their labels.
 
     Numbers are in the order of numbers, called by `names` if there are any; names are sorted. Names that look the same
     are the same, however their accents are encoded.
 
     Args:
-        labels: by the number of the row, names or whole numbers.
+        labels: by image, names or whole numbers.
         names: of the numbers from 0.
         place: the data set, for messages.
 
     Raises:
-        DataError: a row has no label, or one that is neither; or a number has no name.
+        DataError: an image has no label, or one that is neither; or a number has no name.
     """
     if strange := next((label for label in labels.values() if isinstance(label, list | dict | set)), None):
         raise DataError(f"{place}: got the label {strange!r:.60}; {_ADVICE}")
@@ -40,7 +40,7 @@ def name_classes(
     else:
         called = {label: str(value) for label, value in values.items()}
         order = _sorted(called.values(), names, place)
-    return {row: called[label] for row, label in labels.items()}, order
+    return {image: called[label] for image, label in labels.items()}, order
 
 
 def read_class_names(path: str) -> tuple[str, ...]:
@@ -79,10 +79,10 @@ def _number(value: Any) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _refuse(labels: Mapping[int, Any], values: Mapping[Any, Any], place: str) -> None:
-    if missing := [row for row, label in labels.items() if values[label] is None]:
+def _refuse(labels: Mapping[str, Any], values: Mapping[Any, Any], place: str) -> None:
+    if missing := [image for image, label in labels.items() if values[label] is None]:
         others = f", nor have {len(missing) - 1:,} others" if len(missing) > 1 else ""
-        raise DataError(f"{place}: row {missing[0]:,} has no label{others}; give them one, or remove these rows")
+        raise DataError(f"{place}: the image '{missing[0]}' has no label{others}; give it one, or remove it")
     if fraction := next((value for value in values.values() if isinstance(value, float)), None):
         raise DataError(f"{place}: got the label {fraction}; {_ADVICE}")
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mmkd_ray.config import ColumnsData
+from mmkd_ray.config import ListedData
 from mmkd_ray.data.sources.base import Reader
 from mmkd_ray.data.sources.files import FileSource, ImageFile
 from mmkd_ray.data.sources.labels import name_classes, read_class_names
@@ -22,6 +22,7 @@ class Listed:
     """What a data set lists: a value for each image in each of these."""
 
     found: Sequence[Found]
+    """With paths of their own."""
     labels: Sequence[Any]
     """Names or numbers."""
     splits: Sequence[Any]
@@ -39,7 +40,7 @@ class Listed:
 class ListedSource(FileSource):
     """Images whose labels, splits and groups a data set lists, in its order."""
 
-    def __init__(self, config: ColumnsData, reader: Reader, listed: Listed, *, place: str) -> None:
+    def __init__(self, config: ListedData, reader: Reader, listed: Listed, *, place: str) -> None:
         """Name the classes, map the splits, and take those that are lacking from the training images.
 
         Args:
@@ -55,11 +56,11 @@ class ListedSource(FileSource):
         self._splits = map_splits(listed.splits, config.splits, place=place)
         kept = [row for row, word in enumerate(listed.splits) if self._splits[word]]
         names, class_names = name_classes(
-            {row + 1: listed.labels[row] for row in kept},
+            {listed.found[row].path: listed.labels[row] for row in kept},
             read_class_names(config.classes) or listed.class_names,
             place=place,
         )
-        files = [_image(listed, row, self._splits[listed.splits[row]], names[row + 1]) for row in kept]
+        files = [_image(listed, row, self._splits[listed.splits[row]], names[listed.found[row].path]) for row in kept]
         fractions = {"test": config.test_fraction, "val": config.val_fraction}
         files = cut_missing(files, fractions, group=config.group, seed=config.split_seed)
         key = "data.columns.group" if listed.groups else "data.group"

@@ -58,7 +58,7 @@ def list_tree(root: Folder, skipped: Skipped) -> Tree:
             if isinstance(item, str):
                 tree.folders.append(item)
             else:
-                tree.found.append(_checked(item))
+                tree.found.append(checked(item))
     except OSError as error:
         raise DataError(f"data.path: '{root.uri}' cannot be listed: {reason(error)}") from error
     return Tree(sorted(tree.found, key=lambda item: item.path), sorted(tree.folders))
@@ -67,7 +67,7 @@ def list_tree(root: Folder, skipped: Skipped) -> Tree:
 def find_file(root: Folder, path: str) -> Found:
     """One file of a tree on a local disk, by its path in the tree; a missing file has a `problem`."""
     found = _look_at(Path(root.path, path), path)
-    return _checked(found or Found(path, problem="a folder and no file"))
+    return checked(found or Found(path, problem="a folder and no file"))
 
 
 def find_files(root: Folder, paths: Sequence[str]) -> list[Found]:
@@ -101,7 +101,7 @@ def _find_remote(folder: Folder, paths: list[str], prefix: str) -> dict[str, Fou
             raise DataError(f"'{asked[0]}' cannot be reached: {reason(error)}") from error
         for path, info in zip(asked, infos, strict=True):
             problem = "" if info.type == fs.FileType.File else "cannot be read: No such file"
-            found[path] = _checked(Found(path, info.size or 0, info.mtime_ns or 0, problem))
+            found[path] = checked(Found(path, info.size or 0, info.mtime_ns or 0, problem))
     return found
 
 
@@ -194,7 +194,8 @@ def _look_at(entry: Path, path: str) -> Found | None:
     return Found(path, status.st_size, status.st_mtime_ns, problem)
 
 
-def _checked(found: Found) -> Found:
+def checked(found: Found) -> Found:
+    """The same with a `problem`, if its name is not text or it is too large."""
     try:
         found.path.encode()
     except UnicodeEncodeError:

@@ -15,6 +15,7 @@ from mmkd_ray.config import (
     ParquetData,
     TableData,
     TorchvisionData,
+    WebDatasetData,
 )
 from mmkd_ray.config.base import Section
 from mmkd_ray.data.sources.base import Source
@@ -26,6 +27,7 @@ from mmkd_ray.data.sources.mini_imagenet import MiniImageNetSource
 from mmkd_ray.data.sources.parquet import ParquetSource
 from mmkd_ray.data.sources.table import TableSource
 from mmkd_ray.data.sources.torchvision_sets import TorchvisionSource
+from mmkd_ray.data.sources.webdataset import WebDatasetSource
 
 _SOURCES: dict[type[Section], Callable[[Any, str], Source]] = {
     FieldGuideData: lambda data, _storage: FieldGuideSource(data),
@@ -33,6 +35,7 @@ _SOURCES: dict[type[Section], Callable[[Any, str], Source]] = {
     TableData: TableSource,
     ParquetData: ParquetSource,
     HuggingFaceData: HuggingFaceSource,
+    WebDatasetData: WebDatasetSource,
     TorchvisionData: lambda data, _storage: TorchvisionSource(data),
     CubData: lambda data, _storage: CubSource(data),
     MiniImageNetData: lambda data, _storage: MiniImageNetSource(data),

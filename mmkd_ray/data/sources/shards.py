@@ -60,7 +60,10 @@ def splits_of_shards(paths: Sequence[str]) -> list[str]:
     """
     words = [_word_in_name(path) for path in paths]
     if any(words):
-        return [word or _NUMBER.sub("", _stem(path)) for word, path in zip(words, paths, strict=True)]
+        # What stands before it in `birds-train-000001.tar` is no part of the split's name.
+        before = next(_stem(path).partition(word)[0] for word, path in zip(words, paths, strict=True) if word)
+        names = [_NUMBER.sub("", _stem(path)).removeprefix(before) for path in paths]
+        return [word or name for word, name in zip(words, names, strict=True)]
     for path in paths:
         for depth, folder in enumerate(path.split("/")[:-1]):
             if split_of(folder):

@@ -125,7 +125,7 @@ def test_splits_are_mapped_and_left_out(tmp_path):
     words = ["train", "valid", "unlabeled", "Test Set"]
     rows = [(f"{n}.png", "" if words[n // 4] == "unlabeled" else "ab"[n % 2], words[n // 4]) for n in range(16)]
     path = write(tmp_path, "path,label,set", rows)
-    with pytest.raises(DataError, match=r"row 9 has no label, nor have 3 others"):
+    with pytest.raises(DataError, match=r"the image '8.png' has no label, nor have 3 others"):
         open_table(path)
     source = open_table(path, splits={"unlabeled": None, "valid": "fog"}, val_fraction=0.5)
     found = [item.split for item in source.items()]
@@ -183,7 +183,7 @@ def test_missing_and_broken_images_are_named(twelve, tmp_path):
         ("path,label", [], {}, "has no rows"),
         ("path,label", [("0.png", "a"), ("", "b")], {}, r"row 2 has nothing in 'path' \(1 such rows\)"),
         ("path,label", [("0.png", "a"), ("./0.png", "b")], {}, "rows 1 and 2 list the same image, '0.png'"),
-        ("path,label", [("0.png", "a"), ("1.png", "")], {}, "row 2 has no label; give them one"),
+        ("path,label", [("0.png", "a"), ("1.png", "")], {}, "the image '1.png' has no label; give it one"),
         ("path,label", [("0.png", "a"), ("1.png",)], {}, "line 3 has 1 fields, the first line has 2"),
         ("path,label", [("0.png", "a"), ("1.png", "a")], {}, "has one class only"),
         ("path,label", [("x.png", "a"), ("y.png", "b")], {}, "none of the 2 images .* start from .*data.root"),
