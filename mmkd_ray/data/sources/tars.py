@@ -73,7 +73,7 @@ def read_samples(root: Folder, shard: Found, columns: tuple[str, ...] | None, mo
                     continue
                 if most is not None and key not in samples and len(samples) == most:
                     break
-                _add(samples.setdefault(key, Sample(key)), ending, info, tar, columns)
+                _add(samples.setdefault(key, Sample(key)), ending, info, stream, columns)
                 tar.members = []  # it would keep all of them  # pyrefly: ignore[missing-attribute]
     except (tarfile.TarError, EOFError, ValueError) as error:
         raise DataError(f"data.path: '{place}' is not a whole tar file ({one_line(error)}); fetch it anew") from error
@@ -89,13 +89,12 @@ def _parts(name: str) -> tuple[str, str]:
     return (f"{folder}/{stem}" if folder else stem), (ending.lower() if stem else "")
 
 
-def _add(
-    sample: Sample, ending: str, info: tarfile.TarInfo, tar: tarfile.TarFile, columns: tuple[str, ...] | None
-) -> None:
+def _add(sample: Sample, ending: str, info: tarfile.TarInfo, stream: BinaryIO, columns: tuple[str, ...] | None) -> None:
     last = ending.rpartition(".")[2]
     if last in ("cls", "txt", "json", "id", "class", "label"):
         if info.isreg() and info.size <= _MAX_TEXT and (columns is None or last == "json" or ending in columns):
-            text = cast("BinaryIO", tar.extractfile(info)).read().decode("utf-8", "replace").strip()
+            stream.seek(info.offset_data)
+            text = stream.read(info.size).decode("utf-8", "replace").strip()
             values = _fields(text) if last == "json" else {ending: text}
             sample.values.update({name: value for name, value in values.items() if columns is None or name in columns})
     elif last in _IMAGES:
