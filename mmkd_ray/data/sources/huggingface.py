@@ -19,7 +19,7 @@ from mmkd_ray.data.sources.columns import find_columns, find_image_column, read_
 from mmkd_ray.data.sources.listed import Listed, ListedSource
 from mmkd_ray.data.sources.listing import Found, read_file, reason
 from mmkd_ray.data.sources.shards import find_shards
-from mmkd_ray.errors import DataError, one_line
+from mmkd_ray.errors import DataError, few, one_line
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -73,7 +73,7 @@ class HuggingFaceSource(ListedSource):
         )
         image = find_image_column(known, config.columns.image, place=config.path)
         if image is None:
-            raise DataError(f"{config.path} has no column of images; it has {', '.join(known.names)}")
+            raise DataError(f"{config.path} has no column of images; it has {few(known.names, most=12)}")
         used = list(columns.values())
         _check_columns(splits, [image, *used], config.path)
         tables = [_arrow(rows, used)[:] for rows in splits.values()]
@@ -152,7 +152,7 @@ def _check_columns(splits: Mapping[str, Any], columns: list[str], place: str) ->
         if missing := [name for name in columns if name not in rows.column_names]:
             raise DataError(
                 f"{place}: the split '{split}' has no column '{missing[0]}', as others have; it has "
-                f"{', '.join(rows.column_names)}"
+                f"{few(rows.column_names, most=12)}"
             )
 
 

@@ -11,7 +11,7 @@ from mmkd_ray.config import MiniImageNetData
 from mmkd_ray.data.sources.files import FileReader, FileSource
 from mmkd_ray.data.sources.lists import find_listed, open_local_root, read_text
 from mmkd_ray.data.sources.split import cut_missing
-from mmkd_ray.errors import DataError
+from mmkd_ray.errors import DataError, few
 
 _LISTS = ("train.csv", "val.csv", "test.csv")
 
@@ -43,7 +43,7 @@ def _read_list(root: Folder, name: str, expected: str) -> list[tuple[str, str]]:
     reader = csv.DictReader(read_text(root, name, expected).splitlines())
     columns = reader.fieldnames or []
     if not {"filename", "label"} <= set(columns):
-        raise DataError(f"data.path: {name} has the columns {', '.join(columns) or '(none)'}; {expected}")
+        raise DataError(f"data.path: {name} has the columns {few(columns, most=12) or '(none)'}; {expected}")
     images = [(row["filename"], row["label"]) for row in reader]
     if broken := [number for number, (filename, label) in enumerate(images, start=2) if not (filename and label)]:
         raise DataError(f"data.path: {name}, line {broken[0]}: expected a file name and a label; {expected}")

@@ -19,7 +19,7 @@ from mmkd_ray.data.sources.listing import Found
 from mmkd_ray.data.sources.parquet_reader import ParquetReader, open_parquet
 from mmkd_ray.data.sources.paths import find_paths
 from mmkd_ray.data.sources.shards import find_shards, splits_of_shards
-from mmkd_ray.errors import DataError, one_line
+from mmkd_ray.errors import DataError, few, one_line
 
 _OPENED = 16
 """Files whose labels are read at a time."""
@@ -89,7 +89,7 @@ def _read_shard(
         if name not in present.names:
             raise DataError(
                 f"data.path: '{root.uri}/{shard.path}' has no column '{name}' for the {role}, as other files have; it "
-                f"has {', '.join(present.names)}"
+                f"has {few(present.names, most=12)}"
             )
     with open_parquet(root, shard.path) as file:
         table = file.read(columns=list(columns.values()))
