@@ -107,7 +107,7 @@ def _answers(folder: Folder) -> str:
         if not all(are_answers(schema.matrix(table[column])).all() for column in ("log_p_yes", "log_p_no")):
             raise damaged(folder.place(name), "an answer is nan, or a probability above 1")
     _plain(folder, [name for name in folder.sizes() if name.endswith(".json")])
-    return f"{len(folder.tables())} files, {rows:,} rows"
+    return f"{rows:,} rows in {len(folder.tables())} files"
 
 
 def _teacher(run: Run) -> str:

@@ -188,7 +188,7 @@ class Folder:
         except ValueError as error:
             reason = f"it is not JSON: {one_line(error)}" if content else "it is empty"
             raise damaged(self.place(name), reason) from error
-        if isinstance(value, dict) and value.pop(_CHECKSUM, None) not in (None, _checksum(value)):
+        if isinstance(value, dict) and not _take_checksum(value):
             raise damaged(self.place(name), "its checksum is another")
         return value
 
@@ -319,6 +319,14 @@ class Folder:
 
 def _hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _take_checksum(value: dict[str, Any]) -> bool:
+    """Take the checksum out of a mapping; whether it is right, or there has never been one."""
+    if _CHECKSUM in value:
+        return value.pop(_CHECKSUM) == _checksum(value)
+    # Its key, the last one, may be what is damaged.
+    return not value or list(value.values())[-1] != _checksum(dict(list(value.items())[:-1]))
 
 
 def _checksum(value: dict[str, Any]) -> str:

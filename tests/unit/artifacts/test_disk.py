@@ -10,21 +10,14 @@ import pytest
 
 from mmkd_ray.artifacts import Folder, disk_error
 from mmkd_ray.errors import ArtifactError
+from tests.support.small_disk import small_disk as mounted
 from tests.unit.data.sources.test_folder import picture
 
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A disk of 256 KiB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)], check=False, capture_output=True, text=True
-    )
-    if mounted.returncode:
-        pytest.skip(f"may not mount a small disk: {mounted.stderr.strip()}")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+    with mounted(tmp_path / "disk", kib=256) as place:
+        yield place
 
 
 def test_a_full_disk_is_one_line_and_nothing_half_stays(small_disk):
