@@ -15,6 +15,7 @@ from mmkd_ray.artifacts import Run
 from mmkd_ray.aspects.wording import is_question, normal
 from mmkd_ray.config import Config, FieldGuideAspects, FileAspects, LlmAspects, load_yaml, parse_yaml
 from mmkd_ray.config.messages import show
+from mmkd_ray.console import notice
 from mmkd_ray.errors import AspectError
 from mmkd_ray.identity import identify, settings
 
@@ -72,9 +73,12 @@ def load_aspects(config: Config, run: Run) -> tuple[Aspect, ...]:
             order = np.random.default_rng(aspects.select_seed).permutation(len(available))
             available = tuple(available[position] for position in order)
         return _first(available, aspects.count, getattr(aspects, "path", "the field guide"))
-    run.require(run.aspects, "aspects", settings=selection_settings(config))
+    record = run.require(run.aspects, "aspects", settings=selection_settings(config))
     place = f"{run.aspects.uri}/{FILE}"
-    entries = parse_yaml(run.aspects.read_bytes(FILE), place)
+    content = run.aspects.read_checked(FILE, {})
+    if record.get("written") not in (None, hashlib.sha256(content).hexdigest()[:16]):
+        notice(f"{place} is not as it was selected: it has been edited, and counts as it is now")
+    entries = parse_yaml(content, place)
     return _first(parse_aspects(entries, place), aspects.count, place)
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from mmkd_ray.answers.identity import require_teacher, teacher_identity
 from mmkd_ray.answers.teacher import is_in_reach
-from mmkd_ray.artifacts import Run
+from mmkd_ray.artifacts import RECORD, Run
 from mmkd_ray.aspects.file import new_file, reranked
 from mmkd_ray.aspects.questions import FILE, Aspect, in_own_order, is_selected, load_aspects, selection_settings
 from mmkd_ray.cluster.monitor import ProgressCallback
@@ -245,8 +245,10 @@ def _teacher_identity(config: Config, run: Run) -> Any:
 
 def _check_not_edited(run: Run) -> None:
     """What a person has written is not overwritten by a run with other settings."""
-    record = run.aspects.record()
-    if record and run.aspects.exists(FILE) and _hash(run.aspects.read_bytes(FILE)) != record["written"]:
+    if not (run.aspects.exists(RECORD) and run.aspects.exists(FILE)):
+        return
+    record = run.aspects.read_mapping(RECORD)  # of a damaged one it is not known whether the file was edited
+    if _hash(run.aspects.read_bytes(FILE)) != record.get("written"):
         place = f"{run.aspects.uri}/{FILE}"
         raise ArtifactError(
             f"{place} has been edited, and would be overwritten by a selection with other settings: move it to a place "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import yaml
@@ -15,12 +17,13 @@ from mmkd_ray.answers.table import read_teacher_table
 from mmkd_ray.aspects.questions import FILE, load_aspects
 from mmkd_ray.config import Config, validate
 from mmkd_ray.data.table import read_splits
-from mmkd_ray.errors import ArtifactError, AspectError, ConfigError, DataError
+from mmkd_ray.errors import ArtifactError, AspectError, ConfigError, DataError, MmkdError
 from mmkd_ray.evidence.pilot import pilot_queries
 from mmkd_ray.evidence.stage import audit_teacher, needs_cluster, score_aspects, scoring_needs_cluster, select_aspects
 from mmkd_ray.evidence.tables import AUDIT, PILOT, SCORES, audit_table, mean_accuracy_line, score_table, summary_line
 from mmkd_ray.propose.stage import candidates
 from tests.support import stored_answers as stored
+from tests.support.damage import KINDS, damage
 from tests.support.tables import image_row, write_image_table
 
 DEAD, TWIN, BEST, WEAK = "Is it a spaceship?", "Has it got big eyes?", "Are the eyes large?", "Is it grey?"
@@ -368,3 +371,22 @@ def test_new_scores_throw_an_old_audit_away(guide, run):
     assert not run.evidence.exists(AUDIT)
     audit_teacher(guide, run, quiet)
     assert run.evidence.exists(SCORES)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["record.json", FILE])
+def test_damaged_questions_are_selected_again_or_named(make, run, kind, name, capsys):
+    """A file that is cut may be one that was edited; and so may a file whose record cannot be read."""
+    config = make(select="mrmr")
+    select_aspects(config, run, quiet)
+    written = run.aspects.read_bytes(FILE)
+    damage(Path(run.aspects.path, name), kind)
+    told = ""
+    try:
+        select_aspects(config, run, quiet)
+        load_aspects(config, run)
+    except MmkdError as error:
+        told = str(error)
+        assert len(told.splitlines()) == 1
+    assert kind == "gone" or name in told + capsys.readouterr().err
+    assert (kind != "gone" and name == FILE) or run.aspects.read_bytes(FILE) == written
