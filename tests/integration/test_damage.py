@@ -25,9 +25,10 @@ def test_a_damaged_image_is_never_asked_about_and_its_file_is_named(tmp_path, wh
     column = pq.read_metadata(path).row_group(0).column(1)
     assert column.path_in_schema == "image"
     content = bytearray(path.read_bytes())
-    middle = column.data_page_offset + column.total_compressed_size // 2
+    start = column.dictionary_page_offset or column.data_page_offset
+    middle = start + column.total_compressed_size // 2
     if what == "a block":
-        content[column.data_page_offset : middle] = bytes(middle - column.data_page_offset)
+        content[start:middle] = bytes(middle - start)
     else:
         content[middle] ^= 1
     path.write_bytes(content)
