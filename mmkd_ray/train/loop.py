@@ -47,8 +47,8 @@ class Prepared:
 class StudentTrainer:
     """The state of one training: model, optimiser, best weights so far, history.
 
-    All randomness is drawn from (seed, epoch), so a training that is continued from `state_dict` after any epoch ends
-    with the same weights as an unbroken one.
+    All randomness is drawn from (seed, epoch), so a training that is continued from `state_dict`, taken between any two
+    steps, ends with the same weights as an unbroken one.
     """
 
     def __init__(
@@ -75,6 +75,9 @@ class StudentTrainer:
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=config.precision == "float16")
         self._ema = ModelEmaV3(student, decay=config.ema_decay, use_warmup=True) if config.ema_decay else None
         self._steps = 0
+        self._begun: dict[str, Any] = {}
+        """Of an epoch that is not finished: `step`s and `seconds` so far, sum of their losses (`total`), and the state of
+        torch's generators (`random`)."""
         weights_Q = training_set.aspect_weights_Q
         self._aspect_weights_Q = None if weights_Q is None else weights_Q.to(self._device)
         training_set.classes.to(self._device)
@@ -88,8 +91,11 @@ class StudentTrainer:
         """Finished epochs."""
         return len(self.history)
 
-    def run_epoch(self) -> dict[str, float]:
-        """Train for one epoch, validate, and keep the weights if none were better.
+    def run_epoch(self, after_step: Callable[[], None] = lambda: None) -> dict[str, float]:
+        """Train for one epoch, or for the rest of one, validate, and keep the weights if none were better.
+
+        Args:
+            after_step: called after each step but the last; `state_dict` may be taken there.
 
         Returns:
             `epoch`, `loss` (mean, nats), `lr` at its end, `val_` and the name of the task's primary metric,
@@ -98,9 +104,13 @@ class StudentTrainer:
         Raises:
             StudentError: the loss is not finite, or is more than `DIVERGED` times that of the first epoch.
         """
-        started, epoch = time.perf_counter(), self.epochs_done
-        torch.manual_seed(self._seed * 1_000_003 + epoch)  # dropout and the like
-        loss = self._train_epoch(epoch)
+        epoch = self.epochs_done
+        started = time.perf_counter() - self._begun.get("seconds", 0.0)
+        if self._begun:
+            _set_generators(self._begun["random"])
+        else:
+            torch.manual_seed(self._seed * 1_000_003 + epoch)  # dropout and the like
+        loss = self._train_epoch(epoch, started, after_step)
         metric, value = self._task.primary, self._task.validate(self._kept, self._training_set.val)
         if not metric.is_better(self._best["value"], than=value):  # of equal ones, the last
             self._best = {"value": value, "epoch": epoch, "weights": copy.deepcopy(self._kept.state_dict())}
@@ -115,6 +125,11 @@ class StudentTrainer:
         )
         return self.history[-1]
 
+    def agree(self) -> None:
+        """Before `state_dict` in the middle of an epoch: the worker that is asked for it must know the loss of all."""
+        if self.workers > 1:
+            torch.distributed.all_reduce(self._begun["total"], op=torch.distributed.ReduceOp.AVG)
+
     def best_student(self) -> tuple[Student, int]:
         """The student with the weights that were best on the validation split, and their epoch."""
         self.student.load_state_dict(self._best["weights"])
@@ -127,7 +142,9 @@ class StudentTrainer:
 
     def state_dict(self) -> dict[str, Any]:
         """All that is needed to continue."""
+        random = {"random": _generators()} if self._begun else {}
         return {
+            "begun": self._begun | random,
             "student": self.student.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "scaler": self._scaler.state_dict(),
@@ -146,22 +163,26 @@ class StudentTrainer:
         self._steps = state["steps"]
         if self._ema is not None:
             self._ema.load_state_dict(state["ema"])
-        self._best = state["best"]
+        self._best, self._begun = state["best"], state["begun"]
         self.history = list(state["history"])
         self.continued_at = [*state["continued_at"], self.epochs_done]
 
-    def _train_epoch(self, epoch: int) -> float:
+    def _train_epoch(self, epoch: int, started: float, after_step: Callable[[], None]) -> float:
         self._model.train()
         images = len(self._training_set.train)
-        steps = steps_per_epoch(images, self._config)
+        steps, start = steps_per_epoch(images, self._config), self._begun.get("step", 0)
         batches = epoch_batches(
-            images, self._config, seed=self._seed, epoch=epoch, rank=self._rank, workers=self.workers
+            images, self._config, seed=self._seed, epoch=epoch, rank=self._rank, workers=self.workers, start=start
         )
-        total = torch.zeros((), device=self._device)
-        for step, batch in enumerate(prefetched(batches, self.prepare)):
+        total = self._begun.get("total", torch.zeros(())).to(self._device)
+        for step, batch in enumerate(prefetched(batches, self.prepare), start):
             for group in self._optimizer.param_groups:
                 group["lr"] = learning_rate(self._config, epoch + step / steps)
             total += self.step(batch)
+            if step + 1 < steps:
+                self._begun = {"step": step + 1, "total": total, "seconds": time.perf_counter() - started}
+                after_step()
+        self._begun = {}
         if self.workers > 1:
             # All of them must come to the same decision, or one would wait for the others for ever.
             torch.distributed.all_reduce(total, op=torch.distributed.ReduceOp.AVG)
@@ -232,3 +253,13 @@ class StudentTrainer:
         with torch.autocast(self._device.type, dtype=dtype, enabled=dtype is not None):
             class_logits_BC, aspect_logits_BQ = model(images_BCHW)
         return class_logits_BC.float(), aspect_logits_BQ.float()
+
+
+def _generators() -> dict[str, Any]:
+    """The state of torch's generators, from which dropout and the like are drawn."""
+    return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
+
+
+def _set_generators(state: dict[str, Any]) -> None:
+    torch.set_rng_state(state["cpu"])
+    torch.cuda.set_rng_state_all(state["cuda"])

@@ -31,7 +31,7 @@ def steps_per_epoch(images: int, config: TrainConfig) -> int:
 
 
 def epoch_batches(
-    images: int, config: TrainConfig, *, seed: int, epoch: int, rank: int = 0, workers: int = 1
+    images: int, config: TrainConfig, *, seed: int, epoch: int, rank: int = 0, workers: int = 1, start: int = 0
 ) -> Iterator[Batch]:
     """The batches of one epoch for worker `rank` of `workers`.
 
@@ -45,6 +45,7 @@ def epoch_batches(
         epoch: from 0.
         rank: of this worker.
         workers: their number.
+        start: the step to begin with, where an epoch is continued; what comes before it is drawn and left out.
 
     Raises:
         DataError: there are fewer images than workers.
@@ -66,6 +67,8 @@ def epoch_batches(
             crop=config.crop,
             generator=generator,
         )
+        if step < start:
+            continue
         mine = slice(rank * len(rows) // workers, (rank + 1) * len(rows) // workers)
         yield Batch(rows[mine], views[mine], (mine.stop - mine.start) * workers / len(rows))
 
