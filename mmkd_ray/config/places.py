@@ -77,6 +77,8 @@ class ClusterConfig(Section):
     gpus_per_train_worker: Annotated[float, Field(ge=0, le=1)] = 0
     max_failures: Annotated[int, Field(ge=-1)] = 3
     """Restarts of a training from its last checkpoint after a lost worker; -1: no limit."""
+    checkpoint_minutes: PositiveFloat = 10
+    """A checkpoint is stored after each epoch, and within one when the last is so old."""
 
     @property
     def least_train_workers(self) -> int:

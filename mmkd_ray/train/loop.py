@@ -76,8 +76,7 @@ class StudentTrainer:
         self._ema = ModelEmaV3(student, decay=config.ema_decay, use_warmup=True) if config.ema_decay else None
         self._steps = 0
         self._begun: dict[str, Any] = {}
-        """Of an epoch that is not finished: `step`s and `seconds` so far, sum of their losses (`total`), and the state of
-        torch's generators (`random`)."""
+        """Of an epoch that is not finished: its `step`s and `seconds` so far, and the sum of their losses (`total`)."""
         weights_Q = training_set.aspect_weights_Q
         self._aspect_weights_Q = None if weights_Q is None else weights_Q.to(self._device)
         training_set.classes.to(self._device)

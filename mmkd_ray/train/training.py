@@ -1,8 +1,9 @@
-"""One student in a Ray Train worker: plain training, with a checkpoint reported each epoch."""
+"""One student in a Ray Train worker: plain training, with a checkpoint after each epoch and within a long one."""
 
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -28,6 +29,8 @@ from mmkd_ray.train.study_data import StudyData
 STATE = "state.pt"
 CURVES = "tensorboard"
 """Folder of the study with TensorBoard's files: one folder for each student."""
+_STEPS_TO_AGREE = 20
+"""Workers of one student ask the first of them so often whether it is time for a checkpoint."""
 
 
 def train_student(spec: StudentSpec, study_data: StudyData, run: Run, monitor: Any) -> None:
@@ -68,7 +71,7 @@ def train_student(spec: StudentSpec, study_data: StudyData, run: Run, monitor: A
         monitor.reached.remote(spec.identity, trainer.epochs_done)
     with _curves(spec, run) as update:
         while trainer.epochs_done < config.train.epochs:
-            metrics = _run_epoch(spec, trainer)
+            metrics = _run_epoch(spec, trainer, _Saver(spec, trainer))
             _report(spec, trainer, metrics)
             update(trainer.history)
             if context.get_world_rank() == 0:
@@ -93,9 +96,35 @@ def _curves(spec: StudentSpec, run: Run) -> Iterator[Callable[[Sequence[Mapping[
         yield trackers.update
 
 
-def _run_epoch(spec: StudentSpec, trainer: StudentTrainer) -> dict[str, float]:
+class _Saver:
+    """Called after each step of an epoch: stores a checkpoint when the last one is some minutes old."""
+
+    def __init__(self, spec: StudentSpec, trainer: StudentTrainer) -> None:
+        self._spec, self._trainer = spec, trainer
+        self._steps, self._saved = 0, time.monotonic()
+
+    def __call__(self) -> None:
+        self._steps += 1
+        if self._is_due():
+            self._trainer.agree()
+            _report(self._spec, self._trainer, {"epoch": self._trainer.epochs_done})
+            self._saved = time.monotonic()
+
+    def _is_due(self) -> bool:
+        """Whether to store one now: what the first worker says, since all must report together."""
+        due = time.monotonic() - self._saved >= 60 * self._spec.config.cluster.checkpoint_minutes
+        if self._trainer.workers == 1:
+            return due
+        if self._steps % _STEPS_TO_AGREE:
+            return False
+        answer = [due]
+        torch.distributed.broadcast_object_list(answer)
+        return answer[0]
+
+
+def _run_epoch(spec: StudentSpec, trainer: StudentTrainer, after_step: Callable[[], None]) -> dict[str, float]:
     try:
-        return trainer.run_epoch()
+        return trainer.run_epoch(after_step)
     except StudentError as error:
         checkpoint = ray.train.get_checkpoint()
         kept = ""
@@ -105,7 +134,7 @@ def _run_epoch(spec: StudentSpec, trainer: StudentTrainer) -> dict[str, float]:
 
 
 def _report(spec: StudentSpec, trainer: StudentTrainer, metrics: dict[str, float]) -> None:
-    """Hand the epoch's metrics to Ray Train, with a checkpoint from worker 0."""
+    """Hand metrics to Ray Train, with a checkpoint from worker 0."""
     if ray.train.get_context().get_world_rank() != 0:
         ray.train.report(metrics)
         return

@@ -203,7 +203,9 @@ def test_a_finished_run_is_free(unbroken, repository):
 def test_workers_and_then_the_driver_killed_in_training_it_ends_as_the_unbroken_run(unbroken, repository, tmp_path):
     summary = unbroken.summary
     copy(unbroken.storage, tmp_path, *ANSWERED)
-    arguments, output, run = command("run", tmp_path), tmp_path / "killed.txt", tmp_path / "r"
+    # Some checkpoints are of the middle of an epoch.
+    arguments = command("run", tmp_path, "cluster.checkpoint_minutes=0.005")
+    output, run = tmp_path / "killed.txt", tmp_path / "r"
     with marked() as processes:
         with started(processes, *arguments, cwd=repository, output=output) as driver:
             wait_for(lambda: len(checkpoints(run)) >= 2, driver, output)
@@ -223,7 +225,6 @@ def test_workers_and_then_the_driver_killed_in_training_it_ends_as_the_unbroken_
     records = [json.loads(path.read_text()) for path in (run / "study").glob("*/record.json")]
     continued = [epoch for record in records for epoch in record["continued_at"]]
     assert len(continued) >= 2, "a student was trained from scratch"
-    assert all(continued), "a student was trained from scratch"
     students = list((run / "study" / "tensorboard").iterdir())
     assert len(students) == 2
     for student in students:

@@ -57,6 +57,36 @@ def test_resumed_is_unbroken_to_the_bit(config, stop, tmp_path):
         assert torch.equal(value, resumed.best_student()[0].state_dict()[key]), key
 
 
+class StoppedError(Exception):
+    pass
+
+
+@pytest.mark.parametrize(("epoch", "step"), [(0, 1), (3, 2)])
+@pytest.mark.parametrize("config", [CONFIG, WITH_STATE])
+def test_an_epoch_that_is_continued_in_its_middle_is_unbroken_to_the_bit(config, epoch, step, tmp_path):
+    unbroken, broken = run(trainer(config)), run(trainer(config), epochs=epoch)
+    seen = []
+
+    def stop():
+        seen.append(torch.rand(()))  # whoever draws as dropout does
+        if len(seen) == step:
+            torch.save(broken.state_dict(), tmp_path / "state.pt")
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        broken.run_epoch(stop)
+    resumed = trainer(config, seed=0)
+    resumed.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    torch.rand(5)
+    seen.clear()
+    resumed.run_epoch(lambda: seen.append(torch.rand(())))
+    run(resumed)
+    assert [epoch["loss"] for epoch in resumed.history] == [epoch["loss"] for epoch in unbroken.history]
+    for key, value in unbroken.best_student()[0].state_dict().items():
+        assert torch.equal(value, resumed.best_student()[0].state_dict()[key]), key
+    assert resumed.continued_at == [epoch]
+
+
 def test_the_best_on_validation_is_kept():
     training = run(trainer(CONFIG))
     best = max(epoch["val_top1"] for epoch in training.history)

@@ -27,6 +27,13 @@ def test_epochs_and_seeds_differ_and_repeat():
     assert first(seed=0, epoch=0) != first(seed=1, epoch=0)
 
 
+def test_a_continued_epoch_has_the_rest_of_its_batches():
+    whole, rest = [list(epoch_batches(27, CONFIG, seed=3, epoch=1, start=start)) for start in (0, 1)]
+    for one, other in zip(whole[1:], rest, strict=True):
+        assert torch.equal(one.rows_B, other.rows_B)
+        assert torch.equal(one.views.scale_B2, other.views.scale_B2)
+
+
 def test_several_workers_train_on_the_batches_of_one_worker():
     alone = list(epoch_batches(27, CONFIG, seed=3, epoch=1))
     shares = [list(epoch_batches(27, CONFIG, seed=3, epoch=1, rank=rank, workers=2)) for rank in range(2)]
