@@ -6,7 +6,7 @@ import os
 import statistics
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -42,11 +42,11 @@ class TimedTrainer(StudentTrainer):
         self._begin = 0.0
         self.student.register_forward_pre_hook(self._note)
 
-    def run_epoch(self) -> dict[str, float]:
+    def run_epoch(self, after_step: Callable[[], None] = lambda: None) -> dict[str, float]:
         """One epoch, its steps noted apart from those before."""
         self.begins.append([])
         self.ends.append([])
-        return super().run_epoch()
+        return super().run_epoch(after_step)
 
     def step(self, batch: Prepared) -> Tensor:
         """One step: it waited for its batch from the end of the one before until the model's forward pass began."""
