@@ -33,6 +33,9 @@ WRITERS = "writers"
 RENEW_S = 10.0
 EXPIRE_S = 60.0
 """A record that has not been renewed for so long is a killed writer's. Longer than most outages of a store."""
+PATIENCE_S = 2.0
+"""A lock that is held for so long is held by a living writer: a killed one keeps it until its memory is freed, and a
+child that was forked a moment ago until it runs."""
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
 """What a file system without locks answers."""
 
@@ -97,7 +100,7 @@ def _lock(run: Run, holder: Holder) -> FileLock | None:
     # A child that is forked loses the lock's descriptor, one that is executed never has it: neither keeps the lock.
     lock = FileLock(place, thread_local=False, fallback_to_soft=False, preserve_lock_file=True, on_acquired=sign)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=PATIENCE_S)
     except Timeout:
         raise _refusal(run, _holder(Path(place).read_bytes())) from None
     except OSError as error:
