@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import urllib.error
-import urllib.request
 from pathlib import Path
 
+from mmkd_ray.answers.hub import hub_address, is_set_offline, why_no_answer
 from mmkd_ray.cluster.address import check_reachable, cluster_address, is_named
 from mmkd_ray.config import ClusterConfig
 from mmkd_ray.config.locations import masked
@@ -14,7 +13,6 @@ from mmkd_ray.doctor.finding import Finding
 from mmkd_ray.errors import ClusterError
 
 _WAIT_S = 4.0
-_HUB = "https://huggingface.co"
 
 
 def check_ray(config: ClusterConfig) -> Finding:
@@ -49,13 +47,9 @@ def check_hub(*, needed: bool) -> Finding:
         needed: whether the configuration names a model there.
     """
     advice = "models that are in the cache (HF_HOME) already, local folders and the field guide's teacher work"
-    if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
+    if is_set_offline():
         return Finding("warn" if needed else "ok", "hub", "offline by HF_HUB_OFFLINE", advice)
-    endpoint = os.environ.get("HF_ENDPOINT", _HUB)
-    try:
-        urllib.request.urlopen(urllib.request.Request(endpoint, method="HEAD"), timeout=_WAIT_S).close()  # noqa: S310
-    except urllib.error.HTTPError:
-        pass  # it answers
-    except (OSError, ValueError) as error:
-        return Finding("warn", "hub", f"{masked(endpoint)} does not answer ({error})", advice)
-    return Finding("ok", "hub", f"{masked(endpoint)} answers")
+    endpoint = masked(hub_address())
+    if reason := why_no_answer():
+        return Finding("warn", "hub", f"{endpoint} does not answer ({reason})", advice)
+    return Finding("ok", "hub", f"{endpoint} answers")

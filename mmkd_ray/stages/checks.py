@@ -34,9 +34,13 @@ def candidates(config: Config, _run: Run) -> str:
 
 def teacher(config: Config, _run: Run) -> str:
     """The teacher, without loading it."""
+    from mmkd_ray.answers.hub import check_in_reach
     from mmkd_ray.answers.teacher import check_teacher, describe_teacher
+    from mmkd_ray.cluster.address import is_named
 
     check_teacher(config.teacher)
+    if not is_named(config.cluster):  # the nodes of another cluster may reach what this machine does not
+        check_in_reach(config.teacher)
     return f"teacher {describe_teacher(config.teacher)}"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from PIL import Image
 
+from mmkd_ray.answers.hub import check_in_reach
 from mmkd_ray.answers.teacher import resolve
 from mmkd_ray.config import VllmTeacher
 from mmkd_ray.errors import TeacherError, explain
@@ -32,6 +33,7 @@ def load_processor(teacher: VllmTeacher) -> Any:
     Raises:
         TeacherError: it cannot be loaded, or takes no images.
     """
+    check_in_reach(teacher)
     from transformers import AutoProcessor  # noqa: PLC0415 (seconds)
 
     model = resolve(teacher)
