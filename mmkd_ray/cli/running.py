@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import traceback
@@ -63,7 +64,20 @@ def run_work(
 
 
 def _log_file(run: Run, command: str) -> Path:
+    """A new file's path, whose folder is there.
+
+    Raises:
+        ArtifactError: the folder cannot be made.
+    """
+    from mmkd_ray.errors import ArtifactError
+
     name = f"{command}-{datetime.now(UTC):%Y%m%d-%H%M%S}.log"
-    if "://" in run.folder.uri:
-        return Path(tempfile.gettempdir()) / "mmkd-logs" / name
-    return Path(run.folder.uri) / "logs" / name
+    folder = Path(tempfile.gettempdir()) / "mmkd-logs" if "://" in run.folder.uri else Path(run.folder.uri) / "logs"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise ArtifactError(
+            f"storage: the folder {folder} cannot be made: {reason}; choose another storage.path or name"
+        ) from error
+    return folder / name

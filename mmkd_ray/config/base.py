@@ -28,6 +28,9 @@ def _an_endpoint(url: str) -> str:
 EndpointUrl = Annotated[str, AfterValidator(_an_endpoint)]
 """Where a server answers; paths of requests are appended."""
 
+Place = Annotated[str, Field(min_length=1)]
+"""A path or URI; an empty one, as of a variable that is not set, would be the current folder."""
+
 
 class Section(BaseModel):
     """Base of all sections: unknown keys and wrong types are refused, values cannot be changed."""

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from mmkd_ray.config.base import Section, Seed
+from mmkd_ray.config.base import Place, Section, Seed
 
 
 class FieldGuideData(Section):
@@ -29,7 +29,7 @@ class _Files(Section):
     """Settings that all sources of image files share."""
 
     source: str
-    path: str
+    path: Place
     val_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.15
     """Share of each class's training images that is used for validation, if the data set has no validation split."""
     split_seed: Seed = 0
@@ -57,7 +57,7 @@ class FolderData(_Files):
     """
 
     source: Literal["folder"]
-    path: str
+    path: Place
     """The folder: a local path or a URI that pyarrow reads (s3://, gs://)."""
     exclude: tuple[str, ...] = ()
     """Patterns of files and folders to leave out, within `path`: `[drafts, "*/raw/*", "*_mask.png"]`. `*` matches
@@ -113,7 +113,7 @@ class TableData(ListedData):
     """Images that a table lists: CSV (TSV), JSONL (JSON) or Parquet, with a path and a label in each row."""
 
     source: Literal["table"]
-    path: str
+    path: Place
     """The table: a local file or a URI."""
     root: str = ""
     """The folder that relative paths start from, local or a URI; empty: the table's own folder."""
@@ -134,7 +134,7 @@ class ParquetData(ListedData):
     """
 
     source: Literal["parquet"]
-    path: str
+    path: Place
     """A file, or a folder of files at any depth: a local path or a URI."""
     columns: ImageColumns = ImageColumns()
     root: str = ""
@@ -145,7 +145,7 @@ class HuggingFaceData(ListedData):
     """A data set of the Hugging Face hub, or a local folder of one, through `datasets`."""
 
     source: Literal["huggingface"]
-    path: str
+    path: Place
     """Its id on the hub (`ethz/food101`), or a local folder: one that `save_to_disk` wrote, or a copy of the hub's
     files."""
     subset: str = ""
@@ -176,7 +176,7 @@ class TorchvisionData(_Files):
 
     source: Literal["torchvision"]
     dataset: Literal["stanford_cars", "oxford_pets", "dtd", "flowers102", "fgvc_aircraft", "caltech101"]
-    path: str
+    path: Place
     """torchvision's `root`: the local folder that contains the data set's folder."""
     download: bool = False
     """Let torchvision download the data set if it is missing; `stanford_cars` can no longer be downloaded."""
@@ -188,7 +188,7 @@ class CubData(_Files):
     """Caltech-UCSD Birds-200-2011."""
 
     source: Literal["cub"]
-    path: str
+    path: Place
     """The local folder that contains `CUB_200_2011/`."""
 
 
@@ -200,7 +200,7 @@ class MiniImageNetData(_Files):
     """
 
     source: Literal["mini_imagenet"]
-    path: str
+    path: Place
     """The local folder with the three lists and `images/`."""
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """Share of each class's 600 images that is used for the test."""

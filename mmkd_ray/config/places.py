@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from mmkd_ray.config.base import Fraction, Section
+from mmkd_ray.config.base import Fraction, Place, Section
 
 
 class ExtractConfig(Section):
@@ -102,5 +102,5 @@ class ClusterConfig(Section):
 class StorageConfig(Section):
     """Where artifacts go."""
 
-    path: str = "runs"
+    path: Place = "runs"
     """Folder or URI (s3://, gs://) that every node can reach; a run writes to `path/name`."""

@@ -46,7 +46,7 @@ class FolderSource(FileSource):
         self._empty = _empty_folders(tree, files, self._layout)
         if not files:
             raise DataError(f"data.path: '{path}' holds no images; {'; '.join([ACCEPTED, *self._skipped.lines()])}")
-        _refuse_one_class(files, self._deeper, self._layout, path)
+        _refuse_one_class(files, self._deeper, [*self._layout.lines(), *self._skipped.lines()], path)
         fractions = {"test": config.test_fraction, "val": config.val_fraction}
         files = cut_missing(files, fractions, group=config.group, seed=config.split_seed)
         class_names = tuple(sorted({file.class_name for file in files}))
@@ -81,7 +81,7 @@ def _deeper_folders(files: list[ImageFile], layout: Layout) -> set[str]:
     return {"/".join(parts[: layout.depth + 1]) for parts in paths if len(parts) > layout.depth + 1}
 
 
-def _refuse_one_class(files: list[ImageFile], deeper: list[str], layout: Layout, path: str) -> None:
+def _refuse_one_class(files: list[ImageFile], deeper: list[str], told: list[str], path: str) -> None:
     """A folder that stands alone where classes are expected is mostly one too many."""
     names = {file.class_name for file in files}
     if len(names) > 1:
@@ -92,8 +92,8 @@ def _refuse_one_class(files: list[ImageFile], deeper: list[str], layout: Layout,
         else ""
     )
     raise DataError(
-        f"data.path: '{path}', {layout.lines()[0]}, has one class only ('{names.pop()}'){inside}; a classifier needs "
-        f"two or more; {ACCEPTED}"
+        f"data.path: '{path}' has one class only ('{names.pop()}'){inside}; a classifier needs two or more; "
+        f"{'; '.join(told)}; {ACCEPTED}"
     )
 
 

@@ -57,6 +57,18 @@ def test_a_mistake_is_one_line_and_status_2(mmkd, tmp_path, overrides, message):
     assert output.splitlines()[-1] == errors[0]
 
 
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [("file", "Not a directory"), ("x" * 300, "File name too long"), ("/proc/none", "No such file or directory")],
+)
+def test_a_storage_that_cannot_be_made_is_one_line(mmkd, tmp_path, place, reason):
+    (tmp_path / "file").touch()
+    status, output = mmkd("images", "configs/quickstart.yaml", f"storage.path={tmp_path / place}")
+    assert status == 2
+    assert output.startswith("mmkd: error: storage: the folder ")
+    assert output.endswith(f"logs cannot be made: {reason}; choose another storage.path or name")
+
+
 def test_a_stage_without_its_input_names_the_command(mmkd, tmp_path):
     status, output = mmkd("report", "configs/quickstart.yaml", f"storage.path={tmp_path}")
     assert status == 2

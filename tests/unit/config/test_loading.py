@@ -55,6 +55,7 @@ def test_overrides_reach_nested_keys_and_are_typed(tmp_path):
         ("teacher", "no_token", " \n", "no_token ' \\n'; each must be a word, e.g. Yes and No"),
         ("data", "source", "folders", "data.source: got 'folders'; accepted are 'fieldguide', 'folder'"),
         ("data", "path", "x", "unknown key 'data.path'; it belongs to data.source = 'folder', 'table', '"),
+        ("storage", "path", "", 'storage.path: got ""; string should have at least 1 character'),
         ("train", "crop_scale", [0.5], "train.crop_scale: got [0.5]; value 2 is missing"),
         (
             "teacher",

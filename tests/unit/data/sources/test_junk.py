@@ -108,6 +108,13 @@ def test_the_storage_of_runs_is_never_data(root):
         source_of(root, storage=str(root))
 
 
+def test_where_one_class_is_left_what_was_left_out_is_told(root):
+    with pytest.raises(DataError, match=r"one class only \('b'\).*data.exclude: 'a' matches 1 paths"):
+        source_of(root, exclude=("a",))
+    with pytest.raises(DataError, match=r"one class only \('b'\).*skipped folders: a \(storage.path\) 1"):
+        source_of(root, storage=str(root / "a"))
+
+
 def test_a_run_in_the_folder_of_the_images_does_not_read_itself(root, monkeypatch):
     monkeypatch.chdir(root)
     fill_tree(root, ["runs/x"])
