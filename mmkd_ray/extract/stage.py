@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -19,7 +21,7 @@ from mmkd_ray.artifacts import Run
 from mmkd_ray.cluster.monitor import ProgressCallback, monitored
 from mmkd_ray.config import Config, ImportedTeacher
 from mmkd_ray.data.table import check_files, require_images
-from mmkd_ray.errors import causes
+from mmkd_ray.errors import causes, mmkd_cause
 from mmkd_ray.extract.actor import AskTeacher, Assignment
 from mmkd_ray.extract.plan import Plan, files_with, make_plan, only_todo
 from mmkd_ray.extract.pool import pool
@@ -105,6 +107,7 @@ def _ask(config: Config, run: Run, wanted: Wanted, plan: Plan, store: AnswerStor
     with (
         pool(config.teacher, config.extract, _batches(config, plan)) as options,
         monitored(total, meter, done=total - plan.images) as monitor,
+        _damage_named(run),
     ):
         assignment = Assignment(
             teacher=config.teacher,
@@ -130,13 +133,19 @@ def _drive(images: ray.data.Dataset, assignment: Assignment, options: dict[str, 
         zero_copy_batch=True,
         **options,
     )
+    for _ in asked.iter_batches(batch_size=None):
+        pass
+
+
+@contextmanager
+def _damage_named(run: Run) -> Iterator[None]:
+    """Ray's reader of tables says neither which file is damaged nor what to do: on its errors, look for it."""
     try:
-        for _ in asked.iter_batches(batch_size=None):
-            pass
+        yield
     except Exception as error:
-        # Ray's reader says neither which file it was nor what to do.
-        if any(isinstance(cause, (OSError, pa.ArrowException)) for cause in causes(error)):
-            check_files(assignment.store.run, SPLITS)
+        of_a_file = any(isinstance(cause, (OSError, pa.ArrowException)) for cause in causes(error))
+        if of_a_file and mmkd_cause(error) is None:
+            check_files(run, SPLITS)
         raise
 
 
