@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from mmkd_ray.students.card import TaskName
 from mmkd_ray.tasks.task import Metric, Task
 
 if TYPE_CHECKING:  # seconds of imports
+    from torch import Tensor
+
     from mmkd_ray.config import StudentConfig
     from mmkd_ray.data.feed.pixels import Pixels
     from mmkd_ray.students.model import Student
@@ -38,12 +41,18 @@ class Classify:
 
         return build_student(config, classes=classes, aspects=aspects)
 
-    def validate(self, student: Student, val: Pixels) -> float:
+    def validate(self, student: Student, val: Pixels, total: Callable[[Tensor], Tensor]) -> float:
         """Share of the images whose highest class logit is that of their label."""
-        from mmkd_ray.students.outputs import BATCH, outputs  # noqa: PLC0415 (seconds)
+        import torch  # noqa: PLC0415 (seconds)
 
-        class_logits_NC, _ = outputs(student, val.in_batches(BATCH))
-        return float((class_logits_NC.argmax(dim=1) == val.labels_N).double().mean())
+        from mmkd_ray.students.outputs import BATCH, outputs  # noqa: PLC0415
+
+        right = 0
+        if len(val):
+            class_logits_NC, _ = outputs(student, val.in_batches(BATCH))
+            right = int((class_logits_NC.argmax(dim=1) == val.labels_N).sum())
+        right_in_all, images = total(torch.tensor([right, len(val)])).tolist()
+        return right_in_all / images
 
     def predict(self, student: Student, images: Pixels) -> pa.Table:
         """Class logits and aspect logits of each image."""

@@ -5,7 +5,7 @@ Light to import: torch and timm come with the functions that need them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -17,6 +17,8 @@ from mmkd_ray.render.units import Unit
 from mmkd_ray.students.card import TaskName
 
 if TYPE_CHECKING:  # seconds of imports
+    from torch import Tensor
+
     from mmkd_ray.config import StudentConfig
     from mmkd_ray.data.feed.pixels import Pixels
     from mmkd_ray.students.model import Student
@@ -84,8 +86,14 @@ class Task(Protocol):
         """
         ...
 
-    def validate(self, student: Student, val: Pixels) -> float:
-        """The primary metric of a student on these images."""
+    def validate(self, student: Student, val: Pixels, total: Callable[[Tensor], Tensor]) -> float:
+        """The primary metric of a student on the images of all workers that train it.
+
+        Args:
+            student: the same for all of them.
+            val: this worker's share; it may be empty.
+            total: sums a tensor over the workers; each must call it in the same way.
+        """
         ...
 
     def predict(self, student: Student, images: Pixels) -> pa.Table:

@@ -110,7 +110,7 @@ class StudentTrainer:
         else:
             torch.manual_seed(self._seed * 1_000_003 + epoch)  # dropout and the like
         loss = self._train_epoch(epoch, started, after_step)
-        metric, value = self._task.primary, self._task.validate(self._kept, self._training_set.val)
+        metric, value = self._task.primary, self._validate()
         if not metric.is_better(self._best["value"], than=value):  # of equal ones, the last
             self._best = {"value": value, "epoch": epoch, "weights": copy.deepcopy(self._kept.state_dict())}
         self.history.append(
@@ -188,6 +188,22 @@ class StudentTrainer:
         mean = float(total) / steps
         self._check(mean, epoch)
         return mean
+
+    def _validate(self) -> float:
+        """The primary metric of the student that is kept; with several workers, of worker 0's, each on its share."""
+        val = self._training_set.val
+        if self.workers > 1:
+            for buffer in self._kept.buffers():  # on CPUs each has running statistics of its own
+                torch.distributed.broadcast(buffer, 0)
+            val = val.subset(range(self._rank, len(val), self.workers))
+        return self._task.validate(self._kept, val, self._total)
+
+    def _total(self, counts: Tensor) -> Tensor:
+        """The sum of every worker's."""
+        counts = counts.to(self._device)
+        if self.workers > 1:
+            torch.distributed.all_reduce(counts)
+        return counts
 
     def _check(self, loss: float, epoch: int) -> None:
         advice = f"lower train.lr (now {self._config.lr:g}) or train.alpha, or set train.clip_grad_norm"

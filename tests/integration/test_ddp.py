@@ -35,8 +35,8 @@ def train(rank, workers, port, folder):
     for _ in range(EPOCHS):
         training.run_epoch()
     if rank == 0:
-        losses = [epoch["loss"] for epoch in training.history]
-        torch.save({"weights": training.best_student()[0].state_dict(), "losses": losses}, f"{folder}/{workers}.pt")
+        curves = {name: [epoch[name] for epoch in training.history] for name in ("loss", "val_top1")}
+        torch.save({"weights": training.best_student()[0].state_dict(), **curves}, f"{folder}/{workers}.pt")
     torch.distributed.destroy_process_group()
 
 
@@ -48,6 +48,7 @@ def test_two_workers_and_three_with_uneven_shares_are_one_process(tmp_path):
         torch.multiprocessing.spawn(train, args=(workers, port, str(tmp_path)), nprocs=workers)
     one, *others = (torch.load(tmp_path / f"{workers}.pt", weights_only=True) for workers in (1, 2, 3))
     for other in others:
-        torch.testing.assert_close(one["losses"], other["losses"], rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(one["loss"], other["loss"], rtol=1e-5, atol=1e-6)
+        assert one["val_top1"] == other["val_top1"], "of all validation images, whoever looks at them"
         for key, weight in one["weights"].items():
             torch.testing.assert_close(weight, other["weights"][key], rtol=1e-4, atol=1e-5, msg=key)
