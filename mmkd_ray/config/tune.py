@@ -13,6 +13,11 @@ KINDS = ("choice", "uniform", "log_uniform", "integer")
 _ACCEPTED = ("student.", "train.", "aspects.count")
 
 
+def _written(value: Any) -> str:
+    """The same for 1 and 1.0, and another for true."""
+    return repr(float(value) if type(value) is int else value)
+
+
 class Domain(Section):
     """The values of one key that are tried: exactly one of the four kinds."""
 
@@ -44,7 +49,7 @@ class Domain(Section):
                 "{integer: [LOW, HIGH]} is accepted"
             )
         if self.choice is not None:
-            if not self.choice or len({repr(value) for value in self.choice}) != len(self.choice):
+            if not self.choice or len({_written(value) for value in self.choice}) != len(self.choice):
                 raise ValueError("choice must have at least one value and no duplicates")
         elif not self.values[0] < self.values[1]:
             raise ValueError(f"{self.kind} must be [low, high] with low < high")

@@ -38,6 +38,12 @@ def test_overrides_reach_nested_keys_and_are_typed(tmp_path):
         ("train", "epochs", True, "train.epochs: got true; input should be a valid integer"),
         ("train", "warmup_epochs", 1000, "warmup_epochs (1000.0) must be less than epochs (100)"),
         ("study", "arms", ["ce", "ce"], "arms must not repeat a value"),
+        (
+            "tracking",
+            "trackers",
+            ["wandb", "wandb"],
+            "tracking.trackers must not repeat a value, got ['wandb', 'wandb']",
+        ),
         ("study", "seeds", [], "seeds must not be empty"),
         ("study", "seeds", 3, "study.seeds: got 3; a list is accepted, e.g. [3]"),
         ("study", "arms", "ce", 'study.arms: got "ce"; a list is accepted, e.g. [ce]'),

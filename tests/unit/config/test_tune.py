@@ -37,6 +37,7 @@ def test_a_space_is_written_as_it_was_read(load_with, tmp_path):
         ("tune.space={train.alpha: {choice: [1], uniform: [0, 1]}}", "one of {choice: [VALUE, ...]}"),
         ("tune.space={train.alpha: {choice: []}}", "choice must have at least one value and no duplicates"),
         ("tune.space={train.alpha: {choice: [1, 1]}}", "choice must have at least one value and no duplicates"),
+        ("tune.space={train.alpha: {choice: [1, 1.0]}}", "choice must have at least one value and no duplicates"),
         ("tune.space={train.alpha: {uniform: [2, 1]}}", "uniform must be [low, high] with low < high"),
         ("tune.space={train.alpha: {log_uniform: [0, 1]}}", "log_uniform must be above 0"),
         ("tune.space={train.alpha: {uniform: [-1, 1]}}", "tune.space.train.alpha: train.alpha: got -1"),
