@@ -32,7 +32,7 @@ def train_students(setup: dict[str, Any]) -> None:
         _train(setup)
     except (MmkdError, OSError) as error:
         # Of Ray's own files, a full disk is told by an OSError.
-        known = error if isinstance(error, MmkdError) else disk_error(error)
+        known = error if isinstance(error, MmkdError) else disk_error(error, setup["run"].study.uri)
         if known is None:
             raise
         ray.get(monitor.fail.remote(known))
