@@ -116,6 +116,12 @@ def innermost_cause(error: BaseException) -> str:
     return one_line(_innermost(error))
 
 
+def typed_cause(error: BaseException) -> str:
+    """The innermost cause with the type of `error` in front, once: what tells two failures apart."""
+    name, cause = type(error).__name__, innermost_cause(error)
+    return cause if cause.startswith(name) else f"{name}: {cause}"
+
+
 def explain(error: BaseException) -> str:
     """An error in one line, with its innermost cause in brackets: "not a valid JSON file (line 3: expected ...)"."""
     outer, inner = one_line(error), innermost_cause(error)

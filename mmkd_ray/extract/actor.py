@@ -19,7 +19,7 @@ from mmkd_ray.answers.teacher import needs_hub
 from mmkd_ray.cluster.environment import prepare_process
 from mmkd_ray.config import ExtractConfig, Teacher
 from mmkd_ray.data.table import check_content
-from mmkd_ray.errors import MmkdError, TeacherError, explain, innermost_cause
+from mmkd_ray.errors import MmkdError, TeacherError, explain, typed_cause
 from mmkd_ray.extract.engines.load import load_engine
 from mmkd_ray.extract.engines.mirror import answer_all
 from mmkd_ray.extract.preflight import find_problem
@@ -116,7 +116,7 @@ class AskTeacher:
 
     def _die(self, error: Exception) -> NoReturn:
         """An engine that has raised something unforeseen may be in a bad state: Ray starts another one in its place."""
-        reason = f"{type(error).__name__}: {innermost_cause(error)}"
+        reason = typed_cause(error)
         if ray.get(self._monitor.crashed.remote(reason)) >= MAX_CRASHES:
             self._give_up(
                 TeacherError(f"the teacher's engine has died {MAX_CRASHES} times of the same cause: {reason}")

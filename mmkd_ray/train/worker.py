@@ -14,7 +14,7 @@ import ray.train
 from mmkd_ray.artifacts import disk_error
 from mmkd_ray.cluster.computing import prepare_to_compute
 from mmkd_ray.cluster.environment import prepare_process
-from mmkd_ray.errors import MmkdError, StudentError, innermost_cause
+from mmkd_ray.errors import MmkdError, StudentError, typed_cause
 from mmkd_ray.study.students import StudentSpec
 
 
@@ -62,7 +62,7 @@ def _train(setup: dict[str, Any]) -> None:
 def _stop_if_repeated(error: Exception, spec: StudentSpec, monitor: Any) -> None:
     """Restarts are for lost workers: what goes wrong twice in the same way at the same epoch goes wrong for ever."""
     epoch = ray.get(monitor.how_far.remote(spec.identity))
-    reason = f"{type(error).__name__}: {innermost_cause(error)}"
+    reason = typed_cause(error)
     rank = ray.train.get_context().get_world_rank()  # each worker of a group may raise the same at once
     if ray.get(monitor.crashed.remote(f"{spec.identity} {rank} {epoch} {reason}")) > 1:
         raise StudentError(

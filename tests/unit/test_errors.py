@@ -1,6 +1,6 @@
 import pytest
 
-from mmkd_ray.errors import TeacherError, explain, innermost_cause, mmkd_cause, one_line
+from mmkd_ray.errors import TeacherError, explain, innermost_cause, mmkd_cause, one_line, typed_cause
 
 
 def test_the_cause_is_found_through_wrappers():
@@ -50,3 +50,8 @@ def test_causes_in_a_circle_end():
 @pytest.mark.parametrize("length", [10, 10_000])
 def test_others_words_are_cut(length):
     assert len(one_line(ValueError("x" * length))) == min(length, 500)
+
+
+def test_a_cause_has_its_type_once():
+    assert typed_cause(ValueError("no such axis")) == "ValueError: no such axis"
+    assert typed_cause(AttributeError("no field")) == "AttributeError: no field"
