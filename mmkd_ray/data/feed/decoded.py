@@ -44,15 +44,14 @@ def decoded(
         interpolation: Pillow's name of a resampling filter, in lower case.
 
     Raises:
-        DataError: the file does not fit on the disk.
+        DataError: the file does not fit on the disk, or its folder belongs to another user.
         DamagedError: an image is not as it was when the table was made.
     """
     if not count:
         return np.empty((0, 3, size, size), dtype=np.uint8)
     images = [run.images.uri, run.require(run.images, "images")["digest"]]
     key = fingerprint(images=images, splits=list(splits), size=size, interpolation=interpolation)
-    place, shape = cache_folder() / f"{key}{_SUFFIX}", (count, 3, size, size)
-    place.parent.mkdir(parents=True, exist_ok=True)
+    place, shape = _own(cache_folder()) / f"{key}{_SUFFIX}", (count, 3, size, size)
     with FileLock(f"{place}.lock"):
         if not place.exists() or place.stat().st_size != prod(shape):
             _make(run, splits, place, shape, interpolation)
@@ -80,6 +79,16 @@ def square(image: Image.Image, size: int, interpolation: str) -> UInt8[np.ndarra
             (size, size), _RESAMPLING[interpolation], box=(left, top, left + side, top + side), reducing_gap=3.0
         )
     return np.asarray(image)
+
+
+def _own(folder: Path) -> Path:
+    """The folder, made if it is not there; nobody else may write into it."""
+    folder.parent.parent.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(mode=0o700, exist_ok=True)
+    if folder.parent.stat().st_uid != os.getuid():
+        raise DataError(f"{folder.parent} belongs to another user: set TMPDIR to a folder of your own")
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def _make(run: Run, splits: Iterable[str], place: Path, shape: tuple[int, ...], interpolation: str) -> None:

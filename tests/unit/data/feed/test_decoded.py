@@ -15,9 +15,9 @@ import pytest
 
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.data.decode import decode_rgb
-from mmkd_ray.data.feed.decoded import cached_files, decoded, square
+from mmkd_ray.data.feed.decoded import cache_folder, cached_files, decoded, square
 from mmkd_ray.data.table import read_splits
-from mmkd_ray.errors import DamagedError
+from mmkd_ray.errors import DamagedError, DataError
 from tests.support.tables import image_row, write_image_table
 from tests.unit.data.sources.test_folder import picture
 from tests.unit.data.test_building import config_for
@@ -96,6 +96,14 @@ def test_a_damaged_image_is_named_and_leaves_no_file(filled):
     with pytest.raises(DamagedError, match="image 'val/23' has other bytes"):
         decoded(filled, ["val"], 10, **HOW)
     assert cached_files() == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_folder_of_another_user_is_refused(filled):
+    cache_folder().parent.mkdir(parents=True)
+    os.chown(cache_folder().parent, 65_534, 65_534)
+    with pytest.raises(DataError, match="belongs to another user: set TMPDIR to a folder of your own"):
+        decoded(filled, ["val"], 10, **HOW)
 
 
 FULL = """
