@@ -12,7 +12,7 @@ from mmkd_ray.data.sources.listing import Found, Tree
 from mmkd_ray.errors import DataError, few
 
 _SPLIT_OF = {
-    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("train", "training", "trainval"), "train"),
     **dict.fromkeys(("val", "valid", "validate", "validation", "dev", "development"), "val"),
     **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
 }
