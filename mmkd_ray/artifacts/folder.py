@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import uuid
@@ -17,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import fs
 
+from mmkd_ray.artifacts.checksums import content_hash, take_checksum, with_checksum
 from mmkd_ray.artifacts.damage import damaged
 from mmkd_ray.artifacts.disk import disk_error
 from mmkd_ray.artifacts.tables import read_parquet, to_parquet
@@ -27,8 +27,8 @@ from mmkd_ray.errors import ArtifactError, DamagedError, one_line
 RECORD = "record.json"
 DAMAGED = ".damaged"
 """Ending of files that were set aside."""
-_CHECKSUM, _FILES = "checksum", "files"
-"""Keys: of a JSON file, the hash of all its others; of a completion record, the hashes of the files beside it."""
+_FILES = "files"
+"""Key of a completion record: the hashes of the files beside it."""
 _READERS = 16
 """Files read at a time: object stores answer slowly, and many at once."""
 
@@ -169,7 +169,7 @@ class Folder:
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file, indented, keys in the order given; a mapping gets one more key, its `checksum`."""
         if isinstance(value, dict):
-            value = {**value, _CHECKSUM: _checksum(value)}
+            value = with_checksum(value)
         self.write_bytes(name, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
     def read_json(self, name: str, record: Mapping[str, Any] | None = None) -> Any:
@@ -188,7 +188,7 @@ class Folder:
         except ValueError as error:
             reason = f"it is not JSON: {one_line(error)}" if content else "it is empty"
             raise damaged(self.place(name), reason) from error
-        if isinstance(value, dict) and not _take_checksum(value):
+        if isinstance(value, dict) and not take_checksum(value):
             raise damaged(self.place(name), "its checksum is another")
         return value
 
@@ -217,7 +217,7 @@ class Folder:
             content = self.read_bytes(name)
         except FileNotFoundError as error:
             raise damaged(self.place(name), "it is gone") from error
-        if record.get(_FILES, {}).get(name) not in (None, _hash(content)):
+        if record.get(_FILES, {}).get(name) not in (None, content_hash(content)):
             raise damaged(self.place(name), "it is not what its folder's record says")
         return content
 
@@ -297,7 +297,7 @@ class Folder:
 
         It has a hash of each file beside it; those of folders in this one have checksums of their own.
         """
-        files = {name: _hash(self.read_bytes(name)) for name in sorted(self.sizes()) if name != RECORD}
+        files = {name: content_hash(self.read_bytes(name)) for name in sorted(self.sizes()) if name != RECORD}
         record = {"fingerprint": identity, **facts, **({_FILES: files} if files else {})}
         self.write_json(RECORD, record)
         return record
@@ -315,20 +315,3 @@ class Folder:
     def place(self, name: str) -> str:
         """Where a file of the folder is, for people."""
         return f"{self.uri.rstrip('/')}/{name}"
-
-
-def _hash(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]
-
-
-def _take_checksum(value: dict[str, Any]) -> bool:
-    """Take the checksum out of a mapping; whether it is right, or there has never been one."""
-    if _CHECKSUM in value:
-        return value.pop(_CHECKSUM) == _checksum(value)
-    # Its key, the last one, may be what is damaged.
-    return not value or list(value.values())[-1] != _checksum(dict(list(value.items())[:-1]))
-
-
-def _checksum(value: dict[str, Any]) -> str:
-    """Of a mapping as JSON, whatever the order of its keys."""
-    return _hash(json.dumps(json.loads(json.dumps(value)), sort_keys=True).encode())
