@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mmkd_ray.config import Config
     from mmkd_ray.data.reading import Part, PartReader
 
-HERE = 2_000
+HERE = 2_500
 """So many images are read by this process: a private cluster takes about as long to start."""
 
 
