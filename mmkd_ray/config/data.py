@@ -163,7 +163,7 @@ class WebDatasetData(ListedData):
     """
 
     source: Literal["webdataset"]
-    path: str
+    path: Place
     """A tar file, or a folder of them at any depth: a local path or a URI."""
     columns: ImageColumns = ImageColumns()
 
@@ -175,7 +175,17 @@ class TorchvisionData(_Files):
     """
 
     source: Literal["torchvision"]
-    dataset: Literal["stanford_cars", "oxford_pets", "dtd", "flowers102", "fgvc_aircraft", "caltech101"]
+    dataset: Literal[
+        "stanford_cars",
+        "oxford_pets",
+        "dtd",
+        "flowers102",
+        "fgvc_aircraft",
+        "caltech101",
+        "food101",
+        "cifar10",
+        "cifar100",
+    ]
     path: Place
     """torchvision's `root`: the local folder that contains the data set's folder."""
     download: bool = False
@@ -206,6 +216,36 @@ class MiniImageNetData(_Files):
     """Share of each class's 600 images that is used for the test."""
 
 
+class ImageNetData(_Files):
+    """ImageNet-1k (ILSVRC 2012), or a part of its classes, as unpacked: `train/WNID/` and `val/`.
+
+    The 50,000 validation images, whose labels are the public ones, are the test split; validation images are taken from
+    those for training.
+    """
+
+    source: Literal["imagenet"]
+    path: Place
+    """The folder with `train/` and `val/`: a local path or a URI. `val/` has class folders, or all images; then their
+    classes are read from `ILSVRC2012_devkit_t12/` (or its `.tar.gz`) or `LOC_val_solution.csv` beside it."""
+
+
+class WaterbirdsData(_Files):
+    """Waterbirds (Sagawa et al., 2020): birds of the land and the water before land and water.
+
+    The group of an image is its class and its background; it is kept in the image table.
+    """
+
+    source: Literal["waterbirds"]
+    path: Place
+    """The folder with `metadata.csv`: a local path or a URI."""
+
+    @model_validator(mode="after")
+    def _has_groups_of_its_own(self) -> Self:
+        if self.group:
+            raise ValueError("data.group: waterbirds has groups of its own, class and background: leave it out")
+        return self
+
+
 Data = Annotated[
     FieldGuideData
     | FolderData
@@ -215,7 +255,9 @@ Data = Annotated[
     | WebDatasetData
     | TorchvisionData
     | CubData
-    | MiniImageNetData,
+    | MiniImageNetData
+    | ImageNetData
+    | WaterbirdsData,
     Field(discriminator="source"),
 ]
 """Where the images come from, by `source`."""

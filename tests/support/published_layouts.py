@@ -5,6 +5,10 @@ from __future__ import annotations
 import csv
 import hashlib
 import itertools
+import json
+import pickle
+import shutil
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy.io import savemat
-from torchvision.datasets import Flowers102
+from torchvision import datasets
 
 from mmkd_ray.data.sources.base import BadImage, Source
 from tests.support.source_rows import ImageRow, rows_of
@@ -82,7 +86,7 @@ def allow_small_flowers(patch: pytest.MonkeyPatch, root: Path) -> None:
     names = {"label": "imagelabels.mat", "setid": "setid.mat"}
     base = root / "flowers-102"
     sums = {key: (name, hashlib.md5((base / name).read_bytes()).hexdigest()) for key, name in names.items()}
-    patch.setattr(Flowers102, "_file_dict", {**Flowers102._file_dict, **sums})
+    patch.setattr(datasets.Flowers102, "_file_dict", {**datasets.Flowers102._file_dict, **sums})
 
 
 def fgvc_aircraft(root: Path) -> None:
@@ -124,6 +128,75 @@ def cub(root: Path) -> dict[str, tuple[str, str]]:
 
 def _numbered(values) -> str:
     return "".join(f"{number} {value}\n" for number, value in enumerate(values, start=1))
+
+
+def food101(root: Path) -> None:
+    base, image = root / "food-101", pictures()
+    for split, numbers in (("train", range(6)), ("test", range(6, 9))):
+        listed = {name: [f"{name}/{number}" for number in numbers] for name in ("waffles", "apple_pie")}
+        write(base / "meta" / f"{split}.json", json.dumps(listed))
+        for path in itertools.chain(*listed.values()):
+            put(base / "images" / f"{path}.jpg", next(image))
+
+
+def cifar(root: Path, patch: pytest.MonkeyPatch, name: str, per_batch: int = 8) -> None:
+    """Of `name`, CIFAR10 or CIFAR100, with sums of its own in the place of the published ones."""
+    kind, random = getattr(datasets, name), np.random.default_rng(3)
+    base, key = root / kind.base_folder, "labels" if name == "CIFAR10" else "fine_labels"
+    base.mkdir(parents=True)
+
+    def dump(file: str, content: dict[str, object]) -> list[str]:
+        (base / file).write_bytes(pickle.dumps(content))
+        return [file, hashlib.md5((base / file).read_bytes()).hexdigest()]
+
+    def batch(file: str) -> list[str]:
+        labels = [number % 2 for number in range(per_batch)]
+        return dump(file, {"data": random.integers(0, 256, (per_batch, 3072), dtype=np.uint8), key: labels})
+
+    patch.setattr(kind, "train_list", [batch(file) for file, _ in kind.train_list])
+    patch.setattr(kind, "test_list", [batch(file) for file, _ in kind.test_list])
+    file, md5 = dump(kind.meta["filename"], {kind.meta["key"]: ["apple", "aquarium_fish"]})
+    patch.setattr(kind, "meta", {**kind.meta, "filename": file, "md5": md5})
+
+
+IMAGENET = ("n01440764", "n01443537", "n02012849", "n03126707")
+"""tench, goldfish, crane (the bird), crane (the machine)."""
+
+
+def imagenet(root: Path, validation: str) -> None:
+    """With the labels of `val/` in "folders", "devkit", "archive" or "solution"."""
+    image, truth = pictures(), []
+    for number in IMAGENET:
+        for place in range(8):
+            put(root / "train" / number / f"{number}_{place}.JPEG", next(image))
+    for place in range(1, 9):
+        label = (place * 3) % 4
+        truth.append(label + 1)
+        folder = root / "val" / (IMAGENET[label] if validation == "folders" else "")
+        put(folder / f"ILSVRC2012_val_{place:08d}.JPEG", next(image))
+    kit = root / "ILSVRC2012_devkit_t12"
+    if validation in ("devkit", "archive"):
+        write(kit / "data" / "ILSVRC2012_validation_ground_truth.txt", "".join(f"{label}\n" for label in truth))
+        rows = [(place, number, "words") for place, number in enumerate(IMAGENET, start=1)]
+        kinds = [("ILSVRC2012_ID", np.uint16), ("WNID", object), ("words", object)]
+        savemat(kit / "data" / "meta.mat", {"synsets": np.array(rows, dtype=kinds)})
+    if validation == "archive":
+        with tarfile.open(root / f"{kit.name}.tar.gz", "w:gz") as tar:
+            tar.add(kit, kit.name)
+        shutil.rmtree(kit)
+    if validation == "solution":
+        lines = [f"ILSVRC2012_val_{place:08d},{IMAGENET[label - 1]} 1 2 3 4 \n" for place, label in enumerate(truth, 1)]
+        write(root / "LOC_val_solution.csv", "ImageId,PredictionString\n" + "".join(lines))
+
+
+def waterbirds(root: Path) -> None:
+    image, lines = pictures(), ["img_id,img_filename,y,split,place,place_filename"]
+    for number in range(24):
+        bird, place, split = number % 2, number // 2 % 2, number // 4 % 3
+        name = f"{bird:03d}.Bird/{number}.jpg"
+        lines.append(f"{number},{name},{bird},{split},{place},/l/lake/{number}.jpg")
+        put(root / name, next(image))
+    write(root / "metadata.csv", "\n".join(lines) + "\n")
 
 
 def mini_imagenet(root: Path, per_class: int = 12) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-from collections import Counter
-from collections.abc import Iterable
 
 from mmkd_ray.artifacts import Folder
 from mmkd_ray.config import MiniImageNetData
 from mmkd_ray.data.sources.files import FileReader, FileSource
 from mmkd_ray.data.sources.lists import find_listed, open_local_root, read_text
 from mmkd_ray.data.sources.split import cut_missing
+from mmkd_ray.data.sources.wordnet import readable_names
 from mmkd_ray.errors import DataError, few
 
 _LISTS = ("train.csv", "val.csv", "test.csv")
@@ -30,7 +29,7 @@ class MiniImageNetSource(FileSource):
         expected = f"expected {config.path}/ with {', '.join(_LISTS)} (columns filename,label) and images/FILENAME"
         root = open_local_root(config.path, expected)
         images = [row for name in _LISTS for row in _read_list(root, name, expected)]
-        names = _readable({label for _, label in images})
+        names = readable_names({label for _, label in images})
         listed = [(f"images/{filename}", "train", names[label]) for filename, label in images]
         files = find_listed(root, listed, expected)
         fractions = {"test": config.test_fraction, "val": config.val_fraction}
@@ -48,17 +47,3 @@ def _read_list(root: Folder, name: str, expected: str) -> list[tuple[str, str]]:
     if broken := [number for number, (filename, label) in enumerate(images, start=2) if not (filename and label)]:
         raise DataError(f"data.path: {name}, line {broken[0]}: expected a file name and a label; {expected}")
     return images
-
-
-def _readable(labels: Iterable[str]) -> dict[str, str]:
-    """A name for each label, in the order of the labels; the label itself if its name is unknown or not unique."""
-    from timm.data import ImageNetInfo  # noqa: PLC0415 (imports torch: seconds)
-
-    info = ImageNetInfo()
-    known = set(info.label_names())
-    names = {
-        label: info.label_name_to_description(label).split(", ")[0] if label in known else label
-        for label in sorted(labels)
-    }
-    count = Counter(names.values())
-    return {label: name if count[name] == 1 else label for label, name in names.items()}

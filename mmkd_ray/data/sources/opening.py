@@ -11,23 +11,33 @@ from mmkd_ray.config import (
     FieldGuideData,
     FolderData,
     HuggingFaceData,
+    ImageNetData,
     MiniImageNetData,
     ParquetData,
     TableData,
     TorchvisionData,
+    WaterbirdsData,
     WebDatasetData,
 )
 from mmkd_ray.config.base import Section
 from mmkd_ray.data.sources.base import Source
+from mmkd_ray.data.sources.cifar import CifarSource
 from mmkd_ray.data.sources.cub import CubSource
 from mmkd_ray.data.sources.fieldguide import FieldGuideSource
 from mmkd_ray.data.sources.folder import FolderSource
 from mmkd_ray.data.sources.huggingface import HuggingFaceSource
+from mmkd_ray.data.sources.imagenet import ImageNetSource
 from mmkd_ray.data.sources.mini_imagenet import MiniImageNetSource
 from mmkd_ray.data.sources.parquet import ParquetSource
 from mmkd_ray.data.sources.table import TableSource
 from mmkd_ray.data.sources.torchvision_sets import TorchvisionSource
+from mmkd_ray.data.sources.waterbirds import WaterbirdsSource
 from mmkd_ray.data.sources.webdataset import WebDatasetSource
+
+
+def _torchvision(data: TorchvisionData) -> Source:
+    return (CifarSource if data.dataset.startswith("cifar") else TorchvisionSource)(data)
+
 
 _SOURCES: dict[type[Section], Callable[[Any, str], Source]] = {
     FieldGuideData: lambda data, _storage: FieldGuideSource(data),
@@ -36,9 +46,11 @@ _SOURCES: dict[type[Section], Callable[[Any, str], Source]] = {
     ParquetData: ParquetSource,
     HuggingFaceData: HuggingFaceSource,
     WebDatasetData: WebDatasetSource,
-    TorchvisionData: lambda data, _storage: TorchvisionSource(data),
+    TorchvisionData: lambda data, _storage: _torchvision(data),
     CubData: lambda data, _storage: CubSource(data),
     MiniImageNetData: lambda data, _storage: MiniImageNetSource(data),
+    ImageNetData: lambda data, _storage: ImageNetSource(data),
+    WaterbirdsData: lambda data, _storage: WaterbirdsSource(data),
 }
 
 

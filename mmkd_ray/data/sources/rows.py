@@ -37,7 +37,15 @@ def read_rows(path: str) -> Rows:
     Raises:
         DataError: it cannot be read, is of another kind, or has no rows.
     """
-    folder, name = split_place(path)
+    return rows_in(*split_place(path), path)
+
+
+def rows_in(folder: Folder, name: str, path: str) -> Rows:
+    """A table by its name in a folder; `path` is for messages.
+
+    Raises:
+        DataError: see `read_rows`.
+    """
     kind = _KINDS.get(name.rpartition(".")[2].lower())
     if kind is None:
         raise DataError(f"data.path: got '{path}'; a table that ends in {few(sorted(_KINDS), most=9)} is accepted")

@@ -25,12 +25,18 @@ class _Set:
     """The data set's folder in torchvision's root."""
     layout: str
     """The content of that folder, for messages."""
-    splits: dict[str, str]
-    """{our split: torchvision's split}; an empty name if torchvision's class has no splits."""
+    splits: dict[str, Any]
+    """{our split: torchvision's}; an empty name if torchvision's class has no splits."""
     listed: Callable[[Any], Iterable[tuple[Any, int]]]
     """Gives file and label of every image, in torchvision's order; torchvision has them in private fields."""
+    option: str = "split"
+    """The argument of torchvision's class that takes one of its splits."""
     downloads: bool = True
     """Whether torchvision can still download it."""
+
+
+def _from_arrays(dataset: Any) -> Iterable[tuple[Any, int]]:
+    return enumerate(dataset.targets)
 
 
 def _from_image_files(dataset: Any) -> Iterable[tuple[Any, int]]:
@@ -93,6 +99,29 @@ _SETS = {
         {"train": ""},
         _from_index,
     ),
+    "food101": _Set(
+        "Food101",
+        "food-101",
+        "images/CLASS/ID.jpg, meta/train.json and meta/test.json",
+        {"train": "train", "test": "test"},
+        _from_image_files,
+    ),
+    "cifar10": _Set(
+        "CIFAR10",
+        "cifar-10-batches-py",
+        "data_batch_1 to data_batch_5, test_batch and batches.meta",
+        {"train": True, "test": False},
+        _from_arrays,
+        option="train",
+    ),
+    "cifar100": _Set(
+        "CIFAR100",
+        "cifar-100-python",
+        "train, test and meta",
+        {"train": True, "test": False},
+        _from_arrays,
+        option="train",
+    ),
 }
 
 
@@ -105,10 +134,7 @@ class TorchvisionSource(FileSource):
 
     def __init__(self, config: TorchvisionData) -> None:
         known = _SETS[config.dataset]
-        download = config.download and known.downloads
-        root = open_local_root(config.path, _expected(config), must_exist=not download)
-        datasets = {ours: _open(config, root, theirs, download=download) for ours, theirs in known.splits.items()}
-        class_names = _class_names(datasets, config)
+        root, datasets, class_names = open_splits(config)
         listed = [
             (Path(file).relative_to(root.path).as_posix(), split, _class_name(class_names, label, config))
             for split, dataset in datasets.items()
@@ -120,7 +146,20 @@ class TorchvisionSource(FileSource):
         super().__init__(FileReader(root), files, class_names, path=config.path)
 
 
-def _open(config: TorchvisionData, root: Folder, split: str, *, download: bool) -> Any:
+def open_splits(config: TorchvisionData) -> tuple[Folder, dict[str, Any], tuple[str, ...]]:
+    """Torchvision's root, its data set object for each of our splits, and the class names in the order of its labels.
+
+    Raises:
+        DataError: torchvision cannot read it.
+    """
+    known = _SETS[config.dataset]
+    download = config.download and known.downloads
+    root = open_local_root(config.path, _expected(config), must_exist=not download)
+    datasets = {ours: _open(config, root, theirs, download=download) for ours, theirs in known.splits.items()}
+    return root, datasets, _class_names(datasets, config)
+
+
+def _open(config: TorchvisionData, root: Folder, split: Any, *, download: bool) -> Any:
     """The data set object of torchvision for one of its splits."""
     from torchvision import datasets  # noqa: PLC0415 (imports torch: seconds)
 
@@ -128,7 +167,7 @@ def _open(config: TorchvisionData, root: Folder, split: str, *, download: bool) 
     # Checked before torchvision is called: its Caltech101 would create a missing folder.
     if not download and not Path(root.path, known.folder).is_dir():
         raise DataError(f"data.path: '{config.path}' has no folder {known.folder}; {_expected(config)}")
-    options = {"split": split} if split else {}
+    options = {} if split == "" else {known.option: split}
     try:
         return getattr(datasets, known.loader)(root.path, download=download, **options)
     except Exception as error:

@@ -15,7 +15,7 @@ from mmkd_ray.errors import DataError
 from tests.support import published_layouts as published
 from tests.support.source_rows import rows_of
 
-NAMES = ["stanford_cars", "oxford_pets", "dtd", "flowers102", "fgvc_aircraft", "caltech101"]
+NAMES = ["stanford_cars", "oxford_pets", "dtd", "flowers102", "fgvc_aircraft", "caltech101", "food101"]
 
 CUT, OWN = {"train": {"train", "val"}, "test": {"test"}}, {"train": {"train"}, "val": {"val"}, "test": {"test"}}
 SPLITS = {
@@ -25,6 +25,7 @@ SPLITS = {
     "flowers102": (datasets.Flowers102, OWN),
     "fgvc_aircraft": (datasets.FGVCAircraft, OWN),
     "caltech101": (datasets.Caltech101, {"": {"train", "val", "test"}}),
+    "food101": (datasets.Food101, CUT),
 }
 """torchvision's class, and which splits of ours hold the images of each of its."""
 
@@ -79,6 +80,7 @@ def test_images_and_labels_are_the_same_as_torchvisions(small, name):
         ("flowers102", {"train": 102, "val": 102, "test": 102}),
         ("fgvc_aircraft", {"train": 9, "val": 6, "test": 6}),
         ("caltech101", {"train": 20, "val": 4, "test": 6}),
+        ("food101", {"train": 10, "val": 2, "test": 6}),
     ],
 )
 def test_an_existing_validation_split_is_kept_and_a_missing_one_taken_from_train(small, run, name, counts):
@@ -114,7 +116,7 @@ def test_missing_broken_and_too_large_images_are_named(small):
     assert bad == {
         f"{folder}/Abyssinian_1.jpg": "cannot be read: No such file or directory",
         f"{folder}/Abyssinian_6.jpg": "not a readable image: the file is empty",
-        f"{folder}/great_pyrenees_8.jpg": "30 x 40 pixels are more than the limit of 100",
+        f"{folder}/great_pyrenees_8.jpg": "30 x 40 pixels are more than the limit of 100 (data.max_pixels)",
     }
 
 
