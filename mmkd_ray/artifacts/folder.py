@@ -95,9 +95,12 @@ class Folder:
         return self.filesystem.get_file_info(f"{self.path}/{name}").type != fs.FileType.NotFound
 
     def names(self) -> list[str]:
-        """Sorted names of what the folder holds, temporary files left out; empty if it does not exist."""
+        """Sorted names of what the folder holds, temporary files left out; empty if it does not exist or is a file."""
         selector = fs.FileSelector(self.path, allow_not_found=True)
-        found = [info.base_name for info in self.filesystem.get_file_info(selector)]
+        try:
+            found = [info.base_name for info in self.filesystem.get_file_info(selector)]
+        except NotADirectoryError:
+            return []
         return sorted(name for name in found if not is_temporary(name))
 
     def sizes(self) -> dict[str, int]:

@@ -17,7 +17,9 @@ Overrides = Annotated[
     ),
 ]
 Replace = Annotated[bool, Option("--replace", help="exchange the run's images for those of another source")]
-RunFolder = Annotated[str, Argument(metavar="RUN", help="folder or URI of a run, e.g. runs/quickstart")]
+RunFolder = Annotated[
+    str, Argument(metavar="RUN|CONFIG", help="folder or URI of a run, e.g. runs/quickstart, or its YAML file")
+]
 
 
 class ManyValues(TyperCommand):

@@ -43,3 +43,14 @@ def test_a_stop_that_arrives_in_rays_c_code_is_a_stop(mmkd, tmp_path, monkeypatc
     status, output = mmkd("images", "configs/quickstart.yaml", f"storage.path={tmp_path}")
     assert status == 143
     assert output.splitlines()[-1] == "mmkd: stopped; the same command continues"
+
+
+def test_a_file_in_place_of_a_run_is_named_and_a_configuration_stands_for_its_run(mmkd, tmp_path):
+    for command in (("verify",), ("gc",), ("export-teacher",)):
+        status, output = mmkd(*command, "README.md", *(["out.json"] if command[0] == "export-teacher" else []))
+        assert status == 2
+        assert len(output.splitlines()) == 1, output
+        assert "README.md" in output
+    status, output = mmkd("verify", "configs/own_images.yaml")
+    assert status == 2
+    assert "/runs/own_images/ holds no run" in output
