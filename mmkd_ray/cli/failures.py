@@ -8,7 +8,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from mmkd_ray.errors import mmkd_cause
+from mmkd_ray.errors import MmkdError, mmkd_cause
 
 if TYPE_CHECKING:
     from mmkd_ray.console import Console
@@ -49,7 +49,7 @@ def explain_failure(error: BaseException, *, log: Path | None, console: Console 
 
 def stop_among_causes(error: BaseException | None) -> BaseException | None:
     """A stop that arrived inside of C code of Ray's, which wraps it in a SystemError."""
-    while error is not None:
+    while error is not None and not isinstance(error, MmkdError):  # one of ours says why it interrupted: a lost cluster
         if isinstance(error, (KeyboardInterrupt, Terminated)):
             return error
         error = error.__cause__ or error.__context__
