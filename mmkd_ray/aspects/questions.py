@@ -147,6 +147,10 @@ def parse_aspects(entries: Any, place: str) -> tuple[Aspect, ...]:
     if not isinstance(entries, list) or not entries:
         raise AspectError(f"{place}: expected a list of questions, e.g. '- Is the bird flying?'")
     ranked = [(_rank(entry), _parse(entry, place)) for entry in entries]
+    if not any(aspect.weight for _, aspect in ranked):
+        raise AspectError(
+            f"{place}: every question has the weight 0, so that none would be taught; leave one out instead"
+        )
     _check_unique([aspect for _, aspect in ranked], place)
     return tuple(aspect for _, aspect in sorted(ranked, key=lambda pair: pair[0]))
 

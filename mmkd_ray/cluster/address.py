@@ -26,7 +26,7 @@ def check_reachable(config: ClusterConfig) -> None:
     """Check that a named cluster accepts connections: Ray itself would try for a minute and then end the process.
 
     Raises:
-        ClusterError: nothing listens at its address, or it is that of a dashboard.
+        ClusterError: nothing listens at its address, it has no port, or it is that of a dashboard.
     """
     address = cluster_address(config)
     if address.startswith(("http://", "https://")):
@@ -36,8 +36,13 @@ def check_reachable(config: ClusterConfig) -> None:
             "private cluster"
         )
     host, _, port = address.removeprefix("ray://").rpartition(":")
-    if address in (LOCAL, "auto") or not host or not port.isdigit():
+    if address in (LOCAL, "auto"):
         return
+    if not host or not port.isdigit():
+        raise ClusterError(
+            f"'{address}' is no address of a Ray cluster; accepted are HOST:PORT of its head, usually HOST:6379, and "
+            "`auto` on its nodes: set cluster.address or RAY_ADDRESS, or unset both for a private cluster"
+        )
     try:
         # An IPv6 address stands in brackets: `[::1]:6379`.
         socket.create_connection((host.strip("[]"), int(port)), timeout=config.connect_timeout_s).close()

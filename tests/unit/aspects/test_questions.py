@@ -45,6 +45,7 @@ def test_count_takes_the_first(tmp_path):
         ("- {text: 'Is it red?'}", {}, "expected a text, or a mapping"),
         ("- Is it red?", {"count": 2}, "aspects.count is 2, but .* has 1 questions"),
         ("- {question: 'Is it red?', rank: first}", {}, "rank .NUMBER"),
+        ("- {question: 'Is it red?', weight: 0}", {}, "every question has the weight 0, so that none would be taught"),
         ("- {question: 'Is it red?', weight: -1}", {}, "the weight of 'Is it red\\?' is -1; it must not be negative"),
         ("- {question: 'Is it red?', mirror: 'Is it blue?'}", {}, "has a mirror but is not marked"),
         ("- {question: }", {}, "expected a text, or a mapping"),

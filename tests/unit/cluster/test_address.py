@@ -42,6 +42,12 @@ def test_the_address_of_a_dashboard_is_refused_with_the_right_one():
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize("address", ["auto", "local", "a-name-that-ray-knows"])
+@pytest.mark.parametrize("address", ["FOO", "127.0.0.1", "127.0.0.1:", "host:port"])
+def test_an_address_without_a_port_is_refused_with_what_is_accepted(address):
+    with pytest.raises(ClusterError, match=f"'{address}' is no address of a Ray cluster; accepted are HOST:PORT"):
+        check_reachable(ClusterConfig(address=address))
+
+
+@pytest.mark.parametrize("address", ["auto", "local"])
 def test_other_addresses_are_rays_to_judge(address):
     check_reachable(ClusterConfig(address=address))
