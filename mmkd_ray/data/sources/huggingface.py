@@ -49,10 +49,10 @@ class HuggingFaceReader:
             DataError: this node cannot load the data set.
         """
         splits = _load(self.path, self.subset, self.revision, self.version)
+        views = {split: _arrow(splits[split], [self.column]) for split in {item.place[0] for item in items}}
         for item in items:
             split, row = item.place
-            value = _arrow(splits[split], [self.column])[row : row + 1][self.column][0].as_py()
-            yield _encoded(value, item.image_id)
+            yield _encoded(views[split][row : row + 1][self.column][0].as_py(), item.image_id)
 
 
 class HuggingFaceSource(ListedSource):

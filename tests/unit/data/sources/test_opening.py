@@ -3,6 +3,7 @@
 import pickle
 
 import datasets
+import fsspec
 import pytest
 
 from mmkd_ray.config import validate
@@ -51,3 +52,18 @@ def test_a_source_listed_again_is_the_same_and_its_reader_travels(tmp_path, way)
     assert sorted(read) == sorted(picture.encoded for picture in PICTURES)
     assert read == list(source.reader.read(items))[::-1]
     assert source.describe()
+
+
+@pytest.mark.parametrize(
+    "way", ["folder", "table as CSV", "Parquet as on the hub", "Parquet with paths", "tar files with JSON"]
+)
+def test_any_file_system_of_fsspec_will_do(tmp_path, way):
+    local, memory = tmp_path / "pictures", fsspec.filesystem("memory")
+    data = {key: value.removeprefix("file://") for key, value in WAYS[way](local).items()}
+    memory.put(str(local), "/birds", recursive=True)
+    try:
+        source = open_source(config_of({k: v.replace(str(local), "fsspec+memory:///birds") for k, v in data.items()}))
+        read = source.reader.read(list(source.items()))
+        assert sorted(read) == sorted(picture.encoded for picture in PICTURES)
+    finally:
+        memory.rm("/birds", recursive=True)
