@@ -8,9 +8,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mmkd_ray.data.sources.cells import text_of
 from mmkd_ray.data.sources.listing import read_file, reason
 from mmkd_ray.errors import DataError, few
 
+_DIGITS = 20
+"""Longer ones are no numbers of classes."""
 _ADVICE = "a label is one name or one whole number: give another column by data.columns.label"
 
 
@@ -30,17 +33,18 @@ def name_classes(
     Raises:
         DataError: an image has no label, or one that is neither; or a number has no name.
     """
-    if strange := next((label for label in labels.values() if isinstance(label, list | dict | set)), None):
-        raise DataError(f"{place}: got the label {strange!r:.60}; {_ADVICE}")
-    values = {label: _value(label) for label in set(labels.values())}
-    _refuse(labels, values, place)
-    numbers = {label: number for label, value in values.items() if (number := _number(value)) is not None}
-    if len(numbers) == len(values):
+    if strange := [label for label in labels.values() if isinstance(label, list | dict | set)]:
+        raise DataError(f"{place}: got the label {repr(strange[0])[:60]}; {_ADVICE}")
+    values = {image: _value(label) for image, label in labels.items()}
+    _refuse(values, place)
+    different = set(values.values())
+    numbers = {value: number for value in different if (number := _number(value)) is not None}
+    if len(numbers) == len(different):
         called, order = _call(numbers, names, place)
     else:
-        called = {label: str(value) for label, value in values.items()}
+        called = {value: str(value) for value in different}
         order = _sorted(called.values(), names, place)
-    return {image: called[label] for image, label in labels.items()}, order
+    return {image: called[value] for image, value in values.items()}, order
 
 
 def read_class_names(path: str) -> tuple[str, ...]:
@@ -62,25 +66,24 @@ def read_class_names(path: str) -> tuple[str, ...]:
 
 def _value(label: Any) -> str | int | float | None:
     """A name in one encoding, a number, or None for no label."""
-    if label is None or (isinstance(label, float) and math.isnan(label)):
-        return None
     if isinstance(label, bool):
         return str(label).lower()
-    if isinstance(label, int | float):
-        return int(label) if float(label).is_integer() else float(label)
-    text = label.decode("utf-8", "replace") if isinstance(label, bytes) else str(label)
-    return unicodedata.normalize("NFC", text.strip()) or None
+    if isinstance(label, int):
+        return label
+    if isinstance(label, float) and not math.isnan(label):
+        return int(label) if label.is_integer() else label
+    return unicodedata.normalize("NFC", text_of(label)) or None
 
 
 def _number(value: Any) -> int | None:
     """A whole number, also as text; `007` is a name."""
-    if isinstance(value, str) and value.isascii() and value.removeprefix("-").isdigit():
+    if isinstance(value, str) and value.isascii() and value.removeprefix("-").isdigit() and len(value) < _DIGITS:
         return int(value) if str(int(value)) == value else None
     return value if isinstance(value, int) else None
 
 
-def _refuse(labels: Mapping[str, Any], values: Mapping[Any, Any], place: str) -> None:
-    if missing := [image for image, label in labels.items() if values[label] is None]:
+def _refuse(values: Mapping[str, Any], place: str) -> None:
+    if missing := [image for image, value in values.items() if value is None]:
         others = f", nor have {len(missing) - 1:,} others" if len(missing) > 1 else ""
         raise DataError(f"{place}: the image '{missing[0]}' has no label{others}; give it one, or remove it")
     if fraction := next((value for value in values.values() if isinstance(value, float)), None):

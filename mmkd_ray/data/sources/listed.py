@@ -10,11 +10,13 @@ from typing import Any
 
 from mmkd_ray.config import ListedData
 from mmkd_ray.data.sources.base import Reader
+from mmkd_ray.data.sources.cells import text_of
 from mmkd_ray.data.sources.files import FileSource, ImageFile
 from mmkd_ray.data.sources.labels import name_classes, read_class_names
 from mmkd_ray.data.sources.listing import Found
 from mmkd_ray.data.sources.split import cut_missing
 from mmkd_ray.data.sources.splits import map_splits, split_line
+from mmkd_ray.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,29 @@ class ListedSource(FileSource):
             DataError: labels or splits are missing, or there are no two classes to train on.
         """
         self._read_from = f"read {place}: {listed.read_from}"
-        self._splits = map_splits(listed.splits, config.splits, place=place)
-        kept = [row for row, word in enumerate(listed.splits) if self._splits[word]]
+        words = [text_of(word) for word in listed.splits]
+        self._splits = map_splits(words, config.splits, place=place)
+        kept = [row for row, word in enumerate(words) if self._splits[word]]
+        groups = [text_of(group) or None for group in listed.groups]
+        if groups and not any(groups):
+            raise DataError(
+                f"data.columns.group: '{config.columns.group}' of {place} is empty in every row: leave it out"
+            )
         names, class_names = name_classes(
             {listed.found[row].path: listed.labels[row] for row in kept},
             read_class_names(config.classes) or listed.class_names,
             place=place,
         )
-        files = [_image(listed, row, self._splits[listed.splits[row]], names[listed.found[row].path]) for row in kept]
+        files = [
+            ImageFile(
+                listed.found[row],
+                self._splits[words[row]] or "",
+                names[listed.found[row].path],
+                groups[row] if groups else None,
+                listed.places[row] if listed.places else None,
+            )
+            for row in kept
+        ]
         fractions = {"test": config.test_fraction, "val": config.val_fraction}
         files = cut_missing(files, fractions, group=config.group, seed=config.split_seed)
         key = "data.columns.group" if listed.groups else "data.group"
@@ -78,14 +95,3 @@ class ListedSource(FileSource):
             groups = [item.group for item in self.items()]
             facts["groups"] = hashlib.sha256(json.dumps(groups).encode()).hexdigest()
         return facts
-
-
-def _image(listed: Listed, row: int, split: str | None, class_name: str) -> ImageFile:
-    group = listed.groups[row] if listed.groups else None
-    return ImageFile(
-        listed.found[row],
-        split or "",
-        class_name,
-        None if group in (None, "") else str(group),
-        listed.places[row] if listed.places else None,
-    )

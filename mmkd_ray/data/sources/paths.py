@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from mmkd_ray.artifacts import Folder
+from mmkd_ray.data.sources.cells import text_of
 from mmkd_ray.data.sources.listing import Found, find_files
 from mmkd_ray.errors import DataError
 
@@ -38,7 +39,7 @@ def find_paths(paths: Sequence[Any], root: Folder, *, place: str, column: str) -
 
 def _normal(path: Any) -> str:
     r"""One spelling for one file: `./a//b.png` is `a/b.png`, and so is `a\b.png`, which Windows writes."""
-    text = "" if path is None else str(path).strip()
+    text = text_of(path)
     if text.startswith("file://"):
         text = unquote(urlsplit(text).path)
     if not text or "://" in text:

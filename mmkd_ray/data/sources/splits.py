@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from mmkd_ray.data.sources.layout import split_of
 from mmkd_ray.errors import DataError, few
@@ -11,7 +10,7 @@ from mmkd_ray.errors import DataError, few
 _USUAL = ("train", "val", "test")
 
 
-def map_splits(words: Iterable[Any], named: Mapping[str, str | None], *, place: str) -> dict[Any, str | None]:
+def map_splits(words: Iterable[str], named: Mapping[str, str | None], *, place: str) -> dict[str, str | None]:
     """The split that each word means; None for what is left out.
 
     Args:
@@ -23,24 +22,23 @@ def map_splits(words: Iterable[Any], named: Mapping[str, str | None], *, place: 
         DataError: none is for training, a row has none, or `named` knows one that does not occur.
     """
     found = list(dict.fromkeys(words))
-    text = {word: "" if word is None else str(word).strip() for word in found}
-    if unknown := sorted(set(named) - set(text.values())):
-        raise DataError(f"data.splits: {place} has no split '{unknown[0]}'; it has {few(text.values(), most=20)}")
-    splits: dict[Any, str | None] = {}
-    for word, name in text.items():
-        if not name:
+    if unknown := sorted(set(named) - set(found)):
+        raise DataError(f"data.splits: {place} has no split '{unknown[0]}'; it has {few(found, most=20)}")
+    splits: dict[str, str | None] = {}
+    for word in found:
+        if not word:
             raise DataError(f"{place}: some rows have no split; give them one, or remove these rows")
-        splits[word] = named[name] if name in named else split_of(name) or name
+        splits[word] = named[word] if word in named else split_of(word) or word
         _check_name(splits[word], place)
     if "train" not in splits.values():
         raise DataError(
-            f"{place}: none of the splits is for training; there are {few(text.values(), most=20)}: say which one by "
-            f"data.splits={{{next(iter(text.values()), 'NAME')}: train}}"
+            f"{place}: none of the splits is for training; there are {few(found, most=20)}: say which one by "
+            f"data.splits={{{next(iter(found), 'NAME')}: train}}"
         )
     return splits
 
 
-def split_line(splits: Mapping[Any, str | None]) -> str:
+def split_line(splits: Mapping[str, str | None]) -> str:
     """How each word was read, for a person."""
     roles = {name: name for name in _USUAL}
     read = [f"'{word}' is {roles.get(split, 'a shift set') if split else 'left out'}" for word, split in splits.items()]

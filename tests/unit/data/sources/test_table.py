@@ -106,6 +106,24 @@ def test_a_column_of_groups_keeps_objects_whole(tmp_path):
         open_table(path, columns={"group": "individual"}, group="(.)")
 
 
+def test_an_empty_column_of_groups_is_refused(tmp_path):
+    put(tmp_path, 6)
+    path = write(tmp_path, "path,label,owner", [(f"{n}.png", n % 2, " ") for n in range(6)])
+    with pytest.raises(DataError, match=r"data.columns.group: 'owner' of .* is empty in every row: leave it out"):
+        open_table(path, columns={"group": "owner"})
+
+
+def test_numbers_and_gaps_of_parquet_in_columns_of_groups_and_splits(tmp_path):
+    put(tmp_path, 8)
+    owners = [1.0, 1.0, float("nan"), float("nan"), None, 2.5, 3.0, 3.0]
+    table = {"path": [f"{n}.png" for n in range(8)], "label": [n % 2 for n in range(8)], "owner": owners}
+    pq.write_table(pa.table({**table, "set": [n // 2 for n in range(8)]}), tmp_path / "t.parquet")
+    splits = {"0": "train", "1": "val", "2": "test"}
+    items = list(open_table(tmp_path / "t.parquet", columns={"group": "owner"}, splits=splits).items())
+    assert [item.group for item in items] == ["1", "1", None, None, None, "2.5", "3", "3"]
+    assert [item.split for item in items[::2]] == ["train", "val", "test", "3"]
+
+
 def test_groups_that_given_splits_share_are_counted_and_kept_in_the_table(tmp_path, run):
     put(tmp_path, 12)
     rows = [(f"{n}.png", "ab"[n % 2], ["train", "val", "test"][n // 2 % 3], f"o{n % 4}") for n in range(12)]
