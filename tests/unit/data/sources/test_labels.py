@@ -13,8 +13,8 @@ def named(*labels, names=()):
 
 
 def test_names_that_look_the_same_are_one_class():
-    called, order = named("caf\u00e9", "cafe\u0301 ", b"caf\xc3\xa9", "ab")
-    assert order == ("ab", "caf\u00e9")
+    called, order = named("gel\u00e9", "gele\u0301 ", b"gel\xc3\xa9", "ab")
+    assert order == ("ab", "gel\u00e9")
     assert called["i0"] == called["i1"] == called["i2"]
 
 
