@@ -31,16 +31,17 @@ RunLike: TypeAlias = Run | Config | str | Path
 """A run, its configuration, or its folder."""
 
 
-def load(config: ConfigLike, overrides: Sequence[str] = ()) -> Config:
+def load(config: ConfigLike, overrides: Sequence[str] | str = ()) -> Config:
     """Load and check a configuration.
 
     Args:
         config: a YAML file, or plain values: `{"name": ..., "data": {...}, ...}`.
-        overrides: `key.path=value` or `FILE.yaml`, as on the command line.
+        overrides: `key.path=value` or `FILE.yaml`, as on the command line; one, or several.
 
     Raises:
         ConfigError: one line that names the key, what was got and what is accepted.
     """
+    overrides = [overrides] if isinstance(overrides, str) else overrides
     if not isinstance(config, Config):
         return load_config(config, overrides)
     return load_config(config.model_dump(mode="json"), overrides) if overrides else config

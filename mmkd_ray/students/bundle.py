@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from mmkd_ray.artifacts import Folder
+from mmkd_ray.config.locations import absolute
 from mmkd_ray.data.colours import to_rgb
 from mmkd_ray.data.decode import decode_rgb
 from mmkd_ray.data.feed.decoded import square
@@ -27,8 +30,8 @@ from mmkd_ray.students.outputs import BATCH, outputs
 
 WEIGHTS, CARD = "student.safetensors", "student.json"
 
-AnyImage = bytes | Image.Image | np.ndarray
-"""An encoded file, a picture of Pillow's, or RGB values: uint8 [H, W, 3]."""
+AnyImage = str | os.PathLike[str] | bytes | Image.Image | np.ndarray
+"""A local file's path, the bytes of one, a picture of Pillow's, or RGB values: uint8 [H, W, 3]."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class Bundle:
             images: N images of any sizes.
 
         Raises:
-            DataError: one cannot be read; the message says which, counted from 0.
+            DataError: one cannot be read, the message says which, counted from 0; or it is one image and no list.
         """
         class_logits_NC, aspect_logits_NQ = outputs(self.student, self.pixels(images).split(BATCH))
         return Prediction(
@@ -78,6 +81,8 @@ class Bundle:
 
     def pixels(self, images: Sequence[AnyImage]) -> UInt8[Tensor, "N 3 S S"]:
         """The images as the student takes them: shorter side to its size, centre cut to a square."""
+        if isinstance(images, (str, os.PathLike, bytes, Image.Image)):
+            raise DataError(f"got one image ({type(images).__name__}); accepted: a list of images, e.g. [image]")
         size, interpolation = self.card.image_size, self.card.interpolation
         pixels_N3SS = np.empty((len(images), 3, size, size), dtype=np.uint8)
         for row, image in enumerate(images):
@@ -155,6 +160,12 @@ def _damaged(folder: Folder, name: str, reason: Any) -> str:
 
 
 def _rgb(image: AnyImage) -> Image.Image:
+    if isinstance(image, (str, os.PathLike)):
+        path = Path(absolute(os.fspath(image)))
+        try:
+            image = path.read_bytes()
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
     if isinstance(image, bytes):
         return decode_rgb(image)
     if isinstance(image, np.ndarray):
@@ -163,4 +174,6 @@ def _rgb(image: AnyImage) -> Image.Image:
         return Image.fromarray(image)
     if isinstance(image, Image.Image):
         return to_rgb(ImageOps.exif_transpose(image))
-    raise DataError(f"got {type(image).__name__}; accepted: bytes of a file, a PIL image, a uint8 array [H, W, 3]")
+    raise DataError(
+        f"got {type(image).__name__}; accepted: a path, bytes of a file, a PIL image, a uint8 array [H, W, 3]"
+    )

@@ -18,6 +18,7 @@ def test_a_configuration_from_a_file_and_from_plain_values(repository):
     assert TINY == {"name": "tiny", "data": {"source": "fieldguide"}, "aspects": {"source": "fieldguide"}}
     assert mm.load(values) is values
     assert mm.load(values, ["train.alpha=2"]).train.epochs == 9
+    assert mm.load(TINY, "train.epochs=9") == values
 
 
 def test_a_mistake_is_a_sentence():

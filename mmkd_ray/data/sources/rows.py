@@ -55,6 +55,8 @@ def rows_in(folder: Folder, name: str, path: str) -> Rows:
         raise DataError(f"data.path: '{path}' cannot be read: {reason(error)}; give a table of images") from error
     try:
         columns, read = kind(content)
+    except UnicodeDecodeError as error:
+        raise DataError(f"data.path: '{path}' is not UTF-8 ({one_line(error)}); save it as UTF-8") from error
     except (ValueError, csv.Error, pa.ArrowException) as error:
         raise DataError(f"data.path: '{path}' is not such a table: {one_line(error)}") from error
     if double := [column for column, count in Counter(columns).items() if count > 1]:

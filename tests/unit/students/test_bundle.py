@@ -3,6 +3,7 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -90,10 +91,13 @@ def test_copied_elsewhere_and_read_in_a_fresh_process_it_gives_the_same_logits(s
     assert loaded == []
 
 
-def test_files_pictures_and_arrays_are_the_same_to_it(place):
+def test_files_pictures_and_arrays_are_the_same_to_it(place, tmp_path):
     bundle = load_bundle(str(place))
     wide = Image.effect_mandelbrot((40, 24), (-2, -1.5, 1, 1.5), 100).convert("RGB")
-    said = [bundle.predict([image]) for image in (png(wide), wide, np.asarray(wide), wide.convert("RGBA"))]
+    file = tmp_path / "a bird ü.png"
+    file.write_bytes(png(wide))
+    images = (png(wide), wide, np.asarray(wide), wide.convert("RGBA"), file, str(file))
+    said = [bundle.predict([image]) for image in images]
     for other in said[1:]:
         np.testing.assert_array_equal(other.class_logits_NC, said[0].class_logits_NC)
     # As an evaluation shows it to the student.
@@ -126,12 +130,19 @@ def test_its_normalisation_is_that_of_its_card(student, tmp_path):
     [
         (b"no image", "image 1: not a readable image"),
         (np.zeros((4, 4)), r"image 1: got an array of float64, shape \[4, 4\]; accepted: uint8 \[H, W, 3\]"),
-        ("cat.png", "image 1: got str; accepted: bytes of a file, a PIL image"),
+        ("cat.png", "image 1: /.*cat.png cannot be read: No such file or directory"),
+        (7, "image 1: got int; accepted: a path, bytes of a file, a PIL image"),
     ],
 )
 def test_an_image_that_cannot_be_read_is_named(place, image, message):
     with pytest.raises(DataError, match=message):
         load_bundle(str(place)).predict([pictures(1)[0], image])
+
+
+@pytest.mark.parametrize("image", ["cat.png", Path("cat.png"), b"no image", Image.new("RGB", (4, 4))])
+def test_one_image_is_no_list(place, image):
+    with pytest.raises(DataError, match=r"got one image \(.*\); accepted: a list of images"):
+        load_bundle(str(place)).predict(image)
 
 
 def test_another_folder_is_no_bundle(tmp_path):

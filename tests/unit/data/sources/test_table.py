@@ -222,7 +222,7 @@ def test_a_wrong_table_is_one_line(tmp_path, header, rows, settings, message):
         ("t.json", b'{"a": 1}', "a list of objects is accepted"),
         ("t.jsonl", b'{"path": "a.png", "label": ["x"]}', r"got the label \['x'\]; a label is one name"),
         ("t.jsonl", b'{"path": "a.png", "label": 0.5}', "got the label 0.5; a label is one name or one whole number"),
-        ("t.csv", b"path,label\n\xff,a\n", "is not such a table: 'utf-8' codec"),
+        ("t.csv", b"path,label\n\xff,a\n", r"is not UTF-8 \(.*0xff.*\); save it as UTF-8"),
         ("t.csv", b'path,label\n"a,b\n', "is not such a table"),
         ("t.parquet", b"PAR1", "is not such a table"),
         ("t.xlsx", b"PK", "a table that ends in csv, json, jsonl, ndjson, parquet, tsv is accepted"),
