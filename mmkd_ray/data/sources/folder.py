@@ -45,7 +45,7 @@ class FolderSource(FileSource):
         self._deeper = sorted(_deeper_folders(files, self._layout))
         self._empty = _empty_folders(tree, files, self._layout)
         if not files:
-            found = f"has images in no class folder ({few(self._outside)})" if self._outside else "holds no images"
+            found = f"holds files in no class folder ({few(self._outside)})" if self._outside else "holds no images"
             raise DataError(f"data.path: '{path}' {found}; {'; '.join([ACCEPTED, *self._skipped.lines()])}")
         _refuse_one_class(files, self._deeper, [*self._layout.lines(), *self._skipped.lines()], path)
         fractions = {"test": config.test_fraction, "val": config.val_fraction}

@@ -41,7 +41,7 @@ def test_fieldguide_sheet_writes_a_picture(mmkd, tmp_path):
         (["teacher.model=tests"], "'tests' is not a checkpoint (expected config.json and *.safetensors in it)"),
         (["cluster.address=127.0.0.1:1"], "no Ray cluster answers at '127.0.0.1:1'"),
         (["data={source: folder, path: nowhere}"], "data.path: 'nowhere' is not a folder"),
-        (["data={source: folder, path: .ci}"], "holds no images"),
+        (["data={source: folder, path: .ci}"], "holds files in no class folder"),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(mmkd, tmp_path, overrides, message):

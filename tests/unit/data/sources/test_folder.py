@@ -76,7 +76,7 @@ def test_identity_changes_with_a_file(tmp_path):
     ("files", "message"),
     [
         ({}, "holds no images"),
-        ({"top.png": b"x"}, r"has images in no class folder \(top.png\); accepted are CLASS/IMAGE"),
+        ({"top.png": b"x"}, r"holds files in no class folder \(top.png\); accepted are CLASS/IMAGE"),
         ({"only/1.png": b"x", "only/2.png": b"x"}, r"one class only \('only'\)"),
         ({"train/a/1.png": b"x", "train/b/1.png": b"x", "test/c/1.png": b"x"}, "no training images of c"),
     ],
