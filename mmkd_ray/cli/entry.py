@@ -50,6 +50,7 @@ def _sentence(mistake: TyperException) -> str:
     near = getattr(mistake, "possibilities", None)
     message = f"{mistake.message}; did you mean {' or '.join(near)}?" if near else mistake.format_message()
     message = " ".join(message.split()).rstrip(".").replace(". Did you mean", "; did you mean")
+    message = message.replace(": Value error, ", ": ")  # pydantic's own words
     context = getattr(mistake, "ctx", None)
     command = context.command_path.strip() if context else "mmkd"
     return f"{message[0].lower()}{message[1:]} (`{command} --help` says more)"

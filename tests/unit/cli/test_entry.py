@@ -61,7 +61,7 @@ def test_what_only_tells_something_ends_well(mmkd, words):
         (["train"], "missing argument 'CONFIG'"),
         (["study", "c.yaml", "--seconds-per-epoch", "abc"], "invalid value for '--seconds-per-epoch': "),
         (["verify", "a", "b"], "got unexpected extra argument(s) (b)"),
-        (["export-teacher", "a", "b", "--format", "csv"], "invalid value for '--format': "),
+        (["export-teacher", "a", "b", "--format", "csv"], "invalid value for '--format': 'csv' is not one of"),
     ],
 )
 def test_a_mistake_in_typing_is_one_line_and_status_2(mmkd, words, message):
