@@ -8,6 +8,7 @@ from typing import Any
 
 import ray
 
+from mmkd_ray.answers.teacher import check_teacher
 from mmkd_ray.artifacts import Run
 from mmkd_ray.cluster.connection import ClusterOnDemand
 from mmkd_ray.cluster.start import check_cluster
@@ -122,6 +123,7 @@ def plan(config: Config, run: Run, console: Console, *, answers_per_second: floa
 
     A run that is being written is looked at as it is.
     """
+    check_teacher(config.teacher)
     try:
         run_stages([Images()], config, run, console)
     except BusyError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 from mmkd_ray import fieldguide
@@ -53,10 +54,25 @@ def check_teacher(teacher: Teacher) -> None:
     """Find errors that can be found without loading the teacher.
 
     Raises:
-        TeacherError: the folder of a local teacher does not hold a checkpoint.
+        TeacherError: the folder of a local teacher does not hold a checkpoint, or one for shorter prompts.
     """
     if isinstance(teacher, VllmTeacher):
-        resolve(teacher)
+        _check_length(teacher, resolve(teacher))
+
+
+def _check_length(teacher: VllmTeacher, place: str) -> None:
+    """Compare `max_model_len` with what a local checkpoint was trained for; vLLM would, after it is imported."""
+    if not is_local(teacher) or teacher.max_model_len is None:
+        return
+    config = json.loads((Path(place) / "config.json").read_text(encoding="utf-8"))
+    text = config.get("text_config", config)
+    positions = text.get("max_position_embeddings")
+    is_stretched = text.get("rope_scaling") or text.get("rope_parameters", {}).get("rope_type", "default") != "default"
+    if isinstance(positions, int) and teacher.max_model_len > positions and not is_stretched:
+        raise TeacherError(
+            f"teacher.max_model_len: got {teacher.max_model_len}; '{teacher.model}' has room for {positions} tokens of "
+            f"prompt and answer: set it to {positions} or less, or leave it out"
+        )
 
 
 def describe_teacher(teacher: Teacher) -> str:

@@ -10,6 +10,8 @@ from mmkd_ray.errors import ConfigError
 _URI = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>[^?#\s]*)(?:\?(?P<query>[^#\s]*))?(?P<fragment>#\S*)?"
 )
+_MISTYPED = re.compile(r"(s3|gs|gcs|abfss?|hdfs|https?)(?:://?|//)(?=[^/])", re.IGNORECASE)
+"""`s3//bucket`, `s3:/bucket`: they would be local folders."""
 _SECRET = re.compile(r"key|secret|token|passw|pwd|sig|credential", re.IGNORECASE)
 """What the name of a secret value in a query contains: `access_key`, `api_key`, `sas_token`, `sig`."""
 _HIDDEN = "***"
@@ -27,10 +29,12 @@ def absolute(place: str) -> str:
     """A URI as it is; a local path, which may begin with `~` or be relative to the current folder, as an absolute one.
 
     Raises:
-        ConfigError: `~NAME` with a name that this machine does not know.
+        ConfigError: `~NAME` with a name that this machine does not know, or a URI with a colon or slash too few.
     """
     if "://" in place:
         return place
+    if found := _MISTYPED.match(place):
+        raise ConfigError(f"'{place}' looks like a URI and is none: write {found[1]}://{place[found.end() :]}")
     try:
         return str(Path(place).expanduser().absolute())
     except RuntimeError as error:

@@ -47,6 +47,10 @@ def describe(error: Any) -> str:
     advice = _quoting(error["input"]) if kind == "string_type" else ""
     if kind in ("list_type", "tuple_type") and not isinstance(error["input"], dict | type(None)):
         message = f"a list is accepted, e.g. [{show(error['input']).strip(chr(34))}]"
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        message = f"a section is accepted: lines of KEY: VALUE, or {key}.KEY=VALUE on the command line"
+    if kind == "string_pattern_mismatch":  # of the run's name, the only one
+        message = "letters, digits, dots, dashes and underscores are accepted, a letter or a digit first"
     if message[1:2].islower():  # of one that begins with a name such as STORAGE, the capital stays
         message = message[0].lower() + message[1:]
     return f"{key}: got {show(error['input'])}; {message}{advice}"

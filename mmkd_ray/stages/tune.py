@@ -23,7 +23,7 @@ class Tune(Stage):
 
     name = command = "tune"
     help = "search alpha, Q and other keys on the stored answers"
-    again = "`mmkd tune CONFIG --resume`"
+    again = "`mmkd tune CONFIG --resume` (without --resume if no trial had begun)"
     unit = "trials"
     checks = (checks.trials, checks.trackers)
 

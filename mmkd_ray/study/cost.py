@@ -11,6 +11,7 @@ from mmkd_ray.config import Config, ImportedTeacher, of_variants
 from mmkd_ray.data.sources.opening import open_source
 from mmkd_ray.data.table import require_images
 from mmkd_ray.errors import ArtifactError, DataError
+from mmkd_ray.students.model import check_student
 from mmkd_ray.study.students import distinct, larger_students, list_students
 
 
@@ -21,7 +22,12 @@ def describe_study(config: Config, run: Run, *, seconds_per_epoch: float | None 
         config: the run's configuration.
         run: where it would be stored; what is finished there counts as done.
         seconds_per_epoch: of one student; as measured by the finished students of the run if unset.
+
+    Raises:
+        StudentError: timm has no such model.
     """
+    for variant in of_variants(config).values():
+        check_student(variant.student)
     counts, class_names, line = _images(config, run)
     return [*_students(config, run, seconds_per_epoch), line, _answers_line(config, run, counts, class_names)]
 

@@ -1,5 +1,6 @@
 """Where a checkpoint is found, and what makes it another one."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from mmkd_ray import fieldguide
 from mmkd_ray.answers import teacher as checkpoint
-from mmkd_ray.answers.teacher import content_identity, is_local, resolve
+from mmkd_ray.answers.teacher import check_teacher, content_identity, is_local, resolve
 from mmkd_ray.config import VllmLlm, VllmTeacher
 from mmkd_ray.errors import AspectError, TeacherError
 from tests.support.checkpoints import build_internvl
@@ -26,6 +27,17 @@ def folder(tmp_path: Path) -> Path:
 
 def teacher(model: Path | str, **settings: str) -> VllmTeacher:
     return VllmTeacher(model=str(model), **settings)
+
+
+@pytest.mark.parametrize(("text", "accepted"), [({}, 512), ({"rope_scaling": {"factor": 4.0}}, 2048)])
+def test_prompts_longer_than_a_local_checkpoint_takes_are_refused(folder: Path, text: dict, accepted: int):
+    (folder / "config.json").write_text(json.dumps({"text_config": {"max_position_embeddings": 512, **text}}))
+    check_teacher(VllmTeacher(model=str(folder), max_model_len=accepted))
+    if not text:
+        with pytest.raises(
+            TeacherError, match=r"teacher.max_model_len: got 1024; .* has room for 512 .* set it to 512"
+        ):
+            check_teacher(VllmTeacher(model=str(folder), max_model_len=1024))
 
 
 def test_a_folder_resolves_to_its_absolute_path(folder: Path, monkeypatch: pytest.MonkeyPatch):

@@ -75,6 +75,14 @@ def test_a_stage_without_its_input_names_the_command(mmkd, tmp_path):
     assert "run `mmkd" in output
 
 
+def test_a_dry_run_refuses_a_student_that_there_is_not(mmkd, tmp_path):
+    status, output = mmkd(
+        "study", "configs/quickstart.yaml", f"storage.path={tmp_path}", "--dry-run", "student.model=resnet"
+    )
+    assert status == 2
+    assert "timm has no model 'resnet'" in output
+
+
 def test_a_dry_run_says_what_a_study_would_train(mmkd, tmp_path):
     status, output = mmkd("study", "configs/evidence.yaml", f"storage.path={tmp_path}", "--dry-run")
     assert status == 0

@@ -130,7 +130,11 @@ def test_completion_knows_the_commands(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("words", "again"), [(["tune"], "`mmkd tune CONFIG --resume`"), (["train"], "the same command")]
+    ("words", "again"),
+    [
+        (["tune"], "`mmkd tune CONFIG --resume` (without --resume if no trial had begun)"),
+        (["train"], "the same command"),
+    ],
 )
 @pytest.mark.parametrize(("signum", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_says_how_to_continue(mmkd, monkeypatch, words, again, signum, status):

@@ -87,6 +87,13 @@ def test_all_mistakes_are_named_at_once():
         validate({"name": "a"})
 
 
+def test_a_value_in_place_of_a_section_and_an_odd_name_are_plain_words():
+    with pytest.raises(ConfigError, match=r"^train: got 3; a section is accepted: lines of KEY: VALUE, or train.KEY="):
+        validate({**MINIMAL, "train": 3})
+    with pytest.raises(ConfigError, match=r'^name: got "a/b"; letters, digits, dots, dashes and underscores are acc'):
+        validate({**MINIMAL, "name": "a/b"})
+
+
 def test_a_name_that_no_disk_takes_is_refused():
     with pytest.raises(ConfigError, match=r"^name: got .* at most 100 characters$"):
         validate({**MINIMAL, "name": "n" * 300})

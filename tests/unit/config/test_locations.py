@@ -122,3 +122,14 @@ def test_every_key_that_may_be_a_local_path_knows_the_home_folder(tmp_path, monk
         data = {"source": source, "path": "~/images", **extra}
         with pytest.raises(DataError, match=f"'~/images' is not a folder .looked at {tmp_path}/images"):
             open_source(validate({**MINIMAL, "data": data}))
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("s3//bucket/runs", "s3://bucket/runs"), ("S3:/bucket", "S3://bucket"), ("gs:/b/c", "gs://b/c")],
+)
+def test_a_uri_with_a_character_too_few_is_no_local_folder(written, meant):
+    with pytest.raises(ConfigError, match=f"'{written}' looks like a URI and is none: write {meant}"):
+        absolute(written)
+    for local in ("s3/x", "./s3//x", "data//x", "s3"):
+        assert absolute(local).startswith("/")
