@@ -32,7 +32,7 @@ def run(tmp_path):
 
 @pytest.fixture
 def no_cluster(monkeypatch):
-    """Whatever starts or uses a Ray cluster fails; one that another test of this process has open is left alone."""
+    """Whatever starts or uses a Ray cluster fails; of one that another test of this process has open nobody knows."""
     import ray
 
     def refuse(*_args, **_options):
@@ -40,3 +40,4 @@ def no_cluster(monkeypatch):
 
     for name in ("init", "get", "put"):
         monkeypatch.setattr(ray, name, refuse)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)

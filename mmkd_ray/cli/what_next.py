@@ -66,7 +66,11 @@ def _cluster(config: Config, arguments: str) -> str:
 
 
 def _there(path: str) -> str:
-    """A path of the repository as it is reached from the current folder; empty if it is not there."""
+    """A path of the repository as it is reached from the current folder; empty if it, or that folder, is not there."""
     if not (REPOSITORY / path).exists():
         return ""
-    return path if Path.cwd() == REPOSITORY else shlex.quote(str(REPOSITORY / path))
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:  # a job's folder may be gone by its end
+        return ""
+    return path if here == REPOSITORY else shlex.quote(str(REPOSITORY / path))

@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -81,9 +82,10 @@ class ClusterOnDemand:
         """Give it, not attached."""
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Disconnect, whatever happened."""
-        self.detach()
+    def __exit__(self, *raised: Any) -> None:
+        """Disconnect, whatever happened; of an error, the connection says whether the lost cluster is its cause."""
+        self.attached = False
+        self._stack.__exit__(*raised)
 
 
 def capacity() -> tuple[float, float]:

@@ -87,6 +87,11 @@ def checkpoints(storage):
     return set(storage.glob("study/lanes/*/checkpoint_*"))
 
 
+def lanes(checkpoints):
+    """Those that have some."""
+    return {checkpoint.parent for checkpoint in checkpoints}
+
+
 TRAINS, ASKS = "RayTrainWorker", "AskTeacher"
 """In the names that Ray gives to processes that train, and to those with an engine, loading or loaded."""
 
@@ -208,11 +213,11 @@ def test_workers_and_then_the_driver_killed_in_training_it_ends_as_the_unbroken_
     output, run = tmp_path / "killed.txt", tmp_path / "r"
     with marked() as processes:
         with started(processes, *arguments, cwd=repository, output=output) as driver:
-            wait_for(lambda: len(checkpoints(run)) >= 2, driver, output)
+            wait_for(lambda: len(lanes(checkpoints(run))) == 2, driver, output)
             for worker in named(processes, TRAINS):
                 worker.kill()
             before = checkpoints(run)
-            wait_for(lambda: checkpoints(run) - before, driver, output)
+            wait_for(lambda: len(lanes(checkpoints(run) - before)) == 2, driver, output)
             driver.kill()
         assert processes.wait_until_gone() == []
     assert not (run / "summary.json").exists()

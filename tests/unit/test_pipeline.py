@@ -93,6 +93,7 @@ def test_no_cluster_is_asked_for_where_no_stage_needs_one(call, run):
     assert "cluster" not in call(Writing(), Reading())
 
 
+@pytest.mark.usefixtures("no_cluster")
 @pytest.mark.parametrize("stages", [[Writing(needs=True)], [Writing(), Reading(needs=True)]])
 def test_a_cluster_that_is_out_of_reach_is_found_before_anything_is_done(call, stages):
     """The second needs one, or may: that is not known before the first has written."""

@@ -30,6 +30,7 @@ def test_fieldguide_sheet_writes_a_picture(mmkd, tmp_path):
     assert output == str(tmp_path / "sheet.png")
 
 
+@pytest.mark.usefixtures("no_cluster")
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [

@@ -9,8 +9,9 @@ SMALL = [f"data.{split}_per_class=1" for split in ("train", "val", "test", "shif
 
 
 @pytest.fixture
-def storage(mmkd, tmp_path):
-    """The images of a run, and older ones that it used before; both were written days ago."""
+def storage(mmkd, tmp_path, tmp_path_factory, monkeypatch):
+    """The images of a run, and older ones that it used before; both were written days ago. Nothing is decoded here."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path_factory.mktemp("machine")))
     for seed in (1, 2):
         status, output = mmkd(
             "images", "configs/quickstart.yaml", f"storage.path={tmp_path}", f"data.image_seed={seed}", *SMALL

@@ -182,7 +182,7 @@ def test_says_how_many_images_are_known_from_training(tmp_path: Path) -> None:
         "5 pictures are in more than one split, byte for byte (4 of 36 test images in train): results on them" in text
     )
     assert "1 picture is in more than one class, byte for byte: at most one of their labels can be right" in text
-    assert "Images whose object (data.group) is in train: 31 of 36 test images; results on them are no test" in text
+    assert "mages whose object is in train: 31 of 36 test images; results on them are no test" in text
     assert "Mind that the test is not free of what was trained on" in text
     assert "No image is in two splits" not in text
 
