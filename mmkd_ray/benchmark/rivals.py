@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from mmkd_ray.answers.teacher import resolve
+from mmkd_ray.cluster.cores import release_cores
 from mmkd_ray.cluster.environment import prepare_process
 from mmkd_ray.config import ExtractConfig, VllmTeacher
 
@@ -35,6 +36,7 @@ class BareVllm:
         from mmkd_ray.extract.engines.vllm.engine import bind_to_cores, engine_args  # noqa: PLC0415
 
         bind_to_cores(extract.cpus_per_actor)
+        release_cores()  # it sleeps between its turns: two of our engines would otherwise have one core together
         assert len(os.sched_getaffinity(0)) == extract.cpus_per_actor, "it would be measured on more cores than ours"
         from transformers import AutoProcessor  # noqa: PLC0415
         from vllm import LLM, SamplingParams  # noqa: PLC0415

@@ -36,6 +36,12 @@ def claim_cores(count: int) -> set[int]:
     return set(claimed)
 
 
+def release_cores() -> None:
+    """Leave what this process has claimed to others; it stays bound to it, for what sleeps most of the time."""
+    while _claims:
+        _claims.pop().close()
+
+
 def _claim_free(allowed: list[int], count: int) -> dict[int, IO[str]]:
     """Lock up to `count` of these cores; returns {core: open lock file}."""
     claimed: dict[int, IO[str]] = {}

@@ -127,3 +127,27 @@ sys.stdin.read()
         assert claims.claim(1) == {CORES[0]}
     finally:
         os.kill(int(child.read_text()), signal.SIGKILL)
+
+
+RELEASE = """
+import sys
+from mmkd_ray.cluster.cores import claim_cores, release_cores
+claim_cores(int(sys.argv[1]))
+release_cores()
+print(flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_a_process_releases_another_may_claim(claims: Claims, tmp_path: Path):
+    holder = subprocess.Popen(
+        [sys.executable, "-c", RELEASE, str(len(CORES))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    claims.processes.append(holder)
+    assert holder.stdout is not None
+    holder.stdout.readline()
+    assert claims.claim(len(CORES)) == set(CORES)
