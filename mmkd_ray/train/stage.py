@@ -17,6 +17,7 @@ from mmkd_ray.config import Config
 from mmkd_ray.students.check import check_students
 from mmkd_ray.study.students import StudentSpec, distinct, larger_students, list_students, study_identity
 from mmkd_ray.tracking.trackers import check_trackers
+from mmkd_ray.train.checkpoints import drop_unreadable
 from mmkd_ray.train.worker import train_students
 
 
@@ -121,6 +122,7 @@ def _lane(config: Config, run: Run, name: str, setup: dict[str, Any]) -> TorchTr
     if cluster.gpus_per_train_worker:
         resources["GPU"] = cluster.gpus_per_train_worker
     lanes = run.study.child("lanes")
+    drop_unreadable(lanes.child(name))
     return TorchTrainer(
         train_students,
         train_loop_config=setup,

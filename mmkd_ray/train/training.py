@@ -15,6 +15,7 @@ import ray.train.torch
 import torch
 
 from mmkd_ray.artifacts import Run
+from mmkd_ray.console import notice
 from mmkd_ray.errors import StudentError
 from mmkd_ray.students.model import student_input
 from mmkd_ray.study.inputs import require_inputs
@@ -22,6 +23,7 @@ from mmkd_ray.study.students import StudentSpec
 from mmkd_ray.tasks import task_of
 from mmkd_ray.tracking.tracker import Subject
 from mmkd_ray.tracking.trackers import Trackers
+from mmkd_ray.train.checkpoints import load_state
 from mmkd_ray.train.loop import StudentTrainer
 from mmkd_ray.train.outcome import write_outcome
 from mmkd_ray.train.study_data import StudyData
@@ -144,10 +146,10 @@ def _report(spec: StudentSpec, trainer: StudentTrainer, metrics: dict[str, float
 
 
 def _checkpointed(spec: StudentSpec) -> dict[str, Any] | None:
-    """The state of this very student in the last checkpoint, if that is what it holds."""
+    """The state of this very student in the last checkpoint, if that is what it holds and it can be read."""
     checkpoint = ray.train.get_checkpoint()
     if checkpoint is None:
         return None
     with checkpoint.as_directory() as folder:
-        state = torch.load(Path(folder) / STATE, map_location="cpu", weights_only=True)
-    return state["trainer"] if state["identity"] == spec.identity else None
+        state = load_state(Path(folder) / STATE, checkpoint.path, notice)
+    return state["trainer"] if state is not None and state.get("identity") == spec.identity else None
