@@ -18,9 +18,20 @@ IMAGES = pa.schema(
     }
 )
 
+PLACE = pa.struct({"folder": pa.string(), "path": pa.string(), "size": pa.int64()})
+"""The column `image` where a table holds no bytes (`data.store: path`): a local folder or URI, the file's path within
+it (or its own absolute path or URI), and how many bytes it has."""
+
 GROUP = pa.field("group", pa.string())
 """The last column of the image table of sources with groups (`data.group`, a column): the object that an image shows,
 or its subgroup; null if unknown."""
+
+
+def images(*, has_groups: bool = False, as_places: bool = False) -> pa.Schema:
+    """The schema of an image table."""
+    columns = IMAGES.set(IMAGES.get_field_index("image"), pa.field("image", PLACE)) if as_places else IMAGES
+    return columns.append(GROUP) if has_groups else columns
+
 
 READ = pa.schema(
     {

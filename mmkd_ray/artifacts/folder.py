@@ -65,7 +65,7 @@ class Folder:
     @cached_property
     def _resolved(self) -> tuple[fs.FileSystem, str]:
         try:
-            return fs.FileSystem.from_uri(f"{self.uri}?{self.options}" if self.options else self.uri)
+            return fs.FileSystem.from_uri(self.address)
         except (pa.ArrowInvalid, OSError) as error:
             raise ArtifactError(
                 f"'{self.uri}' cannot be reached ({error}); give a local folder, s3://bucket/key or gs://bucket/key"
@@ -80,6 +80,11 @@ class Folder:
     def path(self) -> str:
         """The folder's path within its file system."""
         return self._resolved[1]
+
+    @property
+    def address(self) -> str:
+        """What `Folder.at` makes this folder of again."""
+        return f"{self.uri}?{self.options}" if self.options else self.uri
 
     def child(self, *parts: str) -> Folder:
         """A folder inside this one (nothing is created)."""

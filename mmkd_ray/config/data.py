@@ -30,6 +30,11 @@ class _Files(Section):
 
     source: str
     path: Place
+    store: Literal["bytes", "path"] = "bytes"
+    """What the image table holds of each image. `bytes`: the whole file, so that a run stands alone. `path`: where it
+    lies, and its hash, for data sets too large to copy: the files must stay as they are, in reach of every node; each
+    is compared with its hash whenever it is read. Only where images are files of their own. No result depends on it:
+    answers and students are found again either way."""
     val_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.15
     """Share of each class's training images that is used for validation, if the data set has no validation split."""
     split_seed: Seed = 0

@@ -19,6 +19,7 @@ from mmkd_ray.data.leaks import leak_lines, list_leaks
 from mmkd_ray.data.origin import refer_to_images
 from mmkd_ray.data.reading import PARTS, TABLE, Part, PartReader, cut_into_parts, here
 from mmkd_ray.data.sources.base import Source
+from mmkd_ray.data.sources.files import FileReader
 from mmkd_ray.data.sources.opening import open_source
 from mmkd_ray.data.table import check_count, settings_identity
 from mmkd_ray.errors import DamagedError, DataError, few
@@ -85,8 +86,27 @@ def images_to_read(config: Config, run: Run) -> int:
 
 
 def images_identity(config: Config, source: Source) -> Identity:
-    """What decides an image table: the settings, and what the source says about its content."""
-    return identify("images", source=source.identity(), settings=settings_identity(config))
+    """What decides an image table: the settings, and what the source says about its content.
+
+    Raises:
+        DataError: places are to be stored, and the images are not files of their own.
+    """
+    files = _files_to_refer_to(config, source)
+    # Such a table is one of these files, wherever others of the same content lie; what is made from it is not.
+    stored = {"files_in": files.address} if files else {}
+    return identify("images", source=source.identity(), settings=settings_identity(config), **stored)
+
+
+def _files_to_refer_to(config: Config, source: Source) -> Folder | None:
+    """The folder of the images, if the table is to hold their places and not their bytes."""
+    if getattr(config.data, "store", "bytes") == "bytes":
+        return None
+    if not isinstance(source.reader, FileReader):
+        raise DataError(
+            f"data.store: path needs images that are files of their own; here those of {config.data.source} lie inside "
+            "other files: leave it out, so that the image table holds their bytes"
+        )
+    return source.reader.root
 
 
 def _find(run: Run, identity: str) -> Folder | None:
@@ -136,9 +156,9 @@ def _build(
         done += images
         progress(done, total)
 
-    columns = schema.IMAGES.append(schema.GROUP) if source.group_kind else schema.IMAGES
-    limit = getattr(config.data, "max_pixels", None)
-    spread(PartReader(folder, source.reader, columns, limit, run.images), parts, tick)
+    limit, files = getattr(config.data, "max_pixels", None), _files_to_refer_to(config, source)
+    columns = schema.images(has_groups=bool(source.group_kind), as_places=files is not None)
+    spread(PartReader(folder, source.reader, columns, limit, run.images, files), parts, tick)
     facts = _finish(config, run, source, folder)
     if other := _find(run, identity):
         folder.delete()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,8 +12,8 @@ import pyarrow as pa
 from mmkd_ray import schema
 from mmkd_ray.artifacts import Folder
 from mmkd_ray.data.decode import decode_rgb
+from mmkd_ray.data.encoded import holds_places, sha256_of
 from mmkd_ray.data.sources.base import BadImage, Item, Reader
-from mmkd_ray.data.table import is_unchanged
 from mmkd_ray.errors import DamagedError, DataError
 
 TABLE, PARTS = "table", "parts"
@@ -79,6 +78,8 @@ class PartReader:
     """Larger images are bad ones."""
     earlier: Folder | None = None
     """An image table that holds what `Part.kept` says."""
+    files: Folder | None = None
+    """Where the images lie, if the table is to hold their places and not their bytes."""
 
     def __call__(self, part: Part, tick: Callable[[], None] = lambda: None) -> int:
         """Read, check, hash and write a part; returns how many images it has.
@@ -93,8 +94,8 @@ class PartReader:
             if isinstance(found, BadImage):
                 reason = found.reason
             else:
-                sha256 = hashlib.sha256(found).hexdigest()
-                rows.append({"image": found, "sha256": sha256, **_named(item)})
+                sha256 = found.sha256
+                rows.append({"image": found.image, "sha256": sha256, **_named(item)})
             facts.append({"place": place, "sha256": sha256, "reason": reason, "stamp": item.stamp, **_named(item)})
             tick()
         self.folder.child(TABLE, part.split).write_table(part.name, pa.Table.from_pylist(rows, schema=self.columns))
@@ -102,7 +103,7 @@ class PartReader:
         self.folder.child(PARTS, part.split).write_table(part.name, pa.Table.from_pylist(facts, schema=schema.READ))
         return len(part.items)
 
-    def _read(self, part: Part) -> Iterator[tuple[int, Item, bytes | BadImage]]:
+    def _read(self, part: Part) -> Iterator[tuple[int, Item, _Content | BadImage]]:
         kept = self._kept(part)
         lacking = [item for item in part.items if item.image_id not in kept]
         read = read_checked(self.reader, lacking, self.max_pixels)
@@ -110,22 +111,47 @@ class PartReader:
             if item.image_id in kept:
                 yield place, item, kept[item.image_id]
             else:
-                yield place, item, next(read)
+                encoded = next(read)
+                yield place, item, encoded if isinstance(encoded, BadImage) else self._content(item, encoded)
 
-    def _kept(self, part: Part) -> dict[str, bytes]:
+    def _content(self, item: Item, encoded: bytes) -> _Content:
+        image = self._place(item, len(encoded)) if self.files else encoded
+        return _Content(image, sha256_of(encoded))
+
+    def _place(self, item: Item, size: int) -> dict[str, Any]:
+        assert self.files is not None, "images lie there"
+        return {"folder": self.files.address, "path": item.image_id, "size": size}
+
+    def _kept(self, part: Part) -> dict[str, _Content]:
         """The images of the part that an earlier table holds undamaged, its files read once each."""
-        found: dict[str, bytes] = {}
+        found: dict[str, _Content] = {}
+        items = {item.image_id: item for item in part.items}
+        columns = ["image_id", "sha256"] if self.files else ["image_id", "sha256", "image"]
         for file in dict.fromkeys(part.kept.values()):
             assert self.earlier is not None, "where images are kept, a table holds them"
             try:
-                table = self.earlier.child(TABLE).read_table(file, columns=["image_id", "image", "sha256"])
+                table = self.earlier.child(TABLE).read_table(file, columns=columns)
             except DamagedError:
                 continue
-            columns = table["image_id"].to_pylist(), table["image"], table["sha256"]
-            for image_id, image, sha256 in zip(*columns, strict=True):
-                if part.kept.get(image_id) == file and is_unchanged(image, sha256):
-                    found[image_id] = image.as_py()
+            if not self.files and holds_places(table.schema):
+                continue
+            for row in table.to_pylist():
+                image_id, sha256 = row["image_id"], row["sha256"]
+                if part.kept.get(image_id) != file:
+                    continue
+                if self.files:
+                    found[image_id] = _Content(self._place(items[image_id], items[image_id].size), sha256)
+                elif sha256_of(row["image"]) == sha256:
+                    found[image_id] = _Content(row["image"], sha256)
         return found
+
+
+@dataclass(frozen=True)
+class _Content:
+    """A good image: what the column `image` holds of it, and its hash."""
+
+    image: bytes | dict[str, Any]
+    sha256: str
 
 
 def read_checked(reader: Reader, items: Sequence[Item], max_pixels: int | None) -> Iterator[bytes | BadImage]:

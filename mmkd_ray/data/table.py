@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,8 +11,12 @@ import pyarrow as pa
 from mmkd_ray import schema
 from mmkd_ray.artifacts import Folder, Run, damaged
 from mmkd_ray.config import Config
+from mmkd_ray.data.encoded import encoded_images
 from mmkd_ray.data.origin import require_origin
 from mmkd_ray.identity import identify, settings
+
+_WHEREABOUTS = {"path", "root", "classes", "download", "store"}
+"""Keys of `data` that say where images are and how they come here or are kept, not which they are."""
 
 
 def require_images(config: Config, run: Run) -> dict[str, Any]:
@@ -28,7 +31,7 @@ def require_images(config: Config, run: Run) -> dict[str, Any]:
 
 def settings_identity(config: Config) -> str:
     """Key of what the configuration says about the images, without where they are and how they come there."""
-    return identify("image settings", **settings(config.data, exclude={"path", "root", "classes", "download"})).key
+    return identify("image settings", **settings(config.data, exclude=_WHEREABOUTS)).key
 
 
 def split_folders(run: Run, splits: Iterable[str] | None = None) -> list[Folder]:
@@ -65,35 +68,32 @@ def check_count(images: Folder, split: str, found: int, expected: int) -> None:
         raise damaged(images.place(f"table/{split}"), reason)
 
 
+def first_images(run: Run, split: str, count: int) -> list[bytes]:
+    """The first few encoded images of a split.
+
+    Raises:
+        DamagedError, DataError: see `encoded_images`.
+    """
+    found: list[bytes] = []
+    for folder in split_folders(run, [split]):
+        for name in folder.tables():
+            rows = folder.read_table(name, ["image_id", "image", "sha256"])
+            found += encoded_images(run, rows.slice(0, count - len(found)))
+            if len(found) == count:
+                return found
+    return found
+
+
 def check_files(run: Run, splits: Iterable[str] | None = None) -> None:
     """Read all files of some splits, or of all, and compare every image with its hash, a few files at a time.
 
     Raises:
         DamagedError: a file or an image is not as it was written.
+        DataError: see `encoded_images`.
     """
     for folder in split_folders(run, splits):
         for _, table in folder.read_tables(folder.tables()):
-            check_content(run, table)
-
-
-def check_content(run: Run, table: pa.Table) -> None:
-    """Compare images with their hashes, before anybody looks at them.
-
-    Args:
-        run: whose image table they are from.
-        table: with the columns `image_id`, `image` and `sha256`.
-
-    Raises:
-        DamagedError: one is not as it was when the table was made.
-    """
-    for image_id, image, sha256 in zip(table["image_id"], table["image"], table["sha256"], strict=True):
-        if not is_unchanged(image, sha256):
-            raise damaged(f"{run.images.uri}/table", f"image '{image_id}' has other bytes than it had")
-
-
-def is_unchanged(image: pa.BinaryScalar, sha256: pa.StringScalar) -> bool:
-    """Whether an image has the hash that it had when the table was made."""
-    return hashlib.sha256(image.as_buffer()).hexdigest() == sha256.as_py()
+            encoded_images(run, table)
 
 
 def labels_of(table: pa.Table) -> np.ndarray:

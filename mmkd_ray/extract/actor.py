@@ -18,7 +18,7 @@ from mmkd_ray.answers.store import AnswerStore
 from mmkd_ray.answers.teacher import needs_hub
 from mmkd_ray.cluster.environment import prepare_process
 from mmkd_ray.config import ExtractConfig, Teacher
-from mmkd_ray.data.table import check_content
+from mmkd_ray.data.encoded import encoded_images
 from mmkd_ray.errors import MmkdError, TeacherError, explain, typed_cause
 from mmkd_ray.extract.engines.load import load_engine
 from mmkd_ray.extract.engines.mirror import answer_all
@@ -92,8 +92,7 @@ class AskTeacher:
         store = self._assignment.store
         if store.has(name):
             return 0
-        check_content(store.run, images)
-        encoded = images["image"].to_pylist()
+        encoded = encoded_images(store.run, images)
         self._preflight(encoded, queries)
         answers = answer_all(self._engine, encoded, queries)
         store.write(name, *_names(images), queries, answers)

@@ -14,7 +14,7 @@ from mmkd_ray.answers.wanted import wanted_cells
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config, ImportedTeacher, VllmTeacher
 from mmkd_ray.data.decode import decode_rgb
-from mmkd_ray.data.table import read_splits, require_images
+from mmkd_ray.data.table import first_images, require_images
 from mmkd_ray.errors import ConfigError, DataError, TeacherError
 from mmkd_ray.extract.engines.tokens import answer_tokens
 from mmkd_ray.extract.engines.vllm.processor import check_prompts, load_processor
@@ -128,8 +128,7 @@ def _length(processor: Any, teacher: VllmTeacher, text: str, encoded: bytes) -> 
 def _tokens_line(config: Config, run: Run, questions: tuple[str, ...], images: int, cells: int) -> str:
     if not isinstance(config.teacher, VllmTeacher):
         return f"requests  {cells:,}, one a cell"
-    sample = read_splits(run, SPLITS[:1], columns=["image"])["image"].slice(0, _SAMPLE).to_pylist()
-    tokens = count_tokens(config.teacher, sample, questions)
+    tokens = count_tokens(config.teacher, first_images(run, SPLITS[0], _SAMPLE), questions)
     each = cells / images
     least, naive = tokens.least(each), tokens.one_by_one(each)
     return (

@@ -16,7 +16,8 @@ from PIL import Image
 from mmkd_ray.answers.table import TeacherTable
 from mmkd_ray.artifacts import Run
 from mmkd_ray.data.decode import decode_rgb
-from mmkd_ray.data.table import check_content, read_splits, split_folders
+from mmkd_ray.data.encoded import encoded_images
+from mmkd_ray.data.table import read_splits, split_folders
 
 SPLITS = ("train", "val")
 """The splits that the teacher is asked about."""
@@ -108,7 +109,7 @@ def _data_uri(image: Image.Image, form: str) -> str:
 
 
 def read_images(run: Run, image_ids: list[str]) -> dict[str, dict[str, Any]]:
-    """Whole rows of a few images, without the pixels of all others in memory."""
+    """Whole rows of a few images, with their bytes, without those of all others in memory."""
     wanted = pa.array(image_ids, pa.string())
     rows: list[dict[str, Any]] = []
     for folder in split_folders(run, SPLITS):
@@ -116,8 +117,8 @@ def read_images(run: Run, image_ids: list[str]) -> dict[str, dict[str, Any]]:
             if pc.is_in(ids["image_id"], value_set=wanted).to_pylist().count(True):  # pyrefly: ignore[missing-attribute]
                 table = folder.read_table(name, ["image_id", "image", "sha256", "class_name"])
                 table = table.filter(pc.field("image_id").isin(image_ids))
-                check_content(run, table)
-                rows += table.to_pylist()
+                encoded = encoded_images(run, table)
+                rows += [row | {"image": image} for row, image in zip(table.to_pylist(), encoded, strict=True)]
     return {row["image_id"]: row for row in rows}
 
 

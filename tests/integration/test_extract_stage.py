@@ -16,7 +16,7 @@ from mmkd_ray.answers.identity import require_teacher
 from mmkd_ray.answers.table import read_teacher_table
 from mmkd_ray.answers.verify import verify
 from mmkd_ray.artifacts import open_run
-from mmkd_ray.config import VllmTeacher, validate
+from mmkd_ray.config import VllmTeacher, validate, with_values
 from mmkd_ray.data.building import build_image_table
 from mmkd_ray.data.table import read_splits
 from mmkd_ray.errors import ArtifactError, DataError, LedgerError, TeacherError
@@ -211,8 +211,11 @@ def test_what_cannot_be_read_is_quarantined_and_too_much_of_it_fails_the_run(gro
     write_folder(root, 4)
     (next((root / "train").iterdir()) / "broken.png").write_bytes(b"\x89PNG not quite")
     run = open_run(str(tmp_path), "r")
-    record, _ = ask(config_for(root, [QUESTIONS[0]], teacher=WITHOUT_INFERENCE, max_bad_fraction=0.1), run)
+    config = config_for(root, [QUESTIONS[0]], teacher=WITHOUT_INFERENCE, max_bad_fraction=0.1)
+    config = with_values(config, {"data.store": "path"}, where="test")  # the actors take the images from their files
+    record, asked = ask(config, run)
     assert record["ledger"]["quarantined"] == 1
+    assert asked[1] == record["ledger"]["present"]
     assert verify(run).quarantined == 1
     with pytest.raises(DataError, match=r"1 of 16 images cannot be read, more than extract.max_bad_fraction = 0.01"):
         ask(config_for(root, [QUESTIONS[0]], teacher=WITHOUT_INFERENCE, max_bad_fraction=0.01), run)

@@ -23,7 +23,8 @@ from PIL import Image
 from mmkd_ray.artifacts import Run
 from mmkd_ray.cluster.memory import memory_limit
 from mmkd_ray.data.decode import decode_rgb
-from mmkd_ray.data.table import check_content, split_folders
+from mmkd_ray.data.encoded import encoded_images
+from mmkd_ray.data.table import split_folders
 from mmkd_ray.errors import DataError
 from mmkd_ray.identity import fingerprint
 
@@ -98,14 +99,14 @@ def _make(run: Run, splits: Iterable[str], place: Path, shape: tuple[int, ...], 
     try:
         images = np.memmap(part, np.uint8, "r+", shape=shape)
 
-        def decode(row: int, encoded: pa.BinaryScalar) -> None:
-            images[row] = square(decode_rgb(encoded.as_py()), shape[2], interpolation).transpose(2, 0, 1)
+        def decode(row: int, encoded: bytes) -> None:
+            images[row] = square(decode_rgb(encoded), shape[2], interpolation).transpose(2, 0, 1)
 
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
             row = 0
             for table in _tables(run, splits):
-                check_content(run, table)
-                list(threads.map(decode, range(row, row + table.num_rows), table["image"]))
+                encoded = encoded_images(run, table)
+                list(threads.map(decode, range(row, row + table.num_rows), encoded))
                 row += table.num_rows
         assert row == shape[0], "the table has the rows that its record counts"
         images.flush()

@@ -46,10 +46,18 @@ class FileReader:
         """The content of each."""
         for item in items:
             try:
-                elsewhere = "://" in item.image_id or item.image_id.startswith("/")
-                yield read_file(item.image_id) if elsewhere else self.root.read_bytes(item.image_id)
+                path = item.image_id
+                yield read_file(path) if _is_elsewhere(path) else self.root.read_bytes(path)
             except OSError as error:
                 yield BadImage(item.image_id, f"cannot be read: {reason(error)}")
+
+    def place(self, path: str) -> str:
+        """Where a file is, for people."""
+        return path if _is_elsewhere(path) else self.root.place(path)
+
+
+def _is_elsewhere(path: str) -> bool:
+    return "://" in path or path.startswith("/")
 
 
 class FileSource:
