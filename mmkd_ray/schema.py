@@ -26,11 +26,34 @@ GROUP = pa.field("group", pa.string())
 """The last column of the image table of sources with groups (`data.group`, a column): the object that an image shows,
 or its subgroup; null if unknown."""
 
+BOXES = pa.field(
+    "boxes",
+    pa.list_(
+        pa.struct(
+            {
+                "x": pa.float32(),  # upper left corner, in pixels of the image
+                "y": pa.float32(),
+                "width": pa.float32(),  # above 0; the box lies within the image
+                "height": pa.float32(),
+                "label": pa.int32(),  # 0 .. C-1, in the order of `class_names`
+                "area": pa.float32(),  # in square pixels, as annotated
+                "is_crowd": pa.bool_(),  # many objects at once, which no detector is asked to find
+            }
+        )
+    ),
+)
+"""The last column of the image table of sources with boxes, empty for an image that shows no object; `label` and
+`class_name` are null there."""
 
-def images(*, has_groups: bool = False, as_places: bool = False) -> pa.Schema:
+BAD_BOXES = pa.schema({"image_id": pa.string(), "box": pa.string(), "reason": pa.string()})
+"""Boxes that were left out, while their images stay."""
+
+
+def images(*, has_groups: bool = False, has_boxes: bool = False, as_places: bool = False) -> pa.Schema:
     """The schema of an image table."""
     columns = IMAGES.set(IMAGES.get_field_index("image"), pa.field("image", PLACE)) if as_places else IMAGES
-    return columns.append(GROUP) if has_groups else columns
+    columns = columns.append(GROUP) if has_groups else columns
+    return columns.append(BOXES) if has_boxes else columns
 
 
 READ = pa.schema(

@@ -12,6 +12,8 @@ from mmkd_ray.config.aspects import (
     VllmLlm,
 )
 from mmkd_ray.config.data import (
+    BoxData,
+    CocoData,
     CubData,
     FieldGuideData,
     FolderData,
@@ -41,7 +43,9 @@ __all__ = [
     "ArmName",
     "Asking",
     "Aspects",
+    "BoxData",
     "ClusterConfig",
+    "CocoData",
     "Config",
     "CubData",
     "Domain",

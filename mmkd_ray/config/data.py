@@ -8,10 +8,14 @@ from pydantic import Field, PositiveInt, model_validator
 
 from mmkd_ray.config.base import Place, Section, Seed
 
+Labelled = Literal["classify", "detect"]
+"""What is known of an image, by the task that can be learnt from it: its class, or boxes around what it shows."""
+
 
 class FieldGuideData(Section):
     """The embedded data set: drawn birds of invented species."""
 
+    labelled: ClassVar[Labelled] = "classify"
     objects: ClassVar[str] = ""
     source: Literal["fieldguide"]
     species_seed: Seed = 0
@@ -28,6 +32,7 @@ class FieldGuideData(Section):
 class _Files(Section):
     """Settings that all sources of image files share."""
 
+    labelled: ClassVar[Labelled] = "classify"
     source: str
     path: Place
     store: Literal["bytes", "path"] = "bytes"
@@ -251,6 +256,29 @@ class WaterbirdsData(_Files):
         return self
 
 
+class BoxData(_Files):
+    """Settings of sources whose images have boxes."""
+
+    labelled: ClassVar[Labelled] = "detect"
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """Share of the training images that is used for the test, if the data set has no test split."""
+
+
+class CocoData(BoxData):
+    """Images with boxes in COCO's JSON format: a file for each split, and folders of images."""
+
+    source: Literal["coco"]
+    path: Place
+    """The folder that holds all of them: a local path or a URI."""
+    annotations: dict[str, Annotated[str, Field(min_length=1)]] = {}
+    """The JSON file of each split, within `path`: `{train: annotations/instances_train2017.json, test:
+    annotations/instances_val2017.json}`. Empty: files with the name of a split in theirs, in `path` or its
+    `annotations/`, or (Roboflow) `SPLIT/_annotations.coco.json`."""
+    images: dict[str, str] = {}
+    """The folder of a split's images, within `path`, where it is not the JSON file's own, `SPLIT/`, `images/SPLIT/`,
+    `images/` or `path` itself."""
+
+
 Data = Annotated[
     FieldGuideData
     | FolderData
@@ -262,7 +290,8 @@ Data = Annotated[
     | CubData
     | MiniImageNetData
     | ImageNetData
-    | WaterbirdsData,
+    | WaterbirdsData
+    | CocoData,
     Field(discriminator="source"),
 ]
 """Where the images come from, by `source`."""

@@ -19,6 +19,7 @@ from mmkd_ray.data.leaks import leak_lines, list_leaks
 from mmkd_ray.data.origin import refer_to_images
 from mmkd_ray.data.reading import PARTS, TABLE, Part, PartReader, cut_into_parts, here
 from mmkd_ray.data.sources.base import Source
+from mmkd_ray.data.sources.boxes import BoxSource
 from mmkd_ray.data.sources.files import FileReader
 from mmkd_ray.data.sources.opening import open_source
 from mmkd_ray.data.table import check_count, settings_identity
@@ -26,6 +27,8 @@ from mmkd_ray.errors import DamagedError, DataError, few
 from mmkd_ray.identity import Identity, identify
 
 QUARANTINE = "quarantine.parquet"
+BAD_BOXES = "bad_boxes.parquet"
+"""Of a data set of boxes: those that were left out, with the reason."""
 UNREADABLE = "unreadable.parquet"
 """In the run's folder: the images that cannot be read, where they are so many that no table is made."""
 
@@ -157,7 +160,9 @@ def _build(
         progress(done, total)
 
     limit, files = getattr(config.data, "max_pixels", None), _files_to_refer_to(config, source)
-    columns = schema.images(has_groups=bool(source.group_kind), as_places=files is not None)
+    columns = schema.images(
+        has_groups=bool(source.group_kind), has_boxes=isinstance(source, BoxSource), as_places=files is not None
+    )
     spread(PartReader(folder, source.reader, columns, limit, run.images, files), parts, tick)
     facts = _finish(config, run, source, folder)
     if other := _find(run, identity):
@@ -224,17 +229,24 @@ def _finish(config: Config, run: Run, source: Source, folder: Folder) -> dict[st
     folder.write_table(QUARANTINE, quarantine)
     try:
         _check_bad(bad, len(source), config.extract.max_bad_fraction, place)
-        _check_classes(train_labels, source.class_names, place)
+        if not isinstance(source, BoxSource):
+            _check_classes(train_labels, source.class_names, place)
         _check_measurable(by_split)
     except DataError:
         run.folder.write_table(UNREADABLE, quarantine)  # the table itself does not stay
         folder.delete()
         raise
+    boxes = {}
+    if isinstance(source, BoxSource):
+        digest.update(source.boxes_digest.encode())
+        folder.write_table(BAD_BOXES, pa.Table.from_pylist(source.bad_boxes, schema=schema.BAD_BOXES))
+        boxes = {"boxes": source.boxes, "bad_boxes": len(source.bad_boxes)}
     return {
         "settings": settings_identity(config),
         "images": dict(by_split),
         "class_names": list(source.class_names),
         "quarantined": len(bad),
+        **boxes,
         **list_leaks(folder, by_split, has_objects=source.group_kind == "object"),
         "digest": digest.hexdigest()[:16],
     }

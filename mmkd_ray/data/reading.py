@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -161,16 +161,24 @@ def read_checked(reader: Reader, items: Sequence[Item], max_pixels: int | None) 
         found = BadImage(item.image_id, item.problem) if item.problem else next(read)
         if isinstance(found, bytes):
             try:
-                decode_rgb(found, max_pixels=max_pixels)
+                _check_size(item, decode_rgb(found, max_pixels=max_pixels).size)
             except DataError as error:
                 yield BadImage(item.image_id, str(error))
                 continue
         yield found
 
 
+def _check_size(item: Item, size: tuple[int, int]) -> None:
+    """Boxes of an image that was resized or turned after they were drawn would lie anywhere."""
+    if item.pixels and item.pixels != size:
+        width, height = item.pixels
+        raise DataError(f"it is {size[0]} x {size[1]} pixels, and its boxes are for {width} x {height}")
+
+
 def _named(item: Item) -> dict[str, Any]:
     columns = ("image_id", "label", "class_name", "split", "group")
-    return {column: getattr(item, column) for column in columns}
+    boxes = {} if item.boxes is None else {"boxes": [asdict(box) for box in item.boxes]}
+    return {column: getattr(item, column) for column in columns} | boxes
 
 
 def here(read: Callable[..., int], parts: Sequence[Part], tick: Callable[[int], None]) -> None:

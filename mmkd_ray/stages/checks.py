@@ -32,6 +32,29 @@ def candidates(config: Config, _run: Run) -> str:
     return f"{len(source_aspects(config.aspects))} questions"
 
 
+def task(config: Config, _run: Run) -> str:
+    """There are students for what the images are labelled with."""
+    from mmkd_ray.tasks import task_of
+
+    task_of(config)
+    return ""
+
+
+def class_answers(config: Config, run: Run) -> str:
+    """The images have classes, if the teacher is to be asked about them."""
+    from mmkd_ray.config import ARMS, of_variants
+
+    arms = {arm for variant in of_variants(config).values() for arm in variant.study.arms}
+    return task(config, run) if any(ARMS[arm].classes.asks_classes for arm in arms) else ""
+
+
+def evidence(config: Config, run: Run) -> str:
+    """The images have classes, if questions are chosen by what they tell about these."""
+    from mmkd_ray.aspects.questions import is_selected
+
+    return task(config, run) if is_selected(config) and config.aspects.select != "llm" else ""
+
+
 def teacher(config: Config, _run: Run) -> str:
     """The teacher, without loading it."""
     from mmkd_ray.answers.hub import check_in_reach

@@ -21,7 +21,7 @@ class Extract(Stage):
     help = "ask the teacher every question about every image"
     unit, rated = "images", "answers"
     # The student, too: a mistake there should not show after days of asking.
-    checks = (checks.questions, checks.teacher, checks.students)
+    checks = (checks.questions, checks.teacher, checks.students, checks.class_answers)
 
     def needs_cluster(self, config: Config, run: Run) -> bool:
         from mmkd_ray.extract.needs import needs_asking

@@ -26,7 +26,7 @@ class Aspects(Stage):
     help = "propose and select the questions, by an LLM or by evidence"
     unit, rated = "images", "answers"
     first = (Images,)
-    checks = (checks.candidates, checks.teacher)
+    checks = (checks.evidence, checks.candidates, checks.teacher)
 
     def is_wanted(self, config: Config) -> bool:
         from mmkd_ray.aspects.questions import is_selected
@@ -68,7 +68,7 @@ class _OnPilot(Stage):
 
     unit, rated = "images", "answers"
     first = (Images,)
-    checks = (checks.candidates, checks.teacher)
+    checks = (checks.task, checks.candidates, checks.teacher)
 
     def needs_cluster(self, config: Config, run: Run) -> bool:
         from mmkd_ray.evidence.stage import scoring_needs_cluster

@@ -23,7 +23,7 @@ class Train(Stage):
     name = command = "train"
     help = "train the students of the study"
     unit = "epochs"
-    checks = (checks.questions, checks.teacher, checks.students, checks.trackers)
+    checks = (checks.task, checks.questions, checks.teacher, checks.students, checks.trackers)
 
     def needs_cluster(self, config: Config, run: Run) -> bool:
         from mmkd_ray.train.stage import needs_training

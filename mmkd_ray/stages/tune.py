@@ -25,7 +25,7 @@ class Tune(Stage):
     help = "search alpha, Q and other keys on the stored answers"
     again = "`mmkd tune CONFIG --resume` (without --resume if no trial had begun)"
     unit = "trials"
-    checks = (checks.trials, checks.trackers)
+    checks = (checks.task, checks.trials, checks.trackers)
 
     def needs_cluster(self, config: Config, run: Run) -> bool:
         from mmkd_ray.tune.opening import open_search

@@ -13,6 +13,7 @@ from mmkd_ray.data.table import require_images
 from mmkd_ray.errors import ArtifactError, DataError
 from mmkd_ray.students.model import check_student
 from mmkd_ray.study.students import distinct, larger_students, list_students
+from mmkd_ray.tasks import task_of
 
 
 def describe_study(config: Config, run: Run, *, seconds_per_epoch: float | None = None) -> list[str]:
@@ -25,7 +26,9 @@ def describe_study(config: Config, run: Run, *, seconds_per_epoch: float | None 
 
     Raises:
         StudentError: timm has no such model.
+        ConfigError: no student learns from such images.
     """
+    task_of(config)
     for variant in of_variants(config).values():
         check_student(variant.student)
     counts, class_names, line = _images(config, run)

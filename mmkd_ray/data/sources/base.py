@@ -12,12 +12,31 @@ the middle of, or a subgroup of the data that results are told apart by, and whi
 
 
 @dataclass(frozen=True, slots=True)
+class Box:
+    """An object in an image."""
+
+    x: float
+    """Of its left side in pixels, from the image's left side."""
+    y: float
+    """Of its upper side in pixels, from the image's upper side."""
+    width: float
+    height: float
+    label: int
+    """Its class."""
+    area: float
+    """In square pixels, as annotated: of the object's outline where there is one, else of the box."""
+    is_crowd: bool = False
+    """Whether it stands for many objects at once: no detector is asked to find it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One image of a source, before it is read."""
 
     image_id: str
-    label: int
-    class_name: str
+    label: int | None
+    """None in a data set of boxes."""
+    class_name: str | None
     split: str
     group: str | None = None
     """See `GroupKind`; None if that is not known."""
@@ -29,6 +48,10 @@ class Item:
     """Bytes, as far as that is known."""
     stamp: str = ""
     """Another one if its content may have changed, as a file's size and time; empty where nothing says so."""
+    boxes: tuple[Box, ...] | None = None
+    """All that are good ones; None in a data set of one label an image."""
+    pixels: tuple[int, int] | None = None
+    """Width and height that the boxes refer to: an image of another size is a bad one."""
 
 
 @dataclass(frozen=True)

@@ -104,15 +104,12 @@ class FileSource:
         lines = [f"{len(self.class_names)} classes: {few(self.class_names, most=20)}"]
         if alike := _alike(self.class_names):
             lines.append(f"classes whose names differ in case or spaces alone: {few(alike, most=20)}")
-        taken = Counter(file.split for file in self._files if file.chosen)
-        lines += [
-            f"{split}: {count:,} of the training images, chosen by data.split_seed" for split, count in taken.items()
-        ]
+        lines += chosen_lines(self._files)
         for split in ("val", "test"):
             having = {file.class_name for file in self._files if file.split == split}
             if lacking := [name for name in self.class_names if name not in having]:
                 lines.append(f"no {split} image of {few(lacking)}: what is learnt of them is not measured there")
-        return [*lines, *(_object_lines(self._files, self._grouped_by) if self.group_kind == "object" else [])]
+        return [*lines, *(object_lines(self._files, self._grouped_by) if self.group_kind == "object" else [])]
 
     def identity(self) -> dict[str, Any]:
         """Names, classes, sizes and times of the files; their content is hashed later, when it is read."""
@@ -152,7 +149,13 @@ def _alike(names: Iterable[str]) -> list[str]:
     return [name for group in same.values() if len(group) > 1 for name in group]
 
 
-def _object_lines(files: list[ImageFile], key: str) -> list[str]:
+def chosen_lines(files: Iterable[ImageFile]) -> list[str]:
+    """How many images were taken for splits that are lacking, for a person."""
+    taken = Counter(file.split for file in files if file.chosen)
+    return [f"{split}: {count:,} of the training images, chosen by data.split_seed" for split, count in taken.items()]
+
+
+def object_lines(files: list[ImageFile], key: str) -> list[str]:
     """Which objects were found, for a person."""
     known = [file for file in files if file.group is not None]
     sizes = Counter(file.split for file in files)

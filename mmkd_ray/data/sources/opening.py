@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mmkd_ray.config import (
+    CocoData,
     Config,
     CubData,
     FieldGuideData,
@@ -22,6 +23,7 @@ from mmkd_ray.config import (
 from mmkd_ray.config.base import Section
 from mmkd_ray.data.sources.base import Source
 from mmkd_ray.data.sources.cifar import CifarSource
+from mmkd_ray.data.sources.coco import CocoSource
 from mmkd_ray.data.sources.cub import CubSource
 from mmkd_ray.data.sources.fieldguide import FieldGuideSource
 from mmkd_ray.data.sources.folder import FolderSource
@@ -51,6 +53,7 @@ _SOURCES: dict[type[Section], Callable[[Any, str], Source]] = {
     MiniImageNetData: lambda data, _storage: MiniImageNetSource(data),
     ImageNetData: lambda data, _storage: ImageNetSource(data),
     WaterbirdsData: lambda data, _storage: WaterbirdsSource(data),
+    CocoData: CocoSource,
 }
 
 
