@@ -26,6 +26,10 @@ class DataError(MmkdError):
     """The images, or a table made from them, cannot be used."""
 
 
+class NoRoomError(DataError):
+    """A disk does not hold the images that a training needs."""
+
+
 class AspectError(MmkdError):
     """The aspect questions cannot be used."""
 

@@ -20,6 +20,7 @@ from mmkd_ray.cluster.connection import connect
 from mmkd_ray.cluster.environment import prepare_process
 from mmkd_ray.config import Config
 from mmkd_ray.data.feed.order import epoch_batches
+from mmkd_ray.data.feed.pixels import Pixels
 from mmkd_ray.students.model import build_student, student_input
 from mmkd_ray.study.students import HISTORY, StudentSpec, list_students
 from mmkd_ray.tasks import task_of
@@ -138,6 +139,7 @@ def export_lesson(config: Config, place: str) -> dict[str, Any]:
     spec, study_data = _opened(config, None)
     training_set = study_data.training_set(spec)
     assert training_set.aspect_targets_NQ is not None, "a student that is taught aspects"
+    assert isinstance(training_set.train, Pixels), "pictures of one size, seen lightly"
     torch.save(
         {
             "images": training_set.train.images_M3SS,

@@ -23,7 +23,7 @@ def gc(
     ],
     delete: Annotated[bool, Option("--delete", help="delete what is listed")] = False,
 ) -> Request:
-    """List what no run uses: images, answers, leftovers of killed processes, decoded images of this machine."""
+    """List what no run uses: images, answers, leftovers of killed processes, images of this machine for training."""
     return Request(partial(_collect, place, delete=delete))
 
 
@@ -53,12 +53,12 @@ def _collect(place: str, *, delete: bool) -> int:
 
 
 def _decoded() -> list[Unused]:
-    """Files of decoded images on this machine that no process has opened within the last hour."""
+    """Files of images for training on this machine that no process has opened within the last hour."""
     from mmkd_ray.artifacts import Folder
-    from mmkd_ray.data.feed.decoded import cached_files
+    from mmkd_ray.data.feed.files import cached_files
     from mmkd_ray.gc import YOUNG_S, Unused
 
-    found, reason = [], "decoded images of this machine, for runs to come"
+    found, reason = [], "images of this machine for training, for runs to come"
     for file in cached_files():
         status = file.stat()
         if (age := time.time() - status.st_mtime) > YOUNG_S:

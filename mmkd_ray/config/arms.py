@@ -39,6 +39,8 @@ class ClassSource:
     """Whether the teacher is asked `study.class_question` about each class."""
     larger_student: bool = False
     """Whether a larger student, `study.kd_teacher`, is trained first, for others to learn from."""
+    one_class: bool = False
+    """Whether it needs to know each image's one class: mixed images have two."""
 
 
 ASPECT_KEYS = ("train.alpha", "train.teacher_temperature", "train.flip_targets")
@@ -56,7 +58,13 @@ ZERO_SHOT = ClassSource(
 )
 _KD_KEYS = ("train.kd_weight", "train.kd_temperature")
 KD = ClassSource("kd", "distillation.Distillation", keys=_KD_KEYS, larger_student=True)
-DKD = ClassSource("dkd", "distillation.DecoupledDistillation", keys=(*_KD_KEYS, "train.dkd_beta"), larger_student=True)
+DKD = ClassSource(
+    "dkd",
+    "distillation.DecoupledDistillation",
+    keys=(*_KD_KEYS, "train.dkd_beta"),
+    larger_student=True,
+    one_class=True,
+)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from mmkd_ray.config.base import Place, Section, Seed
 
 Labelled = Literal["classify", "detect"]
 """What is known of an image, by the task that can be learnt from it: its class, or boxes around what it shows."""
+FitName = Literal["crop", "squash", "pad"]
 
 
 class FieldGuideData(Section):
@@ -17,6 +18,9 @@ class FieldGuideData(Section):
 
     labelled: ClassVar[Labelled] = "classify"
     objects: ClassVar[str] = ""
+    fit: ClassVar[FitName] = "crop"
+    squares: ClassVar[bool] = True
+    """Whether all of its pictures are squares, which any `fit` leaves as they are."""
     source: Literal["fieldguide"]
     species_seed: Seed = 0
     """Seed of the species (classes)."""
@@ -52,11 +56,20 @@ class _Files(Section):
     split's folder must stay outside of the brackets. An image whose path does not match is an object of its own."""
     max_pixels: PositiveInt = 50_000_000
     """Larger images are quarantined (decompression bombs)."""
+    fit: FitName = "crop"
+    """How a picture that is not square becomes the student's square. `crop`: random crops are taken of the whole
+    picture, and the middle square is what is evaluated (the paper, timm's `center`). `squash`: the whole picture, its
+    sides made equal. `pad`: the whole picture, with the student's mean colour beside it (timm's `border`)."""
 
     @property
     def objects(self) -> str:
         """What says which object an image shows; empty if nothing does."""
         return self.group
+
+    @property
+    def squares(self) -> bool:
+        """Whether all pictures are known to be squares."""
+        return False
 
 
 class FolderData(_Files):
@@ -202,6 +215,11 @@ class TorchvisionData(_Files):
     """Let torchvision download the data set if it is missing; `stanford_cars` can no longer be downloaded."""
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """Share of each class's images that is used for the test of `caltech101`, which has no test split."""
+
+    @property
+    def squares(self) -> bool:
+        """Whether all pictures are known to be squares."""
+        return self.dataset.startswith("cifar")
 
 
 class CubData(_Files):

@@ -77,6 +77,9 @@ class ClusterConfig(Section):
     gpus_per_train_worker: Annotated[float, Field(ge=0, le=1)] = 0
     max_failures: Annotated[int, Field(ge=-1)] = 3
     """Restarts of a training from its last checkpoint after a lost worker; -1: no limit."""
+    feed: Literal["auto", "mapped", "encoded"] = "auto"
+    """How a node holds training images; the numbers are the same. `mapped`: decoded once, in a file that its processes
+    map into memory. `encoded`: as they are, decoded for each step. `auto`: mapped where the disk has room for it."""
     checkpoint_minutes: PositiveFloat = 10
     """A checkpoint is stored after each epoch, and within one when the last is so old."""
 

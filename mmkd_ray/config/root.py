@@ -61,6 +61,16 @@ class Config(Section):
                 f"train.batch_size ({self.train.batch_size}) is less than cluster.train_workers "
                 f"({self.cluster.most_train_workers}): every worker needs at least one image per step"
             )
+        if self.train.decode_size == "full" and self.data.fit != "crop":
+            raise ValueError(
+                f"train.decode_size: full needs data.fit: crop, got '{self.data.fit}': set a number of pixels"
+            )
+        arms = (*self.study.arms, self.tune.arm)
+        if (self.train.mixup or self.train.cutmix) and (torn := [arm for arm in arms if ARMS[arm].classes.one_class]):
+            raise ValueError(
+                f"train.mixup and train.cutmix: a mixed image has two classes, and the arm '{torn[0]}' needs one: set "
+                "both to 0, or leave the arm out"
+            )
         if ARMS[self.tune.arm].classes.larger_student and self.tune.arm not in self.study.arms:
             raise ValueError(
                 f"tune.arm: '{self.tune.arm}' learns from a larger student, which `mmkd train` trains: add "

@@ -25,6 +25,9 @@ class StudentConfig(Section):
     image_size: PositiveInt | None = None
     """Height and width in pixels; unset: timm's value for the model. Mean, standard deviation and interpolation are
     always timm's."""
+    crop_pct: Annotated[float, Field(gt=0, le=1)] | None = 1.0
+    """Share of the square's side that is evaluated (timm's word): 0.875 resizes to 256 px and cuts the middle 224;
+    unset: timm's value for the model."""
 
 
 class TrainConfig(Section):
@@ -67,17 +70,35 @@ class TrainConfig(Section):
     """For `dkd`: weight of the classes other than the true one (arXiv 2203.08679)."""
     train_fraction: Annotated[float, Field(gt=0, le=1)] = 1
     """Share of each class's training images that is used. A smaller share is a subset of a larger one."""
-    decode_size: PositiveInt | None = None
-    """Training images are decoded once, to squares with sides of this many pixels; unset: the student's image size."""
+    decode_size: PositiveInt | Literal["full"] | None = None
+    """Shorter side in pixels of the pictures that random crops are taken of; unset: the student's image size divided by
+    `student.crop_pct`. `full`: as large as they are."""
+    views: Literal["light", "torchvision"] = "light"
+    """How a crop becomes the student's square. `light`: bilinear sampling, the fastest, on a GPU too. `torchvision`:
+    RandomResizedCrop with antialiasing, as in the paper; what follows it (`augment`, `colour_jitter`, `erasing`) is
+    made by processes, `cluster.cpus_per_train_worker` of them."""
     crop_scale: tuple[PositiveFloat, PositiveFloat] = (0.5, 1.0)
     """Range of the random crop's area, as a share of the image's area."""
     crop: Literal["clamp", "redraw"] = "clamp"
     """What is done with a crop that is wider or higher than the image. `clamp`: that side is cut to the image's, which
-    makes crops larger on average. `redraw`: another one is drawn, as torchvision's RandomResizedCrop does."""
+    makes crops larger on average. `redraw`: another one is drawn, as torchvision's RandomResizedCrop does; always so
+    with `views: torchvision`."""
     flip: Fraction = 0.5
     """Probability of a horizontal flip; see `flip_targets`."""
     brightness: Fraction = 0.2
     """Brightness is multiplied by a random factor in 1 +- this."""
+    augment: Literal["none", "trivial", "rand"] = "none"
+    """`trivial`: TrivialAugmentWide, `rand`: RandAugment, each with torchvision's own settings."""
+    colour_jitter: Fraction = 0
+    """Brightness, contrast and saturation change by up to this (torchvision's ColorJitter; timm: 0.4)."""
+    erasing: Fraction = 0
+    """Probability that a random rectangle becomes the student's mean colour (torchvision's RandomErasing)."""
+    mixup: NonNegativeFloat = 0
+    """Images are mixed with others of their batch, and all that is taught alike: alpha of the Beta distribution of
+    their shares (arXiv 1710.09412); 0: not mixed."""
+    cutmix: NonNegativeFloat = 0
+    """The same by pasting a rectangle of the other image (arXiv 1905.04899). With `mixup`, each batch has one of
+    both."""
 
     @model_validator(mode="after")
     def _crop_is_a_range(self) -> Self:
@@ -86,6 +107,20 @@ class TrainConfig(Section):
             raise ValueError(f"train.crop_scale must be [low, high] with low <= high <= 1, got [{low}, {high}]")
         if self.warmup_epochs >= self.epochs:
             raise ValueError(f"train.warmup_epochs ({self.warmup_epochs}) must be less than epochs ({self.epochs})")
+        return self
+
+    @property
+    def augments(self) -> bool:
+        """Whether something of torchvision's follows crop and flip."""
+        return self.augment != "none" or self.colour_jitter > 0 or self.erasing > 0
+
+    @model_validator(mode="after")
+    def _views_are_possible(self) -> Self:
+        if self.augments and self.views == "light":
+            raise ValueError(
+                "train.augment, train.colour_jitter and train.erasing are torchvision's: they need train.views: "
+                "torchvision"
+            )
         return self
 
 

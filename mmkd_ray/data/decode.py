@@ -34,6 +34,9 @@ _ROTATIONS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_LYING = 5
+"""Orientations from this one on exchange width and height."""
+_SIZE_IN_HEADER = ("PNG", "JPEG", "WEBP")
 _TILE_WIDTH, _TILE_LENGTH = 322, 323
 """Tags of a TIFF."""
 
@@ -65,6 +68,19 @@ def decode_rgb(encoded: bytes, *, max_pixels: int | None = None) -> Image.Image:
     except Exception as error:
         # PIL's plugins raise many kinds of errors: OSError, SyntaxError, struct.error, MemoryError, ...
         raise DataError(f"not a readable image: {str(error) or type(error).__name__}") from error
+
+
+def upright_size(encoded: bytes) -> tuple[int, int]:
+    """Width and height of what `decode_rgb` gives; nothing but the header is decoded of the usual formats.
+
+    Raises:
+        DataError: as for `decode_rgb`.
+    """
+    _configure_pillow()
+    with contextlib.suppress(Exception), Image.open(io.BytesIO(encoded), formats=_SIZE_IN_HEADER) as image:
+        turned = _orientation(image.info.get("exif", b"")) >= _LYING
+        return (image.height, image.width) if turned else image.size
+    return decode_rgb(encoded).size
 
 
 def _configure_pillow() -> None:

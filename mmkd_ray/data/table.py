@@ -15,8 +15,8 @@ from mmkd_ray.data.encoded import encoded_images
 from mmkd_ray.data.origin import require_origin
 from mmkd_ray.identity import identify, settings
 
-_WHEREABOUTS = {"path", "root", "classes", "download", "store"}
-"""Keys of `data` that say where images are and how they come here or are kept, not which they are."""
+_NOT_IMAGES = {"path", "root", "classes", "download", "store", "fit"}
+"""Keys of `data` that say where images are and how they come here, are kept or are seen, not which they are."""
 
 
 def require_images(config: Config, run: Run) -> dict[str, Any]:
@@ -30,8 +30,8 @@ def require_images(config: Config, run: Run) -> dict[str, Any]:
 
 
 def settings_identity(config: Config) -> str:
-    """Key of what the configuration says about the images, without where they are and how they come there."""
-    return identify("image settings", **settings(config.data, exclude=_WHEREABOUTS)).key
+    """Key of what the configuration says about the images, without where they are, how they come there and are seen."""
+    return identify("image settings", **settings(config.data, exclude=_NOT_IMAGES)).key
 
 
 def split_folders(run: Run, splits: Iterable[str] | None = None) -> list[Folder]:

@@ -1,4 +1,4 @@
-"""Random crop, flip and brightness of a batch of images, as one resampling on the batch's device."""
+"""Random crop, flip and brightness: drawn for a whole batch, applied to many squares at once or to one picture."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
 from torch.nn.functional import grid_sample
+from torchvision.transforms.v2 import functional as torchvision
+
+_RATIOS = (3 / 4, 4 / 3)
+"""Width over height of a crop, at least and at most: torchvision's."""
 
 
 @dataclass(frozen=True)
@@ -21,10 +25,13 @@ class Views:
     """Centre of the crop, in [-1, 1] from left to right and from top to bottom."""
     flipped_B: Bool[Tensor, " B"]
     brightness_B: Float[Tensor, " B"]
+    seeds_B: Int64[Tensor, " B"] | None = None
+    """Of what follows crop and flip, if something does."""
 
-    def __getitem__(self, rows: slice) -> Views:
+    def __getitem__(self, rows: slice | Tensor) -> Views:
         """The views of some of the images."""
-        return Views(self.scale_B2[rows], self.centre_B2[rows], self.flipped_B[rows], self.brightness_B[rows])
+        seeds_B = None if self.seeds_B is None else self.seeds_B[rows]
+        return Views(self.scale_B2[rows], self.centre_B2[rows], self.flipped_B[rows], self.brightness_B[rows], seeds_B)
 
 
 def draw_views(
@@ -34,14 +41,16 @@ def draw_views(
     flip: float,
     brightness: float,
     crop: Literal["clamp", "redraw"] = "clamp",
+    seeds: bool = False,
+    ratios_B: Float[Tensor, " B"] | None = None,
     generator: torch.Generator,
 ) -> Views:
     """Draw the views of a batch. A crop has an area in `crop_scale` and an aspect ratio of 3/4 to 4/3.
 
     Such a crop may be wider or higher than the image. `redraw` does then what torchvision's RandomResizedCrop does,
-    except that it does not round to whole pixels. With `clamp`, that side is cut to the image's: crops become larger
-    (with areas from 0.5 to 1, 0.74 of the image on average and not 0.69), and a quarter of them show its whole width or
-    height.
+    except that it does not round to whole pixels. With `clamp`, that side is cut to the image's: crops of squares
+    become larger (with areas from 0.5 to 1, 0.74 of the image on average and not 0.69), and a quarter of them show its
+    whole width or height.
 
     Args:
         count: B.
@@ -49,38 +58,61 @@ def draw_views(
         flip: probability of a horizontal flip.
         brightness: the factor lies in 1 +- this.
         crop: what is done with a crop that the image does not hold.
+        seeds: whether seeds of what follows are drawn.
+        ratios_B: width over height of each image; all are squares if unset.
         generator: the only source of randomness.
     """
+    ratios_B = torch.ones(count) if ratios_B is None else ratios_B
     uniform = torch.rand(6, count, generator=generator)
     if crop == "redraw":
-        scale_B2 = _redrawn(count, crop_scale, generator)
+        scale_B2, held_B = _redrawn(ratios_B, crop_scale, generator)
     else:
-        scale_B2 = _crops(uniform[0], uniform[1], crop_scale).clamp(max=1.0)
-    centre_B2 = (1 - scale_B2) * (2 * uniform[2:4].T - 1)
-    return Views(scale_B2, centre_B2, uniform[4] < flip, 1 + brightness * (2 * uniform[5] - 1))
+        scale_B2, held_B = _crops(uniform[0], uniform[1], crop_scale, ratios_B).clamp(max=1.0), ratios_B > 0
+    centre_B2 = (1 - scale_B2) * (2 * uniform[2:4].T - 1) * held_B[:, None]
+    seeds_B = torch.randint(2**62, (count,), generator=generator) if seeds else None
+    return Views(scale_B2, centre_B2, uniform[4] < flip, 1 + brightness * (2 * uniform[5] - 1), seeds_B)
 
 
 def _crops(
-    area_uniform: Float[Tensor, "*B"], ratio_uniform: Float[Tensor, "*B"], crop_scale: tuple[float, float]
+    area_uniform: Float[Tensor, "*B"],
+    ratio_uniform: Float[Tensor, "*B"],
+    crop_scale: tuple[float, float],
+    ratios: Float[Tensor, "*B"],
 ) -> Float[Tensor, "*B 2"]:
     """Width and height of crops as a share of the image's, some of them more than 1."""
     area = crop_scale[0] + (crop_scale[1] - crop_scale[0]) * area_uniform
-    ratio = torch.exp(torch.log(torch.tensor(4 / 3)) * (2 * ratio_uniform - 1))
-    return torch.stack([torch.sqrt(area * ratio), torch.sqrt(area / ratio)], dim=-1)
+    ratio = torch.exp(torch.log(torch.tensor(_RATIOS[1])) * (2 * ratio_uniform - 1))
+    return torch.stack([torch.sqrt(area * ratio / ratios), torch.sqrt(area / ratio * ratios)], dim=-1)
 
 
-def _redrawn(count: int, crop_scale: tuple[float, float], generator: torch.Generator) -> Float[Tensor, "B 2"]:
-    """The first of ten crops that the image holds; the whole image if none does (torchvision's `get_params`)."""
-    uniform = torch.rand(2, count, 10, generator=generator)
-    crops_BT2 = _crops(uniform[0], uniform[1], crop_scale)
+def _redrawn(
+    ratios_B: Float[Tensor, " B"], crop_scale: tuple[float, float], generator: torch.Generator
+) -> tuple[Float[Tensor, "B 2"], Bool[Tensor, " B"]]:
+    """The first of ten crops that the image holds, and whether it holds one (torchvision's `get_params`).
+
+    If it holds none, the crop is the image, or the largest one in its middle of a possible ratio.
+    """
+    uniform = torch.rand(2, len(ratios_B), 10, generator=generator)
+    crops_BT2 = _crops(uniform[0], uniform[1], crop_scale, ratios_B[:, None])
     fits_BT = (crops_BT2 <= 1).all(dim=-1)
     first_B = fits_BT.int().argmax(dim=1)
-    scale_B2 = crops_BT2[torch.arange(count), first_B]
-    return torch.where(fits_BT.any(dim=1, keepdim=True), scale_B2, torch.ones_like(scale_B2))
+    scale_B2 = crops_BT2[torch.arange(len(ratios_B)), first_B]
+    middle_B2 = torch.stack([_RATIOS[1] / ratios_B, ratios_B / _RATIOS[0]], dim=-1).clamp(max=1.0)
+    return torch.where(fits_BT.any(dim=1, keepdim=True), scale_B2, middle_B2), fits_BT.any(dim=1)
 
 
 def apply_views(images_BCHW: UInt8[Tensor, "B 3 H W"], views: Views, *, size: int) -> Float[Tensor, "B 3 S S"]:
     """Crop, flip and brighten the images; values in [0, 1], S = `size` pixels, bilinear."""
+    return brighten(sample(images_BCHW, views, size=size), views)
+
+
+def brighten(images_BCHW: Tensor, views: Views) -> Float[Tensor, "B 3 H W"]:
+    """Images with values in [0, 255] brightened; values in [0, 1]."""
+    return (images_BCHW * (views.brightness_B.to(images_BCHW.device).view(-1, 1, 1, 1) / 255)).clamp_(0, 1)
+
+
+def sample(images_BCHW: UInt8[Tensor, "B 3 H W"], views: Views, *, size: int) -> Float[Tensor, "B 3 S S"]:
+    """Crop and flip images; values in [0, 255], S = `size` pixels, bilinear, as one resampling."""
     device = images_BCHW.device
     # Without rotation the grid is a product of columns and rows: a sixth of the time of torch's `affine_grid`.
     pixel_S = (2 * torch.arange(size) + 1) / size - 1
@@ -90,5 +122,25 @@ def apply_views(images_BCHW: UInt8[Tensor, "B 3 H W"], views: Views, *, size: in
     grid = torch.empty(len(images_BCHW), size, size, 2, device=device)
     grid[..., 0] = x_BS.to(device)[:, None, :]
     grid[..., 1] = y_BS.to(device)[:, :, None]
-    seen = grid_sample(images_BCHW.float(), grid, padding_mode="reflection", align_corners=False)
-    return (seen * (views.brightness_B.to(device).view(-1, 1, 1, 1) / 255)).clamp_(0, 1)
+    return grid_sample(images_BCHW.float(), grid, padding_mode="reflection", align_corners=False)
+
+
+def resized_crop(picture_3HW: UInt8[Tensor, "3 H W"], view: Views, *, size: int) -> UInt8[Tensor, "3 S S"]:
+    """Crop one picture to whole pixels, resize it with antialiasing, bilinear, and flip it.
+
+    Args:
+        picture_3HW: on the CPU.
+        view: of one image.
+        size: S.
+    """
+    left, width = _whole_pixels(view.scale_B2[0, 0].item(), view.centre_B2[0, 0].item(), picture_3HW.shape[2])
+    top, height = _whole_pixels(view.scale_B2[0, 1].item(), view.centre_B2[0, 1].item(), picture_3HW.shape[1])
+    seen = torchvision.resized_crop(picture_3HW, top, left, height, width, [size, size], antialias=True)
+    return seen.flip(2) if view.flipped_B.item() else seen
+
+
+def _whole_pixels(scale: float, centre: float, side: int) -> tuple[int, int]:
+    """Beginning and length of a crop along a side of so many pixels."""
+    length = min(max(round(scale * side), 1), side)
+    begin = round((centre + 1) / 2 * side - length / 2)
+    return min(max(begin, 0), side - length), length

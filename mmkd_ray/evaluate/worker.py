@@ -6,6 +6,7 @@ import torch
 
 from mmkd_ray.artifacts import Run
 from mmkd_ray.data.feed.pixels import Pixels, load_pixels
+from mmkd_ray.data.fit import Fit
 from mmkd_ray.evaluate.pieces import PREDICTIONS, Piece
 from mmkd_ray.evaluate.probes import PROBES
 from mmkd_ray.students.bundle import load_bundle
@@ -32,7 +33,7 @@ def predict_piece(piece: Piece, run: Run, device: torch.device) -> None:
     require_inputs(run, piece.spec.inputs)
     bundle = load_bundle(piece.spec.folder(run))
     bundle.student.to(device)
-    images = _held_out(run, piece.images, piece.splits, bundle.card.image_size, bundle.card.interpolation)
+    images = _held_out(run, piece.images, piece.splits, bundle.card.picture_fit)
     seen = PROBES[piece.probe].apply(images, piece.severity)
     folder = piece.folder(run)
     predictions = TASKS[bundle.card.task].predict(bundle.student, seen)
@@ -43,10 +44,10 @@ def predict_piece(piece: Piece, run: Run, device: torch.device) -> None:
     )
 
 
-def _held_out(run: Run, digest: str, splits: tuple[str, ...], size: int, interpolation: str) -> Pixels:
+def _held_out(run: Run, digest: str, splits: tuple[str, ...], fit: Fit) -> Pixels:
     """Decoded once for all pieces that this process is given one after the other."""
-    key = (run, digest, splits, size, interpolation)
+    key = (run, digest, splits, fit)
     if key not in _held:
         _held.clear()  # before the next ones are loaded: there need not be room for both
-        _held[key] = load_pixels(run, splits, size=size, interpolation=interpolation)
+        _held[key] = load_pixels(run, splits, fit)
     return _held[key]

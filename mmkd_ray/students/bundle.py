@@ -22,7 +22,6 @@ from mmkd_ray.artifacts import Folder
 from mmkd_ray.config.locations import absolute
 from mmkd_ray.data.colours import to_rgb
 from mmkd_ray.data.decode import decode_rgb
-from mmkd_ray.data.feed.decoded import square
 from mmkd_ray.errors import ArtifactError, DamagedError, DataError, StudentError
 from mmkd_ray.students.card import Card
 from mmkd_ray.students.model import Student, build_student
@@ -80,14 +79,14 @@ class Bundle:
         )
 
     def pixels(self, images: Sequence[AnyImage]) -> UInt8[Tensor, "N 3 S S"]:
-        """The images as the student takes them: shorter side to its size, centre cut to a square."""
+        """The images as the student takes them: as squares of its size."""
         if isinstance(images, (str, os.PathLike, bytes, Image.Image)):
             raise DataError(f"got one image ({type(images).__name__}); accepted: a list of images, e.g. [image]")
-        size, interpolation = self.card.image_size, self.card.interpolation
+        size, fit = self.card.image_size, self.card.picture_fit
         pixels_N3SS = np.empty((len(images), 3, size, size), dtype=np.uint8)
         for row, image in enumerate(images):
             try:
-                pixels_N3SS[row] = square(_rgb(image), size, interpolation).transpose(2, 0, 1)
+                pixels_N3SS[row] = fit(_rgb(image)).transpose(2, 0, 1)
             except DataError as error:
                 raise DataError(f"image {row}: {error}") from error
         return torch.from_numpy(pixels_N3SS)

@@ -7,6 +7,8 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, PositiveInt, model_validator
 
 from mmkd_ray.config import StudentConfig
+from mmkd_ray.config.data import FitName
+from mmkd_ray.data.fit import Fit
 
 FORMAT = 1
 """To be raised where a reader of today could not read it any more."""
@@ -38,6 +40,10 @@ class Card(BaseModel):
     """Height and width in pixels."""
     interpolation: str
     """How images are resized, in Pillow's words."""
+    fit: FitName = "crop"
+    """How pictures become squares: `data.fit`."""
+    crop_pct: float = 1.0
+    """Share of the square's side that is seen, its middle."""
     mean: tuple[float, ...]
     """Of the three channels of RGB values in [0, 1]; these are normalised by the student itself."""
     std: tuple[float, ...]
@@ -56,3 +62,9 @@ class Card(BaseModel):
     def config(self) -> StudentConfig:
         """What builds it: from scratch, whatever it was trained from."""
         return StudentConfig(model=self.model, model_args=self.model_args, image_size=self.image_size)
+
+    @property
+    def picture_fit(self) -> Fit:
+        """How pictures become what the student sees."""
+        red, green, blue = (round(255 * value) for value in self.mean)
+        return Fit(self.fit, self.image_size, self.interpolation, self.crop_pct, (red, green, blue))

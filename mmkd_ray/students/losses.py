@@ -11,7 +11,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy,
 def hybrid_loss(
     class_logits_BC: Float[Tensor, "B C"],
     aspect_logits_BQ: Float[Tensor, "B Q"],
-    labels_B: Int[Tensor, " B"],
+    labels_B: Int[Tensor, " B"] | Float[Tensor, "B C"],
     *,
     aspect_targets_BQ: Float[Tensor, "B Q"] | None,
     aspect_weights_Q: Float[Tensor, " Q"] | None = None,
@@ -23,7 +23,7 @@ def hybrid_loss(
     Args:
         class_logits_BC: scores of the classes.
         aspect_logits_BQ: scores of "yes" for each aspect.
-        labels_B: true class, 0 .. C-1.
+        labels_B: true class, 0 .. C-1; or the share of each class in a mixed image.
         aspect_targets_BQ: probabilities of "yes" to learn, in [0, 1]; nan for a cell that must not be learnt. The
             divisor stays B x Q, so that the weight of a question does not depend on what else is missing. None for an
             arm without aspect loss.

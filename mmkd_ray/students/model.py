@@ -13,8 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mmkd_ray.config import StudentConfig
+from mmkd_ray.config import Config, StudentConfig
 from mmkd_ray.config.locations import absolute
+from mmkd_ray.data.fit import Fit
 from mmkd_ray.errors import StudentError, first_line
 
 
@@ -49,10 +50,20 @@ class StudentInput:
     """Height and width in pixels."""
     interpolation: str
     """How timm resizes for it: `bicubic`, `bilinear`, ..."""
+    crop_pct: float
+    """Share of a square's side that it is evaluated on."""
+    mean: tuple[float, ...]
+    """Its mean colour, in [0, 1]."""
+
+    @property
+    def colour(self) -> tuple[int, int, int]:
+        """Its mean colour, in [0, 255]."""
+        red, green, blue = (round(255 * value) for value in self.mean)
+        return red, green, blue
 
 
 def student_input(config: StudentConfig) -> StudentInput:
-    """The images that a student takes: as timm's data config of the model says, but for a size that is set.
+    """The images that a student takes: as timm's data config of the model says, but for what is set.
 
     Raises:
         StudentError: timm has no such model, or refuses its arguments.
@@ -65,9 +76,28 @@ def _student_input(config_json: str) -> StudentInput:
     config = StudentConfig.model_validate_json(config_json)
     with torch.device("meta"):
         backbone = _backbone(config, outputs=2, pretrained=False)
-    data_config = timm.data.resolve_model_data_config(backbone)
+    data_config: dict[str, Any] = timm.data.resolve_model_data_config(backbone)
     height = data_config["input_size"][-1]
-    return StudentInput(config.image_size or int(height), str(data_config["interpolation"]))
+    return StudentInput(
+        config.image_size or int(height),
+        str(data_config["interpolation"]),
+        config.crop_pct or float(data_config["crop_pct"]),
+        tuple(data_config["mean"]),
+    )
+
+
+def evaluation_fit(config: Config) -> Fit:
+    """How a picture becomes the square that a student is validated and tested on."""
+    taken = student_input(config.student)
+    return Fit(config.data.fit, taken.size, taken.interpolation, taken.crop_pct, taken.colour)
+
+
+def training_fit(config: Config) -> Fit:
+    """How a picture is resized before random crops are taken of it."""
+    taken, size = student_input(config.student), config.train.decode_size
+    how = "whole" if config.data.fit == "crop" else config.data.fit
+    pixels = None if size == "full" else size or round(taken.size / taken.crop_pct)
+    return Fit(how, pixels, taken.interpolation, fill=taken.colour)
 
 
 def check_student(config: StudentConfig) -> None:

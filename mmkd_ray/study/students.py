@@ -109,6 +109,13 @@ def trained_students(config: Config, run: Run) -> list[StudentSpec]:
     return specs
 
 
+def picture_facts(config: Config) -> dict[str, str]:
+    """How pictures that are not square are seen, unless there are none. Students of version 0.1.0 saw their middle."""
+    if config.data.squares:
+        return {}
+    return {"pictures": "whole" if config.data.fit == "crop" else config.data.fit}
+
+
 class _Identities:
     """What decides a student of one variant: all of the recipe that its arm depends on, and nothing else."""
 
@@ -127,6 +134,7 @@ class _Identities:
             "images": images["digest"],
             # Every arm has the same Q outputs, whatever they are taught.
             "aspects": len(aspects),
+            **picture_facts(config),
         }
         # An answer does not depend on what else was asked: a table with more questions teaches the same.
         self._answers = answers_facts(teacher)

@@ -13,11 +13,12 @@ import torch
 from jaxtyping import Float, Int64
 from timm.utils import ModelEmaV3
 from torch import Tensor, nn
+from torch.nn.functional import one_hot
 
 from mmkd_ray.config import TrainConfig
+from mmkd_ray.data.feed.look import Look
 from mmkd_ray.data.feed.order import Batch, epoch_batches, steps_per_epoch
-from mmkd_ray.data.feed.prefetch import prefetched
-from mmkd_ray.data.views import apply_views
+from mmkd_ray.data.feed.seeing import Viewer
 from mmkd_ray.errors import StudentError
 from mmkd_ray.students.losses import hybrid_loss
 from mmkd_ray.students.model import Student
@@ -37,7 +38,8 @@ class Prepared:
     """One step's images and targets, on the student's device."""
 
     images_BCHW: Float[Tensor, "B 3 H W"]
-    labels_B: Int64[Tensor, " B"]
+    labels_B: Int64[Tensor, " B"] | Float[Tensor, "B C"]
+    """The classes; their shares where images are mixed."""
     aspect_targets_BQ: Float[Tensor, "B Q"] | None
     class_targets_BC: Float[Tensor, "B C"] | None
     weight: float = 1.0
@@ -71,6 +73,8 @@ class StudentTrainer:
         self.workers = workers
         """Workers that train it together."""
         self._device = next(student.parameters()).device
+        colour = tuple(round(255 * value) for value in student.mean.flatten().tolist())
+        self._viewer = Viewer(training_set.train, Look(config, image_size, colour), self._device)
         self._optimizer = make_optimizer(student, config)
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=config.precision == "float16")
         self._ema = ModelEmaV3(student, decay=config.ema_decay, use_warmup=True) if config.ema_decay else None
@@ -171,10 +175,17 @@ class StudentTrainer:
         images = len(self._training_set.train)
         steps, start = steps_per_epoch(images, self._config), self._begun.get("step", 0)
         batches = epoch_batches(
-            images, self._config, seed=self._seed, epoch=epoch, rank=self._rank, workers=self.workers, start=start
+            images,
+            self._config,
+            seed=self._seed,
+            epoch=epoch,
+            rank=self._rank,
+            workers=self.workers,
+            start=start,
+            ratios_N=self._training_set.train.ratios_N,
         )
         total = self._begun.get("total", torch.zeros(())).to(self._device)
-        for step, batch in enumerate(prefetched(batches, self.prepare), start):
+        for step, batch in enumerate(self._viewer.ahead(batches, self._prepared), start):
             for group in self._optimizer.param_groups:
                 group["lr"] = learning_rate(self._config, epoch + step / steps)
             total += self.step(batch)
@@ -215,22 +226,32 @@ class StudentTrainer:
 
     def prepare(self, batch: Batch) -> Prepared:
         """What a step on (this worker's share of) a batch needs, on the device."""
-        training_set, rows_B, device = self._training_set, batch.rows_B, self._device
-        targets_BQ, class_targets_BC = None, training_set.classes.rows(rows_B)
+        return self._prepared(batch, self._viewer.see(batch))
+
+    def _prepared(self, batch: Batch, images_BCHW: Float[Tensor, "B 3 H W"]) -> Prepared:
+        training_set, rows_B = self._training_set, batch.rows_B
+        targets_BQ, labels_B = None, training_set.train.labels_N[rows_B]
         if training_set.aspect_targets_NQ is not None and training_set.mirrored_targets_NQ is not None:
             targets_BQ = torch.where(
                 batch.views.flipped_B[:, None],
                 training_set.mirrored_targets_NQ[rows_B],
                 training_set.aspect_targets_NQ[rows_B],
-            ).to(device)
-        images_BCHW = training_set.train.take(rows_B).to(device, non_blocking=True)
+            )
+        if batch.mix is not None:
+            labels_B = one_hot(labels_B, self.student.classes).float()
         return Prepared(
-            images_BCHW=apply_views(images_BCHW, batch.views, size=self._image_size),
-            labels_B=training_set.train.labels_N[rows_B].to(device),
-            aspect_targets_BQ=targets_BQ,
-            class_targets_BC=None if class_targets_BC is None else class_targets_BC.to(device),
+            images_BCHW=images_BCHW,
+            labels_B=self._taught(batch, labels_B),
+            aspect_targets_BQ=None if targets_BQ is None else self._taught(batch, targets_BQ),
+            class_targets_BC=None
+            if (rows_BC := training_set.classes.rows(rows_B)) is None
+            else self._taught(batch, rows_BC),
             weight=batch.weight,
         )
+
+    def _taught(self, batch: Batch, values: Tensor) -> Tensor:
+        """What is taught of a batch, mixed as its images are, on the device."""
+        return (values if batch.mix is None else batch.mix.targets(values, size=self._image_size)).to(self._device)
 
     def step(self, batch: Prepared) -> Tensor:
         """One step of the optimiser; its loss, detached."""

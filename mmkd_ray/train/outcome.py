@@ -54,6 +54,8 @@ def _card(spec: StudentSpec, student: Student, class_names: list[str], metrics: 
         questions=tuple(aspect.question for aspect in spec.aspects),
         image_size=taken.size,
         interpolation=taken.interpolation,
+        fit=spec.config.data.fit,
+        crop_pct=taken.crop_pct,
         mean=_plain(student.mean),
         std=_plain(student.std),
         metrics=metrics,

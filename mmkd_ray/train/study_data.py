@@ -15,9 +15,9 @@ from mmkd_ray.answers.query import Query
 from mmkd_ray.answers.table import TeacherTable, read_teacher_table
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import ARMS, Config
-from mmkd_ray.data.feed.pixels import Pixels, load_pixels
+from mmkd_ray.data.feed.pixels import Feed, load_feed, load_pixels
 from mmkd_ray.students.bundle import load_bundle
-from mmkd_ray.students.model import Student, student_input
+from mmkd_ray.students.model import Student, evaluation_fit, training_fit
 from mmkd_ray.students.targets.arms import aspect_targets, class_targets, soften
 from mmkd_ray.students.targets.flips import mirrored_targets
 from mmkd_ray.students.targets.labels import Provided
@@ -39,7 +39,8 @@ class StudyData:
         self._run = run
         record = run.require(run.images, "images")
         self.class_names: list[str] = record["class_names"]
-        self._pixels = cache(self._load_pixels)
+        self._held_out = cache(lambda fit: load_pixels(run, ("val",), fit))
+        self._train = cache(lambda fit, how, batched: load_feed(run, ("train",), fit, how=how, batched=batched))
         self._answers = cache(self._read_answers)
 
     def training_set(self, spec: StudentSpec) -> TrainingSet:
@@ -50,11 +51,11 @@ class StudyData:
         """
         require_inputs(self._run, spec.inputs)
         config = spec.config
-        train = self._train_pixels(config)
+        train = self._training_images(config)
         targets_NQ, of_mirrored_NQ = self._aspect_targets(spec, train)
         return TrainingSet(
             train=train,
-            val=self._pixels(("val",), *self._input(config)),
+            val=self._held_out(evaluation_fit(config)),
             aspect_targets_NQ=targets_NQ,
             mirrored_targets_NQ=of_mirrored_NQ,
             aspect_weights_Q=torch.tensor([aspect.weight for aspect in spec.aspects]),
@@ -66,7 +67,7 @@ class StudyData:
         torch.manual_seed(spec.seed)
         return task_of(spec.config).build(spec.config.student, classes=len(self.class_names), aspects=len(spec.aspects))
 
-    def _aspect_targets(self, spec: StudentSpec, train: Pixels) -> tuple[Tensor | None, Tensor | None]:
+    def _aspect_targets(self, spec: StudentSpec, train: Feed) -> tuple[Tensor | None, Tensor | None]:
         """Targets [N, Q] of the images as they are, and of their mirrored views."""
         config, aspects = spec.config, spec.aspects
         labels_N = train.labels_N.numpy()
@@ -93,7 +94,7 @@ class StudyData:
         )
         return torch.from_numpy(targets_NQ), torch.from_numpy(of_mirrored_NQ)
 
-    def _provided(self, spec: StudentSpec, train: Pixels) -> Provided:
+    def _provided(self, spec: StudentSpec, train: Feed) -> Provided:
         questions = class_questions(spec.config, self.class_names)
         return Provided(
             class_answers=lambda: self._p_yes([Query(text) for text in questions], train),
@@ -107,29 +108,21 @@ class StudyData:
         self._run.require(folder, "train", fingerprint=spec.identity)
         return load_bundle(folder).student
 
-    def _train_pixels(self, config: Config) -> Pixels:
-        size, interpolation = self._input(config)
-        everything = self._pixels(("train",), config.train.decode_size or size, interpolation)
+    def _training_images(self, config: Config) -> Feed:
+        batched = config.train.views == "light"
+        everything = self._train(training_fit(config), config.cluster.feed, batched)
         if config.train.train_fraction == 1:
             return everything
         return everything.subset(_share(everything, config.train.train_fraction))
 
-    def _load_pixels(self, splits: tuple[str, ...], size: int, interpolation: str) -> Pixels:
-        return load_pixels(self._run, splits, size=size, interpolation=interpolation)
-
-    def _p_yes(self, queries: list[Query], images: Pixels) -> Float32[np.ndarray, "N Q"]:
+    def _p_yes(self, queries: list[Query], images: Feed) -> Float32[np.ndarray, "N Q"]:
         return self._answers(tuple(queries)).p_yes_of(images.image_ids)
 
     def _read_answers(self, queries: tuple[Query, ...]) -> TeacherTable:
         return read_teacher_table(self._run, queries)
 
-    @staticmethod
-    def _input(config: Config) -> tuple[int, str]:
-        taken = student_input(config.student)
-        return taken.size, taken.interpolation
 
-
-def _share(images: Pixels, fraction: float) -> list[int]:
+def _share(images: Feed, fraction: float) -> list[int]:
     """Rows of a share of each class, at least one: those whose ids have the lowest hashes, so shares are nested."""
     by_class: dict[int, list[int]] = {}
     for row, label in enumerate(images.labels_N.tolist()):

@@ -13,7 +13,7 @@ from mmkd_ray.data.table import require_images
 from mmkd_ray.errors import ArtifactError
 from mmkd_ray.identity import Identity, changes, defaults, identify, settings
 from mmkd_ray.study.inputs import Inputs
-from mmkd_ray.study.students import StudentSpec, larger_student
+from mmkd_ray.study.students import StudentSpec, larger_student, picture_facts
 from mmkd_ray.tracking.trackers import check_trackers
 from mmkd_ray.tune.space import asking_most
 
@@ -121,7 +121,8 @@ def _decides(config: Config, images: str, teacher: Any, aspects: tuple[Aspect, .
     }
     by_key = {f"{section}.{key}": value for section, keys in facts.items() for key, value in keys.items()}
     questions = [settings(aspect, exclude={"paraphrase", "origin"}) for aspect in aspects]
-    return identify("search", **by_key, images=images, teacher=teacher, questions=questions)
+    pictures = picture_facts(config)
+    return identify("search", **by_key, **pictures, images=images, teacher=teacher, questions=questions)
 
 
 def _standard() -> dict[str, Any]:

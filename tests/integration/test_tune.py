@@ -12,6 +12,7 @@ import pytest
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.config import load, to_yaml
 from mmkd_ray.data.feed.pixels import load_pixels
+from mmkd_ray.data.fit import Fit
 from mmkd_ray.errors import DataError
 from mmkd_ray.study.students import list_students
 from mmkd_ray.tune.opening import open_search
@@ -111,7 +112,7 @@ def test_nothing_is_left_on_the_cluster(with_optuna):
 
 def test_test_images_are_never_read(with_optuna):
     with pytest.raises(DataError):
-        load_pixels(with_optuna.run, ["test"], size=16)
+        load_pixels(with_optuna.run, ["test"], Fit("crop", 16, "bicubic"))
 
 
 def test_charts_and_tensorboards_files_stay_and_states_do_not(with_optuna):

@@ -128,7 +128,7 @@ DISTILLED = {"kd", "dkd", "makd+kd"}
     ("change", "moved"),
     [
         ("extract={actors: 3, batch_size: 7, cpus_per_actor: 2, engine_args: {max_num_seqs: 9}}", set()),
-        ("cluster={lanes: 3, train_workers: 2}", set()),
+        ("cluster={lanes: 3, train_workers: 2, feed: encoded}", set()),
         ("storage.path=elsewhere", set()),
         ("name=other", set()),
         ("pilot.images=7", set()),  # nothing is selected by evidence here
@@ -136,6 +136,8 @@ DISTILLED = {"kd", "dkd", "makd+kd"}
         ("evaluate.confidence=0.9", set()),
         ("train.lr=0.1", ALL),
         ("student.image_size=32", ALL),
+        ("student.crop_pct=0.875", ALL),
+        ("train.views=torchvision", ALL),
         ("train.alpha=1", WITH_ASPECTS),
         ("train.flip_targets=swap", WITH_ASPECTS),
         ("train.kd_weight=2", DISTILLED | {"zero_shot_kd"}),
@@ -154,6 +156,12 @@ def test_a_change_moves_what_it_decides_and_nothing_else(change, moved):
     assert changed - {"study", "predictions", "evaluation", "search"} == moved
     assert ("predictions" in changed) == ("ce" in moved)  # those of the first student are pinned
     assert ("study" in changed) == bool(moved & ALL)
+
+
+def test_how_pictures_are_fitted_moves_the_students_and_not_the_images():
+    before, after = (identities("own images", *more) for more in ((), ("data.fit=squash",)))
+    moved = {part for part in before if before[part] != after[part]}
+    assert moved == {"students", "study", "predictions", "evaluation", "search"}
 
 
 def _by_part(found):

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Int64
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from mmkd_ray.config import TrainConfig
+from mmkd_ray.data.mixing import Mix, draw_mix
 from mmkd_ray.data.views import Views, draw_views
 from mmkd_ray.errors import DataError
 
@@ -19,10 +20,13 @@ class Batch:
     """A worker's share of one global batch: rows of the training set, and their views."""
 
     rows_B: Int64[Tensor, " B"]
+    """If images are mixed, one more: first stands what the first image is mixed with."""
     views: Views
+    """Of these rows."""
     weight: float = 1.0
     """Factor of this share's mean loss, so that the mean over workers, which DDP takes, is the mean over the global
     batch: its rows as a multiple of an even share, so 1 where all shares are even."""
+    mix: Mix | None = None
 
 
 def steps_per_epoch(images: int, config: TrainConfig) -> int:
@@ -31,7 +35,15 @@ def steps_per_epoch(images: int, config: TrainConfig) -> int:
 
 
 def epoch_batches(
-    images: int, config: TrainConfig, *, seed: int, epoch: int, rank: int = 0, workers: int = 1, start: int = 0
+    images: int,
+    config: TrainConfig,
+    *,
+    seed: int,
+    epoch: int,
+    rank: int = 0,
+    workers: int = 1,
+    start: int = 0,
+    ratios_N: Float[Tensor, " N"] | None = None,
 ) -> Iterator[Batch]:
     """The batches of one epoch for worker `rank` of `workers`.
 
@@ -46,6 +58,7 @@ def epoch_batches(
         rank: of this worker.
         workers: their number.
         start: the step to begin with, where an epoch is continued; what comes before it is drawn and left out.
+        ratios_N: width over height of each image; all are squares if unset.
 
     Raises:
         DataError: there are fewer images than workers.
@@ -55,7 +68,7 @@ def epoch_batches(
             f"{images} training images cannot be shared by {workers} workers: set cluster.train_workers to at most "
             f"{images}"
         )
-    generator = torch.Generator().manual_seed(_mix(seed, epoch))
+    generator = torch.Generator().manual_seed(_number(seed, epoch))
     order_N = torch.randperm(images, generator=generator)
     for step in range(steps_per_epoch(images, config)):
         rows = order_N[step * config.batch_size : (step + 1) * config.batch_size]
@@ -64,15 +77,20 @@ def epoch_batches(
             crop_scale=config.crop_scale,
             flip=config.flip,
             brightness=config.brightness,
-            crop=config.crop,
+            crop="redraw" if config.views == "torchvision" else config.crop,
+            seeds=config.augments,
+            ratios_B=None if ratios_N is None else ratios_N[rows],
             generator=generator,
         )
         if step < start:
             continue
-        mine = slice(rank * len(rows) // workers, (rank + 1) * len(rows) // workers)
-        yield Batch(rows[mine], views[mine], (mine.stop - mine.start) * workers / len(rows))
+        first, end = rank * len(rows) // workers, (rank + 1) * len(rows) // workers
+        mine, mix = torch.arange(first, end), draw_mix(config, seed, epoch, step)
+        if mix is not None:
+            mine = torch.cat([(mine[:1] - 1) % len(rows), mine])
+        yield Batch(rows[mine], views[mine], (end - first) * workers / len(rows), mix)
 
 
-def _mix(seed: int, epoch: int) -> int:
+def _number(seed: int, epoch: int) -> int:
     """One number for a seed and an epoch, different for all small pairs."""
     return (seed * 1_000_003 + epoch) % 2**63

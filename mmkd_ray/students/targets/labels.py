@@ -31,7 +31,8 @@ class Seen:
 
     images_BCHW: Float[Tensor, "B 3 H W"]
     """The views that the student sees."""
-    labels_B: Int64[Tensor, " B"]
+    labels_B: Int64[Tensor, " B"] | Float[Tensor, "B C"]
+    """The classes; their shares where images are mixed."""
     targets_BC: Float[Tensor, "B C"] | None
     """`Labels.rows` of the batch."""
     forward: Callable[[Student, Tensor], tuple[Tensor, Tensor]]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from jaxtyping import Float32
 from torch import Tensor
 
-from mmkd_ray.data.feed.pixels import Pixels
+from mmkd_ray.data.feed.pixels import Feed, Pixels
 from mmkd_ray.students.targets.labels import Labels
 
 
@@ -15,7 +15,7 @@ from mmkd_ray.students.targets.labels import Labels
 class TrainingSet:
     """Images with their labels, and an arm's targets for the N training images; nan is not taught."""
 
-    train: Pixels
+    train: Feed
     val: Pixels
     aspect_targets_NQ: Float32[Tensor, "N Q"] | None = None
     mirrored_targets_NQ: Float32[Tensor, "N Q"] | None = None

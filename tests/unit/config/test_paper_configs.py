@@ -48,7 +48,9 @@ def test_the_recipe_is_the_papers(config):
     assert (train.epochs, train.batch_size, train.alpha) == (240, 16, 4)
     assert (train.optimizer, train.lr, train.momentum, train.weight_decay) == ("sgd", 0.01, 0.9, 1e-4)
     assert (train.schedule, train.step_epochs, train.warmup_epochs) == ("step", (150, 180, 210), 0)
-    assert (train.crop_scale, train.crop, train.flip, train.brightness) == ((0.08, 1.0), "redraw", 0.5, 0)
+    assert (train.views, train.decode_size, train.crop_scale) == ("torchvision", "full", (0.08, 1.0))
+    assert (train.flip, train.brightness, train.augments, train.mixup, train.cutmix) == (0.5, 0, False, 0, 0)
+    assert (config.data.fit, config.student.crop_pct) == ("crop", 0.875)
     assert (config.study.arms, config.study.seeds) == (("ce", "makd"), (0, 1, 2))
 
 

@@ -10,6 +10,7 @@ from mmkd_ray.data import reading
 from mmkd_ray.data.building import UNREADABLE, build_image_table
 from mmkd_ray.data.encoded import encoded_images
 from mmkd_ray.data.feed.pixels import load_pixels
+from mmkd_ray.data.fit import Fit
 from mmkd_ray.data.table import check_files, read_splits, require_images
 from mmkd_ray.errors import DamagedError, DataError
 from tests.support.damage import KINDS, damage
@@ -208,7 +209,7 @@ def test_an_image_whose_bytes_have_changed_is_named(folder, run):
     part = run.images.child("table", "train")
     part.delete()
     part.write_table("part-00000.parquet", pa.Table.from_pylist(changed, schema=rows.schema))
-    for read in (lambda: check_files(run), lambda: load_pixels(run, ["train"], size=4)):
+    for read in (lambda: check_files(run), lambda: load_pixels(run, ["train"], Fit("crop", 4, "bicubic"))):
         with pytest.raises(
             DamagedError, match=rf"image '{changed[3]['image_id']}' has other bytes than it had\): delete"
         ):

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from mmkd_ray.artifacts import Folder
-from mmkd_ray.data.feed.decoded import square
+from mmkd_ray.data.fit import Fit
 from mmkd_ray.errors import ArtifactError, DataError
 from mmkd_ray.students.bundle import CARD, WEIGHTS, load_bundle, write_bundle
 from mmkd_ray.students.card import Card
@@ -101,7 +101,7 @@ def test_files_pictures_and_arrays_are_the_same_to_it(place, tmp_path):
     for other in said[1:]:
         np.testing.assert_array_equal(other.class_logits_NC, said[0].class_logits_NC)
     # As an evaluation shows it to the student.
-    expected = square(wide, 16, "bicubic").transpose(2, 0, 1)
+    expected = Fit("crop", 16, "bicubic")(wide).transpose(2, 0, 1)
     np.testing.assert_array_equal(bundle.pixels([png(wide)])[0].numpy(), expected)
 
 

@@ -187,6 +187,34 @@ def test_mirrored_views_are_taught_the_mirrored_targets():
     assert ((aspect_logits[:, 1] > 0) == (images.labels_N == 0)).float().mean() > 0.9
 
 
+@pytest.mark.parametrize("kind", [{"mixup": 1.0}, {"cutmix": 1.0}])
+def test_classes_and_aspects_are_mixed_as_the_images_are(kind):
+    """Flat images of one colour a class: what is in an image says how much of each class is."""
+    config = TrainConfig(batch_size=6, brightness=0, **kind)
+    training = trainer(config)
+    train = training._training_set.train
+    train.images_M3SS[:] = 0
+    train.images_M3SS[torch.arange(48), train.labels_N] = 255
+    for batch in epoch_batches(48, config, seed=0, epoch=0):
+        prepared = training.prepare(batch)
+        assert len(prepared.images_BCHW) == 6
+        shares_BC = prepared.images_BCHW.mean(dim=(2, 3))
+        torch.testing.assert_close(prepared.labels_B, shares_BC)
+        torch.testing.assert_close(prepared.aspect_targets_BQ, shares_BC[:, :2])
+        assert torch.isfinite(training.step(prepared))
+
+
+def test_mixed_batches_are_learnt_from_by_any_number_of_workers_alike():
+    config = CONFIG.model_copy(update={"cutmix": 1.0})
+    whole = trainer(config).prepare(next(epoch_batches(48, config, seed=0, epoch=0)))
+    parts = [
+        trainer(config).prepare(next(epoch_batches(48, config, seed=0, epoch=0, rank=rank, workers=3)))
+        for rank in range(3)
+    ]
+    for name in ("images_BCHW", "labels_B", "aspect_targets_BQ"):
+        assert torch.equal(getattr(whole, name), torch.cat([getattr(part, name) for part in parts])), name
+
+
 def test_the_golden_curve():
     """Losses of a fixed training, under version control: a change of the method shows here first."""
     losses = [epoch["loss"] for epoch in run(trainer(CONFIG)).history]

@@ -7,6 +7,7 @@ import torch
 
 from mmkd_ray.config import with_values
 from mmkd_ray.data.feed.pixels import load_pixels
+from mmkd_ray.data.fit import Fit
 from mmkd_ray.students.model import student_input
 from mmkd_ray.study.students import list_students
 from mmkd_ray.tasks.classify import CLASSIFY
@@ -73,7 +74,7 @@ def test_a_trial_is_what_train_would_train(worker, run):
 def test_test_images_are_never_decoded(worker, run):
     assert steps(worker(), 4)[-1]["done"]
     with pytest.raises(Exception, match="image"):
-        load_pixels(run, ["test"], size=16)
+        load_pixels(run, ["test"], Fit("crop", 16, "bicubic"))
 
 
 def test_a_process_takes_the_next_trial_with_its_images(worker, monkeypatch):

@@ -15,7 +15,9 @@ import pytest
 
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.data.decode import decode_rgb
-from mmkd_ray.data.feed.decoded import cache_folder, cached_files, decoded, square
+from mmkd_ray.data.feed.files import cache_folder, cached_files
+from mmkd_ray.data.feed.pictures import mapped
+from mmkd_ray.data.fit import Fit
 from mmkd_ray.data.table import read_splits
 from mmkd_ray.errors import DamagedError, DataError
 from tests.support.tables import image_row, write_image_table
@@ -27,7 +29,11 @@ ROWS = [
     for split, numbers in (("train", range(20)), ("val", range(20, 30)))
     for n in numbers
 ]
-HOW = {"size": 8, "interpolation": "bicubic"}
+FIT = Fit("crop", 8, "bicubic")
+
+
+def decoded(run, splits, count, fit=FIT):
+    return mapped(run, splits, count, fit).squares().numpy()
 
 
 @pytest.fixture
@@ -39,49 +45,47 @@ def filled(run, tmp_path, monkeypatch):
 
 
 def test_every_image_is_as_it_is_when_it_is_decoded_alone(filled):
-    found = decoded(filled, ["val", "train"], 30, **HOW)
-    alone = [
-        square(decode_rgb(image), 8, "bicubic") for image in read_splits(filled, ["val", "train"])["image"].to_pylist()
-    ]
+    found = decoded(filled, ["val", "train"], 30)
+    alone = [FIT(decode_rgb(image)) for image in read_splits(filled, ["val", "train"])["image"].to_pylist()]
     assert np.array_equal(found.transpose(0, 2, 3, 1), np.stack(alone))
 
 
 def test_the_file_is_made_once_and_changes_of_a_process_are_its_own(filled):
-    first = decoded(filled, ["train"], 20, **HOW)
+    first = decoded(filled, ["train"], 20)
     (file,) = cached_files()
     made = file.stat().st_ino, file.read_bytes()
     first[:] = 7
-    again = decoded(filled, ["train"], 20, **HOW)
+    again = decoded(filled, ["train"], 20)
     assert (file.stat().st_ino, file.read_bytes()) == made
-    assert again.tobytes() == made[1]
-    assert len(decoded(filled, ["train"], 20, size=8, interpolation="nearest")) == 20
-    assert decoded(filled, ["val"], 10, **HOW).shape == (10, 3, 8, 8)
+    assert again.tobytes() == made[1][: 20 * 3 * 64]
+    assert len(decoded(filled, ["train"], 20, Fit("crop", 8, "nearest"))) == 20
+    assert decoded(filled, ["val"], 10).shape == (10, 3, 8, 8)
     assert len(cached_files()) == 3
 
 
 def test_other_images_are_another_file(filled, tmp_path):
     other = open_run(str(tmp_path / "runs"), "other")
     write_image_table(config_for(tmp_path).model_copy(update={"name": "other"}), other, ROWS[1:], ["a", "b"])
-    assert len(decoded(filled, ["train"], 20, **HOW)) == 1 + len(decoded(other, ["train"], 19, **HOW))
+    assert len(decoded(filled, ["train"], 20)) == 1 + len(decoded(other, ["train"], 19))
 
 
 def test_a_file_that_a_killed_process_left_half_is_made_again(filled, tmp_path):
     script = """
 import os, pickle, signal, sys, tempfile
 tempfile.tempdir = sys.argv[2]
-from mmkd_ray.data.feed import decoded
+from mmkd_ray.data.feed import pictures
+from mmkd_ray.data.fit import Fit
 run = pickle.load(open(sys.argv[1], "rb"))
-squares = decoded.square
-def die(image, *rest):
+def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
-decoded.square = die
-decoded.decoded(run, ["train"], 20, size=8, interpolation="bicubic")
+pictures.decode_rgb = die
+pictures.mapped(run, ["train"], 20, Fit("crop", 8, "bicubic"))
 """
     (tmp_path / "run").write_bytes(pickle.dumps(filled))
     died = subprocess.run([sys.executable, "-c", script, tmp_path / "run", tmp_path / "machine"], check=False)
     assert died.returncode == -signal.SIGKILL
     assert [file.suffix for file in cached_files()] == [".part"]
-    assert len(decoded(filled, ["train"], 20, **HOW)) == 20
+    assert len(decoded(filled, ["train"], 20)) == 20
     assert [file.suffix for file in cached_files()] == [".u8"]
 
 
@@ -94,7 +98,7 @@ def test_a_damaged_image_is_named_and_leaves_no_file(filled):
         "part-00000.parquet", table.set_column(table.schema.get_field_index("sha256"), "sha256", [hashes])
     )
     with pytest.raises(DamagedError, match="image 'val/23' has other bytes"):
-        decoded(filled, ["val"], 10, **HOW)
+        decoded(filled, ["val"], 10)
     assert cached_files() == []
 
 
@@ -103,18 +107,19 @@ def test_a_folder_of_another_user_is_refused(filled):
     cache_folder().parent.mkdir(parents=True)
     os.chown(cache_folder().parent, 65_534, 65_534)
     with pytest.raises(DataError, match="belongs to another user: set TMPDIR to a folder of your own"):
-        decoded(filled, ["val"], 10, **HOW)
+        decoded(filled, ["val"], 10)
 
 
 FULL = """
 import pickle, resource, sys, tempfile
 tempfile.tempdir = sys.argv[2]
-from mmkd_ray.data.feed.decoded import decoded
+from mmkd_ray.data.feed.pictures import mapped
+from mmkd_ray.data.fit import Fit
 from mmkd_ray.errors import DataError
 run = pickle.load(open(sys.argv[1], "rb"))
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
 try:
-    decoded(run, ["train"], 20, size=8, interpolation="bicubic")
+    mapped(run, ["train"], 20, Fit("crop", 8, "bicubic"))
 except DataError as error:
     print(error)
 """
@@ -130,14 +135,14 @@ def test_a_file_that_the_disk_does_not_hold_is_refused(filled, tmp_path):
 
 
 def test_room_is_made_by_what_was_not_used_for_longest(filled, monkeypatch):
-    decoded(filled, ["train"], 20, **HOW)
-    decoded(filled, ["val"], 10, **HOW)
+    decoded(filled, ["train"], 20)
+    decoded(filled, ["val"], 10)
     os.utime(cached_files()[1], (1, 1))  # of val
     oldest, newer = cached_files()
     size = oldest.stat().st_size
-    assert size == 10 * 3 * 64
-    monkeypatch.setattr("mmkd_ray.data.feed.decoded._free", lambda _: 1000 if oldest.exists() else 10**9)
-    decoded(filled, ["train"], 20, size=9, interpolation="bicubic")
+    assert size == 10 * (3 * 64 + 24)
+    monkeypatch.setattr("mmkd_ray.data.feed.files._free", lambda *_: 1000 if oldest.exists() else 10**9)
+    decoded(filled, ["train"], 20, Fit("crop", 9, "bicubic"))
     assert not oldest.exists()
     assert newer.exists()
 
@@ -147,7 +152,7 @@ def proportional(place, path, size):
     tempfile.tempdir = path
     barrier = _kept[0]
     run = pickle.loads(Path(place).read_bytes())
-    images = decoded(run, ["train"], 20, size=size, interpolation="bicubic")
+    images = decoded(run, ["train"], 20, Fit("crop", size, "bicubic"))
     total = int(images.sum())
     barrier.wait(60)
     lines = Path("/proc/self/smaps").read_text().splitlines()
