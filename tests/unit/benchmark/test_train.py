@@ -10,8 +10,8 @@ import torch
 
 from mmkd_ray.benchmark import accelerator, fieldguide_run, our_training, plain_training, train
 from mmkd_ray.benchmark.bench import Bench
+from mmkd_ray.data.feed import seeing
 from mmkd_ray.tasks.classify import CLASSIFY
-from mmkd_ray.train import loop
 from mmkd_ray.train.loop import StudentTrainer
 
 TINY = {"model": "resnet18", "model_args": {"layers": [1, 1, 1, 1], "channels": [4, 4, 8, 8]}, "image_size": 32}
@@ -125,8 +125,8 @@ def test_timing_changes_nothing(config):
 def test_waiting_for_data_is_seen(config, monkeypatch):
     """Compared with each other only: on a busy machine a step takes as long as it likes."""
     quick = our_training.time_steps(config, 2, None)
-    views = loop.apply_views
-    monkeypatch.setattr(loop, "apply_views", lambda *args, **named: time.sleep(0.5) or views(*args, **named))
+    views = seeing.apply_views
+    monkeypatch.setattr(seeing, "apply_views", lambda *args, **named: time.sleep(0.5) or views(*args, **named))
     slow = our_training.time_steps(config, 2, None)
     assert train.wait_share(quick["begins"], quick["ends"]) < train.wait_share(slow["begins"], slow["ends"])
     assert quick["first_batch_s"] > 0
