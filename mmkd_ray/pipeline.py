@@ -14,6 +14,7 @@ from mmkd_ray.cluster.connection import ClusterOnDemand
 from mmkd_ray.cluster.start import check_cluster
 from mmkd_ray.config import Config
 from mmkd_ray.console import Console
+from mmkd_ray.data.sources.opening import listed_once
 from mmkd_ray.errors import BusyError, MmkdError
 from mmkd_ray.extract.cost import describe_cost
 from mmkd_ray.lease import writing
@@ -54,7 +55,7 @@ def run_stages(stages: Sequence[Stage], config: Config, run: Run, console: Conso
     Raises:
         BusyError: somebody else is writing into the run.
     """
-    with writing(run, ", ".join(stage.command for stage in stages), console.say):
+    with writing(run, ", ".join(stage.command for stage in stages), console.say), listed_once():
         check(stages, config, run, console)
         record = _perform_all(stages, config, run, console)
         for part in stages[-1].closing(config, run, record):

@@ -21,7 +21,7 @@ from mmkd_ray.data.reading import PARTS, TABLE, Part, PartReader, cut_into_parts
 from mmkd_ray.data.sources.base import Source
 from mmkd_ray.data.sources.boxes import BoxSource
 from mmkd_ray.data.sources.files import FileReader
-from mmkd_ray.data.sources.opening import open_source
+from mmkd_ray.data.sources.opening import forget_listed, open_source
 from mmkd_ray.data.table import check_count, settings_identity
 from mmkd_ray.errors import DamagedError, DataError, few
 from mmkd_ray.identity import Identity, identify
@@ -72,6 +72,7 @@ def build_image_table(
     refer_to_images(config, run, folder)
     record = run.require(folder, "images")
     told = [*source.describe(), *leak_lines(record, folder)]
+    forget_listed()
     return {**record, "told": told}
 
 

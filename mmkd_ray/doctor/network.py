@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from mmkd_ray.answers.hub import hub_address, is_set_offline, why_no_answer
 from mmkd_ray.cluster.address import check_reachable, cluster_address, is_named
+from mmkd_ray.cluster.hub import hub_address, is_set_offline, why_no_answer
 from mmkd_ray.config import ClusterConfig
 from mmkd_ray.config.locations import masked
 from mmkd_ray.doctor.finding import Finding

@@ -5,13 +5,17 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from mmkd_ray.config import validate
+from mmkd_ray.config import FolderData, validate
 from mmkd_ray.console import Console
+from mmkd_ray.data.sources import opening
+from mmkd_ray.data.sources.folder import FolderSource
 from mmkd_ray.errors import ArtifactError, BusyError, ClusterError
 from mmkd_ray.lease import writing
 from mmkd_ray.pipeline import plan, run_stages
 from mmkd_ray.stages import STAGES, Stage
+from mmkd_ray.stages.images import Images
 from mmkd_ray.stages.seconds import read_seconds
+from tests.support.pictures import fill_tree
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,24 @@ def test_while_somebody_writes_into_a_run_nothing_is_done_and_its_plan_can_be_re
     assert not stage.done
     assert "by the images that are there" in stream.getvalue()
     assert "questions 52" in stream.getvalue()
+
+
+def test_a_source_is_listed_once_by_a_command_and_anew_by_the_next(run, tmp_path, monkeypatch):
+    fill_tree(tmp_path / "images", ["owl", "wren"], count=8)
+    listed = []
+
+    def counted(data, storage):
+        listed.append(FolderSource(data, storage))
+        return listed[-1]
+
+    monkeypatch.setitem(opening._SOURCES, FolderData, counted)
+    data = {"source": "folder", "path": str(tmp_path / "images")}
+    config = validate({"name": "test", "data": data, "aspects": {"source": "fieldguide"}})
+    for count in (16, 15):
+        run_stages([Images()], config, run, Console(io.StringIO()))
+        assert sum(run.images.record()["images"].values()) == count == len(listed.pop())
+        assert not listed
+        (tmp_path / "images" / "owl" / "1.png").unlink(missing_ok=True)
 
 
 def test_every_stage_says_what_a_command_line_needs():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,8 +13,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from mmkd_ray.cluster.hub import hub_address, is_set_offline, why_no_answer
 from mmkd_ray.config import HuggingFaceData
-from mmkd_ray.config.locations import absolute
+from mmkd_ray.config.locations import absolute, masked
 from mmkd_ray.data.sources.base import BadImage, Item
 from mmkd_ray.data.sources.columns import find_columns, find_image_column, read_from
 from mmkd_ray.data.sources.listed import Listed, ListedSource
@@ -111,14 +113,17 @@ def _load(path: str, subset: str, revision: str, version: int) -> Mapping[str, A
     datasets.disable_progress_bars()
     datasets.logging.set_verbosity_error()
     folder = Path(path)
+    unreached = "" if folder.exists() or is_set_offline() else why_no_answer()
     try:
         if (folder / "state.json").exists() or (folder / "dataset_dict.json").exists():
             loaded = datasets.load_from_disk(path)
         else:
-            loaded = datasets.load_dataset(path, subset or None, revision=revision or None)
+            with _from_cache_alone(datasets.config) if unreached else nullcontext():
+                loaded = datasets.load_dataset(path, subset or None, revision=revision or None)
     except Exception as error:  # its builders raise many kinds
+        why = f"the hub {masked(hub_address())} does not answer: {unreached}" if unreached else one_line(error)
         raise DataError(
-            f"data.path: '{path}' cannot be loaded by datasets ({one_line(error)}); give a local folder, or the id "
+            f"data.path: '{path}' cannot be loaded by datasets ({why}); give a local folder, or the id "
             "of a data set on the hub that is in reach (HF_HUB_OFFLINE not set) or in this machine's cache; and "
             "data.subset where there are several"
         ) from error
@@ -129,6 +134,25 @@ def _load(path: str, subset: str, revision: str, version: int) -> Mapping[str, A
     if not folder.exists():
         _commit(next(iter(splits.values())), revision)
     return splits
+
+
+@contextmanager
+def _from_cache_alone(config: Any) -> Iterator[None]:
+    """Keep `datasets` from trying for a minute to reach a hub that does not answer, before it looks into its cache.
+
+    Args:
+        config: `datasets.config`. It and the hub's own library read the environment when they are imported, and these
+            values at each request.
+    """
+    modules = (config, config.constants)
+    before = [module.HF_HUB_OFFLINE for module in modules]
+    try:
+        for module in modules:
+            module.HF_HUB_OFFLINE = True
+        yield
+    finally:
+        for module, value in zip(modules, before, strict=True):
+            module.HF_HUB_OFFLINE = value
 
 
 def _commit(rows: Any, wanted: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from mmkd_ray.config import (
@@ -57,10 +59,39 @@ _SOURCES: dict[type[Section], Callable[[Any, str], Source]] = {
 }
 
 
+_held: ContextVar[dict[str, Source] | None] = ContextVar("held", default=None)
+"""What has been listed within `listed_once`."""
+
+
 def open_source(config: Config) -> Source:
     """The image source that `data:` describes, listed.
 
     Raises:
         DataError: it is not there, or is not such a source.
     """
+    held = _held.get()
+    if held is None:
+        return _list(config)
+    key = f"{config.data.model_dump_json()} {config.storage.path}"
+    if key not in held:
+        held[key] = _list(config)
+    return held[key]
+
+
+def _list(config: Config) -> Source:
     return _SOURCES[type(config.data)](config.data, config.storage.path)
+
+
+@contextmanager
+def listed_once() -> Iterator[None]:
+    """Within it, each source is listed once, until `forget_listed`: a command looks at it several times."""
+    token = _held.set({})
+    try:
+        yield
+    finally:
+        _held.reset(token)
+
+
+def forget_listed() -> None:
+    """Free the memory that the listing of a source takes."""
+    (_held.get() or {}).clear()

@@ -1,10 +1,14 @@
 """Data sets of the Hugging Face hub: from a local folder, and from the cache with the hub out of reach."""
 
+import socket
+
 import datasets
 import pytest
 from PIL import Image
 
+from mmkd_ray.cluster import hub
 from mmkd_ray.config import validate
+from mmkd_ray.data.sources import huggingface
 from mmkd_ray.data.sources.base import BadImage
 from mmkd_ray.data.sources.huggingface import HuggingFaceSource
 from mmkd_ray.errors import DataError
@@ -17,6 +21,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     """Of the `datasets` package."""
+    huggingface._load.cache_clear()
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
@@ -128,8 +133,6 @@ def test_another_commit_is_another_identity(tmp_path, cache):
     before = open_set("owner/birds").identity()
     there = cache / "owner___birds" / "default" / "0.0.0"
     (there / COMMIT).rename(there / COMMIT[::-1])
-    from mmkd_ray.data.sources import huggingface
-
     huggingface._load.cache_clear()
     assert open_set("owner/birds").identity() != before
 
@@ -141,6 +144,29 @@ def test_what_is_out_of_reach_is_one_line(path):
     ) as no:
         open_set(path)
     assert "\n" not in str(no.value)
+
+
+@pytest.fixture
+def silent_hub(monkeypatch):
+    """Takes a connection and never says a word."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(datasets.config.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(hub, "WAIT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
+        yield
+
+
+def test_a_hub_that_does_not_answer_is_told_at_once_and_the_cache_used(tmp_path, cache, silent_hub):
+    """`datasets` itself would try for a minute, which the time limit of a test does not allow."""
+    with pytest.raises(DataError, match=r"\(the hub http://127.0.0.1:\d+ does not answer: timed out\); give a local"):
+        open_set("owner/nothing")
+    assert not datasets.config.HF_HUB_OFFLINE
+    put_in_cache(cache, tmp_path)
+    assert open_set("owner/birds").reader.revision == COMMIT
 
 
 def test_wrong_columns_are_one_line(tmp_path):
