@@ -1,4 +1,4 @@
-"""Messages between workers and the driver: counts and failures to the driver, a request to stop to the workers."""
+"""Messages between workers and the driver: counts, lines and failures one way, a request to stop the other."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from mmkd_ray.console import notice
 from mmkd_ray.errors import MmkdError
 
 POLL_S = 0.5
@@ -43,6 +44,7 @@ class Monitor:
         self._actors: dict[str, Any] = {}
         self._engines: dict[str, list[dict[str, float]]] = {}
         self._began: dict[str, float] = {}
+        self._lines: list[str] = []
 
     def add(self, done: int, **counts: int) -> None:
         """Add to `done`, and to other counts by name."""
@@ -60,6 +62,15 @@ class Monitor:
     def counts(self) -> dict[str, int]:
         """All counts so far, by name."""
         return dict(self._counts)
+
+    def tell(self, line: str) -> None:
+        """Have the driver say something: what a worker prints goes into Ray's logs."""
+        self._lines.append(line)
+
+    def lines(self) -> list[str]:
+        """What there is to say; the next call leaves it out."""
+        lines, self._lines = self._lines, []
+        return lines
 
     def join(self, worker: str, actor: Any) -> None:
         """Register a worker, by name and handle; reset its in-flight count after a restart."""
@@ -188,7 +199,9 @@ class _Watch(threading.Thread):
                 return  # the cluster has ended: the stage itself raises an error about it
 
     def show(self) -> None:
-        counts = ray.get(self._monitor.counts.remote(), timeout=10)
+        counts, lines = ray.get([self._monitor.counts.remote(), self._monitor.lines.remote()], timeout=10)
+        for line in lines:
+            notice(line)
         self._progress(counts.pop("done"), self._total, counts)
 
     def stop(self) -> None:

@@ -13,9 +13,17 @@ from scipy.stats import t as student_t
 from mmkd_ray.metrics.sampling import Bounds
 
 
+_NO_SPREAD = 1e-12
+"""A standard deviation of rounding alone."""
+
+
 @dataclass(frozen=True)
 class PairedDifference:
-    """Mean of the differences arm - baseline, seed by seed, with its interval (None with fewer than two seeds)."""
+    """Mean of the differences arm - baseline, seed by seed, with its interval.
+
+    None with fewer than two seeds, and where all differences are the same: accuracies are counts, so that happens by
+    chance, and says nothing of the spread.
+    """
 
     mean: float
     low: float | None
@@ -29,6 +37,12 @@ class PairedDifference:
     def excludes_zero(self) -> bool:
         """Whether the interval over seeds does not contain zero: the difference is not within the noise of training."""
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
+    @property
+    def seeds(self) -> str:
+        """How many seeds, for people who look for an interval that is not there."""
+        count = len(self.per_seed)
+        return "one seed" if count == 1 else f"{count} seeds that differ by the same"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, with `excludes_zero`."""
@@ -55,7 +69,7 @@ def paired_difference(arm: Sequence[float], baseline: Sequence[float], *, confid
     differences = np.asarray(arm, dtype=np.float64) - np.asarray(baseline, dtype=np.float64)
     mean, std = mean_and_std(differences.tolist())
     low = high = None
-    if std is not None:
+    if std is not None and std > _NO_SPREAD:
         margin = float(student_t.ppf((1 + confidence) / 2, len(differences) - 1)) * std / math.sqrt(len(differences))
         low, high = mean - margin, mean + margin
     return PairedDifference(mean, low, high, tuple(differences.tolist()))

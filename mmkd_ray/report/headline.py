@@ -92,7 +92,8 @@ def _measure(evaluation: Evaluation, arm: str, split: str = "test") -> Measure:
 
 
 def _evidence(difference: PairedDifference, evaluation: Evaluation) -> str:
-    seeds, unit = count(len(difference.per_seed), "seed"), evaluation.primary.unit
+    unit = evaluation.primary.unit
+    seeds = difference.seeds if difference.low is None else count(len(difference.per_seed), "seed")
     found = [f"{unit.interval(difference.low, difference.high)} over {seeds}"] if difference.low is not None else []
     if over := difference.over_images:
         found.append(f"{unit.interval(over.low, over.high)} over the images")

@@ -132,7 +132,7 @@ def _interval(difference: PairedDifference | None, metric: Metric) -> str:
         return "-"
     mean = _signed(difference.mean, metric)
     if difference.low is None or difference.high is None:
-        return f"{mean} [one seed]"
+        return f"{mean} [{difference.seeds}]"
     return f"{mean} [{_signed(difference.low, metric)}, {_signed(difference.high, metric)}]"
 
 
@@ -145,7 +145,7 @@ def _over_images(difference: PairedDifference | None, metric: Metric) -> str:
 def _verdict(arm: str, difference: PairedDifference, metric: Metric, level: str) -> str:
     found = f"{_signed(difference.mean, metric)}{metric.unit.difference_sign}"
     if difference.low is None:
-        return f"{arm}: {found} with one seed, which says nothing about chance; add seeds to study.seeds"
+        return f"{arm}: {found} with {difference.seeds}, which says nothing about chance; add seeds to study.seeds"
     if difference.excludes_zero:
         over = difference.over_images
         images = "" if over is None else ", that over test images too" if over.excludes_zero else _IMAGES_DIFFER

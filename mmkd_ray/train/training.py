@@ -15,7 +15,6 @@ import ray.train.torch
 import torch
 
 from mmkd_ray.artifacts import Run
-from mmkd_ray.console import notice
 from mmkd_ray.errors import StudentError
 from mmkd_ray.students.model import student_input
 from mmkd_ray.study.inputs import require_inputs
@@ -67,7 +66,7 @@ def train_student(spec: StudentSpec, study_data: StudyData, run: Run, monitor: A
         rank=context.get_world_rank(),
         workers=context.get_world_size(),
     )
-    if state := _checkpointed(spec):
+    if state := _checkpointed(spec, lambda line: ray.get(monitor.tell.remote(line))):
         trainer.load_state_dict(state)
     if context.get_world_rank() == 0:
         monitor.reached.remote(spec.identity, trainer.epochs_done)
@@ -145,11 +144,11 @@ def _report(spec: StudentSpec, trainer: StudentTrainer, metrics: dict[str, float
         ray.train.report(metrics, checkpoint=ray.train.Checkpoint.from_directory(folder))
 
 
-def _checkpointed(spec: StudentSpec) -> dict[str, Any] | None:
+def _checkpointed(spec: StudentSpec, tell: Callable[[str], None]) -> dict[str, Any] | None:
     """The state of this very student in the last checkpoint, if that is what it holds and it can be read."""
     checkpoint = ray.train.get_checkpoint()
     if checkpoint is None:
         return None
     with checkpoint.as_directory() as folder:
-        state = load_state(Path(folder) / STATE, checkpoint.path, notice)
+        state = load_state(Path(folder) / STATE, checkpoint.path, tell)
     return state["trainer"] if state is not None and state.get("identity") == spec.identity else None

@@ -206,30 +206,44 @@ def test_a_finished_run_is_free(unbroken, repository):
 
 
 def test_workers_and_then_the_driver_killed_in_training_it_ends_as_the_unbroken_run(unbroken, repository, tmp_path):
+    """Meanwhile a second driver is refused; after the kill one is taken at once, with half a checkpoint in its way."""
     summary = unbroken.summary
     copy(unbroken.storage, tmp_path, *ANSWERED)
     # Some checkpoints are of the middle of an epoch.
     arguments = command("run", tmp_path, "cluster.checkpoint_minutes=0.005")
     output, run = tmp_path / "killed.txt", tmp_path / "r"
-    with marked() as processes:
+    with marked() as processes, marked() as others:
         with started(processes, *arguments, cwd=repository, output=output) as driver:
+            wait_for(lambda: (run / "writer.lock").exists() and (run / "writer.lock").read_text(), driver, output)
+            refused = run_mmkd(others, *command("train", tmp_path, "train.alpha=2"), cwd=repository)
+            looked = run_mmkd(others, *command("study", tmp_path, "--dry-run"), cwd=repository)
             wait_for(lambda: len(lanes(checkpoints(run))) == 2, driver, output)
             for worker in named(processes, TRAINS):
                 worker.kill()
             before = checkpoints(run)
             wait_for(lambda: len(lanes(checkpoints(run) - before)) == 2, driver, output)
             driver.kill()
+            driver.wait()
+            assert not (run / "summary.json").exists()
+            damaged = max(run.glob("study/lanes/*/checkpoint_*/state.pt"), key=lambda state: state.stat().st_mtime)
+            damaged.write_bytes(damaged.read_bytes()[:1000])
+            # Its raylet and its workers may live for some seconds yet.
+            ended = run_mmkd(others, *arguments, cwd=repository)
         assert processes.wait_until_gone() == []
-    assert not (run / "summary.json").exists()
-    with marked() as processes:
-        ended = run_mmkd(processes, *arguments, cwd=repository)
+        assert others.wait_until_gone() == []
+    (line,) = [line for line in refused.stdout.splitlines() if line.startswith("mmkd: error:")]
+    assert f"{run} is being written by " in line
+    assert re.search(rf"\(process {driver.pid}: .*\btrain\b.*\) since ", line), line
+    assert refused.returncode == 2
+    assert looked.returncode == 0, looked.stdout + looked.stderr
     assert ended.returncode == 0, ended.stdout + ended.stderr
     check_progress(output)
     assert ended.stdout.count("already done: reused") == 2  # images and the teacher's answers, not the training
     resumed = json.loads((run / "summary.json").read_text())
     records = [json.loads(path.read_text()) for path in (run / "study").glob("*/record.json")]
     continued = [epoch for record in records for epoch in record["continued_at"]]
-    assert len(continued) >= 2, "a student was trained from scratch"
+    assert len(continued) >= 2, "both students were trained from scratch"
+    assert f"{damaged.parent.name}/state.pt is damaged (" in ended.stdout + ended.stderr
     students = list((run / "study" / "tensorboard").iterdir())
     assert len(students) == 2
     for student in students:
@@ -320,7 +334,7 @@ def test_a_lost_node_is_survived(storage, unbroken, repository):
 def test_a_lost_cluster_ends_the_run_at_once_with_one_line(storage, repository, process):
     with marked() as processes:
         with extracting(processes, storage, repository) as (driver, output):
-            wait_for(lambda: stored(storage), driver, output)
+            wait_for(lambda: named(processes, ASKS), driver, output)  # loading
             (lost,) = [child for child in psutil.Process(driver.pid).children() if child.name() == process]
             lost.kill()
             assert driver.wait(40) == 2, output.read_text()

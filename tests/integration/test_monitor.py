@@ -27,6 +27,12 @@ def test_progress_starts_at_the_count_of_an_earlier_run_and_ends_at_the_total():
     assert seen[-1] == (10, 10, {"answers": 60, "quarantined": 1})
 
 
+def test_what_a_worker_tells_is_said_once_on_the_drivers_terminal(capsys):
+    with monitored(1, nothing) as monitor:
+        ray.get(monitor.tell.remote("half a checkpoint"))
+    assert capsys.readouterr().err.count("half a checkpoint") == 1
+
+
 def test_a_piece_that_is_repeated_after_a_restart_counts_once():
     with monitored(10, nothing) as monitor:
         for _ in range(2):

@@ -18,6 +18,8 @@ import psutil
 
 BIN = Path(sys.executable).parent
 MARK = "MMKD_TEST_MARK"
+_RAYS_AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
+"""Where a cluster is killed, they try to tell its control service, which may be gone, for up to a minute."""
 
 
 @dataclass
@@ -42,17 +44,30 @@ class Marked:
                 continue
         return found
 
-    def wait_until_gone(self, seconds: float = 10) -> list[str]:
-        """Command lines of those that still live after so many seconds."""
-        deadline = time.monotonic() + seconds
-        while (living := self.alive()) and time.monotonic() < deadline:
+    def wait_until_gone(self, seconds: float = 10, agents_seconds: float = 90) -> list[str]:
+        """Command lines of those that still live after so many seconds; of Ray's own agents, after so many more."""
+        started = time.monotonic()
+        while living := [line for process in self.alive() if (line := _command_line(process))]:
+            waited = time.monotonic() - started
+            if waited > seconds and (
+                waited > agents_seconds or not all(line.startswith(_RAYS_AGENTS) for line in living)
+            ):
+                break
             time.sleep(0.2)
-        return [" ".join(process.cmdline())[:120] for process in living]
+        return living
 
     def end(self) -> None:
         """Kill what is left."""
         for process in self.alive():
             process.kill()
+
+
+def _command_line(process: psutil.Process) -> str:
+    """Its beginning; empty if it has ended meanwhile."""
+    try:
+        return " ".join(process.cmdline())[:120] or process.name()
+    except psutil.NoSuchProcess:
+        return ""
 
 
 @contextmanager

@@ -26,6 +26,12 @@ def test_noise_is_called_noise_and_one_seed_says_nothing():
     assert not single.excludes_zero
 
 
+def test_equal_differences_of_seeds_give_no_interval_of_width_zero():
+    difference = paired_difference([0.60, 0.70], [0.55, 0.65], confidence=0.95)
+    assert (difference.low, difference.high, difference.excludes_zero) == (None, None, False)
+    assert difference.seeds == "2 seeds that differ by the same"
+
+
 def test_coverage_of_the_interval():
     generator = np.random.default_rng(0)
     inside = 0

@@ -265,7 +265,7 @@ def test_one_seed_has_no_spread_and_no_interval(tmp_path: Path) -> None:
     page = report(make(tmp_path, Plan(right={"ce": [20], "makd": [25]})))
     assert page.rows["arm-makd"][2].split() == ["69.4", "±", MISSING, "images:", "52.8", "to", "83.3"]
     assert page.rows["arm-makd"][3].split() == ["+13.9", "seeds:", MISSING, "images:", "+2.8", "to", "+25.0"]
-    assert "+13.9 points (1 seed; 95 % interval +2.8 to +25.0 over the images)" in page.text
+    assert "+13.9 points (one seed; 95 % interval +2.8 to +25.0 over the images)" in page.text
     assert "One seed gives no interval over seeds" in page.text
 
 

@@ -34,7 +34,7 @@ CE = arm((0.6288, 0.6372), shift=0.42)
 
 
 def makd(mean, low, high, over_images=None):
-    difference = PairedDifference(mean, low, high, (mean, mean), over_images)
+    difference = PairedDifference(mean, low, high, (mean,) if low is None else (mean, mean), over_images)
     return arm((0.6288 + mean, 0.6372 + mean), shift=0.42, difference=difference)
 
 
