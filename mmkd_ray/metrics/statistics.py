@@ -12,7 +12,6 @@ from scipy.stats import t as student_t
 
 from mmkd_ray.metrics.sampling import Bounds
 
-
 _NO_SPREAD = 1e-12
 """A standard deviation of rounding alone."""
 
