@@ -17,6 +17,8 @@ from mmkd_ray.errors import ArtifactError, MmkdError, one_line
 _OF_EVALUATION = ("results.parquet", "students.parquet", "evaluation.json")
 _LISTS = {"history.json", "questions.json", "unmatched.json"}
 """JSON files that hold no mapping; a record of this version has their hashes."""
+_OF_COMMANDS = {"logs", "seconds.json", "writer.lock"}
+"""What a command leaves in the folder of a run even if it ends before it makes anything."""
 _OF_RAY = {"lanes", "tensorboard"}
 """Folders of a study that hold no student."""
 
@@ -37,7 +39,7 @@ def examine(run: Run) -> Iterator[Finding]:
     Raises:
         ArtifactError: there is nothing of a run.
     """
-    if not run.folder.names():
+    if set(run.folder.names()) <= _OF_COMMANDS:
         raise ArtifactError(f"{run.folder.uri} holds no run; give the folder of one, e.g. runs/quickstart")
     yield from (_finding(name, check) for name, check in _checks(run))
 

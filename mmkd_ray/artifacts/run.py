@@ -127,10 +127,16 @@ class Run:
         """
         record = folder.record()
         if record is None:
-            raise ArtifactError(f"{folder.uri} is not finished: run `mmkd {command} CONFIG` first")
+            raise ArtifactError(f"{folder.uri} is not finished: run `mmkd {command} CONFIG` first{self._elsewhere()}")
         if any(record.get(key) != value for key, value in facts.items()):
             raise ArtifactError(f"{folder.uri} was made for another configuration: run `mmkd {command} CONFIG` first")
         return record
+
+    def _elsewhere(self) -> str:
+        """For a message about a run that has nothing yet: it may be looked for in the wrong place."""
+        if self.image_key() is not None or "://" in self.folder.uri:
+            return ""
+        return f" ({self.folder.uri} has no images yet; a relative storage.path starts from the current folder)"
 
 
 def open_run(storage_path: str, name: str) -> Run:

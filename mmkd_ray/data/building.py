@@ -29,6 +29,8 @@ from mmkd_ray.identity import Identity, identify
 QUARANTINE = "quarantine.parquet"
 BAD_BOXES = "bad_boxes.parquet"
 """Of a data set of boxes: those that were left out, with the reason."""
+_SHOWN = 5
+"""Images that cannot be read, on the terminal; a file lists all."""
 UNREADABLE = "unreadable.parquet"
 """In the run's folder: the images that cannot be read, where they are so many that no table is made."""
 
@@ -71,7 +73,7 @@ def build_image_table(
     _check_bad(bad, len(source), config.extract.max_bad_fraction, place)
     refer_to_images(config, run, folder)
     record = run.require(folder, "images")
-    told = [*source.describe(), *leak_lines(record, folder)]
+    told = [*source.describe(), *_bad_lines(bad, place), *leak_lines(record, folder)]
     forget_listed()
     return {**record, "told": told}
 
@@ -262,6 +264,12 @@ def _read_in_order(folder: Folder) -> Iterator[dict[str, Any]]:
             yield from table.to_pylist()
 
     return heapq.merge(*map(of_split, folder.child(PARTS).names()), key=lambda row: row["place"])
+
+
+def _bad_lines(bad: list[dict[str, str]], place: str) -> list[str]:
+    """The first images that cannot be read, for a person."""
+    lines = [f"cannot be read: {image['path']}: {image['reason']}" for image in bad[:_SHOWN]]
+    return [*lines, f"and {len(bad) - _SHOWN:,} more, in {place}"] if len(bad) > _SHOWN else lines
 
 
 def _check_bad(bad: list[dict[str, str]], total: int, limit: float, place: str) -> None:

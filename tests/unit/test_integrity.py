@@ -60,6 +60,7 @@ def test_a_whole_run_is_found_whole(storage, capsys):
 
 
 def test_where_there_is_no_run(tmp_path):
+    (tmp_path / "typo" / "logs").mkdir(parents=True)  # of a command that was refused
     with pytest.raises(ArtifactError, match="holds no run"):
         list(examine(open_run(str(tmp_path), "typo")))
 

@@ -83,6 +83,7 @@ def test_bad_images_are_listed_and_too_many_stop_the_run(folder, run):
     (folder / "a" / "bad.png").write_bytes(b"")
     record = build_image_table(config_for(folder, max_bad_fraction=0.1), run, no_progress)
     assert record["quarantined"] == 1
+    assert "cannot be read: a/bad.png: not a readable image: the file is empty" in record["told"]
     assert run.images.read_table("quarantine.parquet").to_pylist() == [
         {"path": "a/bad.png", "reason": "not a readable image: the file is empty"}
     ]
