@@ -14,7 +14,7 @@ from mmkd_ray.data.building import build_image_table, images_to_read
 from mmkd_ray.data.table import read_splits
 from mmkd_ray.errors import DataError
 from mmkd_ray.stages import images as stage
-from tests.unit.data.sources.test_folder import picture
+from tests.support.pictures import SPLIT_FOLDERS, fill_tree
 from tests.unit.data.test_building import config_for, no_progress
 
 
@@ -22,10 +22,7 @@ from tests.unit.data.test_building import config_for, no_progress
 def folder(tmp_path, monkeypatch):
     """Ninety images, in parts of ten."""
     monkeypatch.setattr(reading, "MAX_PART_ROWS", 10)
-    for name in ("train/a", "train/b", "val/a", "val/b", "test/a", "test/b"):
-        (tmp_path / "images" / name).mkdir(parents=True)
-        for number in range(15):
-            (tmp_path / "images" / name / f"{number}.png").write_bytes(picture(number))
+    fill_tree(tmp_path / "images", SPLIT_FOLDERS, count=15)
     return tmp_path / "images"
 
 

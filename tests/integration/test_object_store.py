@@ -7,8 +7,8 @@ import sys
 import pytest
 import yaml
 
+from tests.support.pictures import picture
 from tests.support.s3_server import BUCKET, s3_server
-from tests.unit.data.sources.test_folder import picture
 
 OUTAGE_S = 4.0
 

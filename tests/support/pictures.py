@@ -24,6 +24,14 @@ def encode(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
     return stream.getvalue()
 
 
+def picture(value: int = 0) -> bytes:
+    """A small one of one grey."""
+    return encode(Image.new("RGB", (8, 8), (value, value, value)))
+
+
+SPLIT_FOLDERS = ("train/a", "train/b", "val/a", "val/b", "test/a", "test/b")
+
+
 def fill_tree(root: Path, folders: Iterable[str], count: int = 5) -> None:
     """Put so many pictures, each of its own, into folders."""
     for place, folder in enumerate(folders):

@@ -10,8 +10,8 @@ import pytest
 
 from mmkd_ray.artifacts import Folder, disk_error
 from mmkd_ray.errors import ArtifactError
+from tests.support.pictures import picture
 from tests.support.small_disk import small_disk as mounted
-from tests.unit.data.sources.test_folder import picture
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from mmkd_ray.data.fit import Fit
 from mmkd_ray.data.table import check_files, read_splits, require_images
 from mmkd_ray.errors import DamagedError, DataError
 from tests.support.damage import KINDS, damage
-from tests.unit.data.sources.test_folder import picture
+from tests.support.pictures import picture
 
 
 def config_for(path, *, max_bad_fraction=0.0, **data):

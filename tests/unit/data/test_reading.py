@@ -12,7 +12,7 @@ from mmkd_ray.data.reading import MAX_PART_ROWS, PARTS, cut_into_parts, here
 from mmkd_ray.data.sources.base import Item
 from mmkd_ray.data.table import read_splits
 from mmkd_ray.errors import DataError
-from tests.unit.data.sources.test_folder import picture
+from tests.support.pictures import SPLIT_FOLDERS, fill_tree, picture
 from tests.unit.data.test_building import config_for, no_progress
 
 
@@ -20,10 +20,7 @@ from tests.unit.data.test_building import config_for, no_progress
 def folder(tmp_path, monkeypatch):
     """Sixty images; parts have five."""
     monkeypatch.setattr(reading, "MAX_PART_ROWS", 5)
-    for name in ("train/a", "train/b", "val/a", "val/b", "test/a", "test/b"):
-        (tmp_path / "images" / name).mkdir(parents=True)
-        for number in range(10):
-            (tmp_path / "images" / name / f"{number}.png").write_bytes(picture(number))
+    fill_tree(tmp_path / "images", SPLIT_FOLDERS, count=10)
     return tmp_path / "images"
 
 

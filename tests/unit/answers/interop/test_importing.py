@@ -13,7 +13,7 @@ from mmkd_ray.extract.stage import ask_teacher
 from mmkd_ray.study.students import list_students
 from mmkd_ray.train.study_data import StudyData
 from tests.support.imported_answers import FLOWERS, QUESTIONS, config_for, needs_flowers, write_file, write_images
-from tests.unit.data.sources.test_folder import picture
+from tests.support.pictures import picture
 
 TRAIN, VAL, TEST = ["train/a/1.jpg", "train/b/2.jpg"], ["val/a/3.jpg"], ["test/b/4.jpg"]
 GOOD = {"train/a/1.jpg": [0.25, 0.5], "train/b/2.jpg": [0.125, 1], "val/a/3.jpg": [0.75, 0]}

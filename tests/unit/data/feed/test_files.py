@@ -20,8 +20,8 @@ from mmkd_ray.data.feed.pictures import mapped
 from mmkd_ray.data.fit import Fit
 from mmkd_ray.data.table import read_splits
 from mmkd_ray.errors import DamagedError, DataError
+from tests.support.pictures import picture
 from tests.support.tables import image_row, write_image_table
-from tests.unit.data.sources.test_folder import picture
 from tests.unit.data.test_building import config_for
 
 ROWS = [

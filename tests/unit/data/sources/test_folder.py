@@ -1,20 +1,11 @@
-import io
-
-import numpy as np
 import pytest
-from PIL import Image
 
 from mmkd_ray.config import FolderData
 from mmkd_ray.data.sources.base import BadImage
 from mmkd_ray.data.sources.folder import FolderSource
 from mmkd_ray.errors import DataError
+from tests.support.pictures import picture
 from tests.support.source_rows import ImageRow, rows_of
-
-
-def picture(value=0):
-    buffer = io.BytesIO()
-    Image.fromarray(np.full((8, 8, 3), value, np.uint8)).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def tree(root, files):

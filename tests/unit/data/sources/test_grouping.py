@@ -13,9 +13,9 @@ from mmkd_ray.data.sources.split import grouped_cut
 from mmkd_ray.data.table import read_splits
 from mmkd_ray.errors import DataError
 from mmkd_ray.identity import settings
-from tests.support.pictures import fill_tree
+from tests.support.pictures import fill_tree, picture
 from tests.support.source_rows import ImageRow, rows_of
-from tests.unit.data.sources.test_folder import picture, tree
+from tests.unit.data.sources.test_folder import tree
 
 OBJECT = r"(obj\d+)_"
 

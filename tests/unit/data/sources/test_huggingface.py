@@ -1,19 +1,20 @@
 """Data sets of the Hugging Face hub: from a local folder, and from the cache with the hub out of reach."""
 
 import socket
+from functools import partial
 
 import datasets
 import pytest
 from PIL import Image
 
 from mmkd_ray.cluster import hub
-from mmkd_ray.config import validate
 from mmkd_ray.data.sources import huggingface
 from mmkd_ray.data.sources.base import BadImage
-from mmkd_ray.data.sources.huggingface import HuggingFaceSource
 from mmkd_ray.errors import DataError
 from tests.support.pictures import encode, fill_tree
-from tests.support.source_rows import rows_of
+from tests.support.source_rows import open_data, rows_of
+
+open_set = partial(open_data, "huggingface", columns={"label": "kind"})
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -41,11 +42,6 @@ def made(count, names=("wren", "owl"), start=0):
             {"img": datasets.Image(), "kind": datasets.ClassLabel(names=list(names)), "owner": datasets.Value("string")}
         ),
     )
-
-
-def open_set(path, **settings):
-    data = {"source": "huggingface", "path": str(path), "columns": {"label": "kind"}, **settings}
-    return HuggingFaceSource(validate({"name": "t", "data": data, "aspects": {"source": "fieldguide"}}).data)
 
 
 def put_in_cache(cache, tmp_path, commit=COMMIT):

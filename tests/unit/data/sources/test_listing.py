@@ -25,8 +25,8 @@ from mmkd_ray.data.sources.folder import FolderSource
 from mmkd_ray.data.sources.junk import Skipped
 from mmkd_ray.data.table import read_splits
 from mmkd_ray.errors import DataError
+from tests.support.pictures import picture
 from tests.support.source_rows import ImageRow, rows_of
-from tests.unit.data.sources.test_folder import picture
 from tests.unit.data.test_decode_properties import broken_files
 
 NOBODY = 65_534

@@ -1,20 +1,21 @@
 """Parquet with encoded images: columns found by type, splits by column or name, images read out of row groups."""
 
 import json
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from mmkd_ray.config import validate
 from mmkd_ray.data.sources import parquet_reader
 from mmkd_ray.data.sources.base import BadImage
-from mmkd_ray.data.sources.parquet import ParquetSource
 from mmkd_ray.data.sources.shards import splits_of_shards
 from mmkd_ray.errors import DataError
 from tests.support.pictures import encode
-from tests.support.source_rows import rows_of
+from tests.support.source_rows import open_data, rows_of
+
+open_parquet = partial(open_data, "parquet")
 
 
 def rows(count, start=0, **more):
@@ -30,11 +31,6 @@ def write(path, table, metadata=None, **options):
     table = pa.Table.from_pylist(table) if isinstance(table, list) else table
     pq.write_table(table.replace_schema_metadata(metadata), path, **options)
     return path
-
-
-def open_parquet(path, **settings):
-    data = {"source": "parquet", "path": str(path), **settings}
-    return ParquetSource(validate({"name": "t", "data": data, "aspects": {"source": "fieldguide"}}).data)
 
 
 def class_label(*names):

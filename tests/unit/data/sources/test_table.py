@@ -2,6 +2,7 @@
 
 import json
 import os
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,11 +13,12 @@ from mmkd_ray.config import TableData, validate
 from mmkd_ray.data.building import build_image_table
 from mmkd_ray.data.leaks import SHARED_GROUPS
 from mmkd_ray.data.sources.base import BadImage
-from mmkd_ray.data.sources.table import TableSource
 from mmkd_ray.data.table import read_splits, settings_identity
 from mmkd_ray.errors import ConfigError, DataError
 from tests.support.pictures import encode
-from tests.support.source_rows import rows_of
+from tests.support.source_rows import open_data, rows_of
+
+open_table = partial(open_data, "table")
 
 
 def put(root, count):
@@ -31,11 +33,6 @@ def write(root, header, rows, name="t.csv", sign=","):
     lines = [header, *(sign.join(map(str, row)) for row in rows)]
     (root / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
     return root / name
-
-
-def open_table(path, **settings):
-    data = {"source": "table", "path": str(path), **settings}
-    return TableSource(validate({"name": "t", "data": data, "aspects": {"source": "fieldguide"}}).data)
 
 
 @pytest.fixture

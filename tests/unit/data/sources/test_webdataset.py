@@ -3,27 +3,23 @@
 import io
 import json
 import tarfile
+from functools import partial
 
 import pytest
-from PIL import Image
 
-from mmkd_ray.config import validate
 from mmkd_ray.data.sources import tars
 from mmkd_ray.data.sources.base import BadImage
-from mmkd_ray.data.sources.webdataset import WebDatasetSource
 from mmkd_ray.errors import DataError
-from tests.support.pictures import encode
+from tests.support.pictures import picture
 from tests.support.same_pictures import put_in_tar
-from tests.support.source_rows import rows_of
+from tests.support.source_rows import open_data, rows_of
+
+open_tars = partial(open_data, "webdataset")
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_read_yet():
     tars.read_samples.cache_clear()
-
-
-def picture(number):
-    return encode(Image.new("RGB", (4, 4), (number, 3, 3)))
 
 
 def samples(count, label=lambda n: str(n % 2), ending="cls", start=0):
@@ -32,11 +28,6 @@ def samples(count, label=lambda n: str(n % 2), ending="cls", start=0):
         yield f"{number:04d}.png", picture(number)
         if (text := label(number)) is not None:
             yield f"{number:04d}.{ending}", text.encode()
-
-
-def open_tars(path, **settings):
-    data = {"source": "webdataset", "path": str(path), **settings}
-    return WebDatasetSource(validate({"name": "t", "data": data, "aspects": {"source": "fieldguide"}}).data)
 
 
 def test_labels_are_in_cls_json_or_txt(tmp_path):
