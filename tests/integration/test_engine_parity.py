@@ -26,6 +26,7 @@ from tests.support.checkpoints import (
     QUESTIONS,
     build_gemma3,
     build_internvl,
+    build_lfm2_vl,
     build_llava,
     build_llava_onevision,
     build_mistral3,
@@ -143,6 +144,19 @@ def refusal_in_this_process(folder: str, **teacher: Any) -> str:
     with pytest.raises(TeacherError) as raised:
         VllmEngine(VllmTeacher(**{"model": folder, "prompt": PROMPT, "dtype": "float32", **teacher}), ExtractConfig())
     return str(raised.value)
+
+
+def preflight_in_this_process(folder: str, **teacher: Any) -> str:
+    """What the preflight says of a teacher."""
+    from mmkd_ray.extract.engines.vllm.engine import VllmEngine
+
+    gc.collect()
+    config = VllmTeacher(**{"model": folder, "prompt": PROMPT, "dtype": "float32", **teacher})
+    engine = VllmEngine(config, ExtractConfig(), list(QUESTIONS))
+    queries = [Query(text) for text in QUESTIONS]
+    found = find_problem(engine, make_images(), queries, ExtractConfig(min_answer_mass=0), all_may_fail=False)
+    engine.close()
+    return found
 
 
 def _reordered(answers: Answers, *, rows: slice = slice(None), columns: slice = slice(None)) -> Answers:
@@ -266,3 +280,15 @@ def test_a_teacher_that_vllm_would_run_wrongly_on_a_cpu_is_refused(engine_proces
     """Gemma 3: with 16 tokens an image P(yes) would be off by 0.1."""
     refusal = engine_process.submit(refusal_in_this_process, str(build_gemma3(tmp_path / "gemma3"))).result()
     assert "would answer wrongly on a CPU" in refusal
+
+
+def test_a_teacher_whose_answers_depend_on_what_is_asked_with_them_is_refused_with_a_remedy_that_holds(
+    engine_process: ProcessPoolExecutor, tmp_path: Path
+):
+    """LFM2-VL, as vLLM runs it on a CPU."""
+    folder = str(build_lfm2_vl(tmp_path / "lfm2_vl"))
+    found = engine_process.submit(preflight_in_this_process, folder).result()
+    assert "the teacher's answers depend on what else is asked at the same time" in found
+    remedy = {"max_num_seqs": 1, "enable_prefix_caching": False}
+    assert f"{{{', '.join(f'{key}: {str(value).lower()}' for key, value in remedy.items())}}}" in found
+    assert engine_process.submit(preflight_in_this_process, folder, engine_args=remedy).result() == ""

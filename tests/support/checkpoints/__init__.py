@@ -2,6 +2,7 @@
 
 from tests.support.checkpoints.gemma3 import build_gemma3
 from tests.support.checkpoints.internvl import build_internvl
+from tests.support.checkpoints.lfm2_vl import build_lfm2_vl
 from tests.support.checkpoints.llava import build_llava
 from tests.support.checkpoints.llava_onevision import build_llava_onevision
 from tests.support.checkpoints.mistral3 import build_mistral3
@@ -14,6 +15,7 @@ __all__ = [
     "QUESTIONS",
     "build_gemma3",
     "build_internvl",
+    "build_lfm2_vl",
     "build_llava",
     "build_llava_onevision",
     "build_mistral3",

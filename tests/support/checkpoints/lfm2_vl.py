@@ -14,6 +14,8 @@ from transformers import (
 from tests.support.checkpoints.shared import TEXT, chat_template, llama_tokenizer, save, text_ids
 
 _PATCH = 8
+_TOWER = {"model.vision_tower.": "model.vision_tower.vision_model."}
+"""See `TOWER` of the other families."""
 
 
 def build_lfm2_vl(folder: Path, *, seed: int = 0) -> Path:
@@ -35,14 +37,16 @@ def build_lfm2_vl(folder: Path, *, seed: int = 0) -> Path:
     config = Lfm2VlConfig(
         vision_config={
             "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2,
-            "patch_size": _PATCH, "num_patches": 64,
+            "patch_size": _PATCH, "num_patches": 64, "vision_use_head": False,
         },
         text_config={
             **TEXT, **text_ids(tokenizer), "layer_types": ["conv", "full_attention"],
             "block_auto_adjust_ff_dim": False, "block_multiple_of": 32,
+            # Published configurations have these, and vLLM asks for them.
+            "conv_dim": 64, "conv_dim_out": 64, "block_dim": 64,
         },
         image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
         projector_hidden_size=64,
-        tie_word_embeddings=False,
+        tie_word_embeddings=True,
     )  # fmt: skip
-    return save(folder, Lfm2VlForConditionalGeneration, config, processor, seed=seed)
+    return save(folder, Lfm2VlForConditionalGeneration, config, processor, seed=seed, published=_TOWER)
