@@ -55,7 +55,7 @@ def benchmark_data(output: str, *, quick: bool, say: Callable[[str], None]) -> d
 def _rates(bench: Bench) -> dict[str, list[float]]:
     """Images a second of each contender, round by round."""
     folder = bench.folder / "jpeg"
-    _write_pictures(folder, _PICTURES, side=(500, 375), suffix="jpg")
+    write_pictures(folder, _PICTURES, side=(500, 375), suffix="jpg")
     cores = len(os.sched_getaffinity(0))
     contenders = {
         _LOOP: lambda _: in_own_process(_plain_loop, folder),
@@ -74,7 +74,7 @@ def _memory_growth(bench: Bench) -> list[float]:
     peaks: dict[int, list[float]] = {}
     for count in (_FEW, _MANY):
         folder = bench.folder / f"png {count}"
-        _write_pictures(folder, count, side=(16, 16), suffix="png")
+        write_pictures(folder, count, side=(16, 16), suffix="png")
         rounds = range(1 if bench.quick else 3)
         peaks[count] = [_ours(bench, folder, len(os.sched_getaffinity(0)), number)[1] for number in rounds]
         bench.add(f"{count:,} small pictures: peak memory of the driver", peaks[count], "MiB")
@@ -117,7 +117,7 @@ def _plain_loop(folder: Path) -> float:
     return count / (time.perf_counter() - started)
 
 
-def _write_pictures(folder: Path, count: int, *, side: tuple[int, int], suffix: str) -> None:
+def write_pictures(folder: Path, count: int, *, side: tuple[int, int], suffix: str) -> None:
     """Two classes and all splits; coarse colours with some noise, which compress as photographs do."""
     draw = np.random.default_rng(0)
     for number in range(count):

@@ -107,8 +107,9 @@ def apply_views(images_BCHW: UInt8[Tensor, "B 3 H W"], views: Views, *, size: in
 
 
 def brighten(images_BCHW: Tensor, views: Views) -> Float[Tensor, "B 3 H W"]:
-    """Images with values in [0, 255] brightened; values in [0, 1]."""
-    return (images_BCHW * (views.brightness_B.to(images_BCHW.device).view(-1, 1, 1, 1) / 255)).clamp_(0, 1)
+    """Images with values in [0, 255] brightened; values in [0, 1]. Those of floats are changed in place."""
+    factors_B = views.brightness_B.to(images_BCHW.device) / 255
+    return images_BCHW.float().mul_(factors_B.view(-1, 1, 1, 1)).clamp_(0, 1)
 
 
 def sample(images_BCHW: UInt8[Tensor, "B 3 H W"], views: Views, *, size: int) -> Float[Tensor, "B 3 S S"]:

@@ -70,7 +70,7 @@ class EncodedPictures:
     def picture(self, place: int) -> UInt8[Tensor, "3 H W"]:
         """See `Pictures`."""
         image_HW3 = self.fit(decode_rgb(self.file.bytes_of(place).tobytes()))
-        return torch.from_numpy(image_HW3.transpose(2, 0, 1).copy())
+        return torch.from_numpy(image_HW3.copy()).permute(2, 0, 1)  # Pillow gives what cannot be written to
 
     def ratios(self) -> Float32[Tensor, " N"]:
         """Width over height of each picture."""
@@ -96,8 +96,13 @@ def mapped(run: Run, splits: Sequence[str], count: int, fit: Fit) -> MappedPictu
         image_3HW = np.ascontiguousarray(fit(decode_rgb(encoded)).transpose(2, 0, 1))
         return image_3HW.data, image_3HW.shape[2], image_3HW.shape[1]
 
-    name = f"{_key(run, splits, fit=fit.facts())}.u8"
+    name = mapped_name(run, splits, fit)
     return MappedPictures(image_file(name, count, lambda: _each(run, splits, resized), what="decoded images"))
+
+
+def mapped_name(run: Run, splits: Sequence[str], fit: Fit) -> str:
+    """Of the file of these pictures, decoded."""
+    return f"{_key(run, splits, fit=fit.facts())}.u8"
 
 
 def encoded(run: Run, splits: Sequence[str], count: int, fit: Fit) -> EncodedPictures:
