@@ -1,4 +1,4 @@
-"""Benchmarks: `python jobs/benchmark.py answers|data|extract|feeds|train|tune [--quick] [--output DIR]`."""
+"""Benchmarks: `python jobs/benchmark.py answers|data|extract|faithful|feeds|train|tune [--quick] [--output DIR]`."""
 
 import argparse
 import importlib
@@ -10,6 +10,7 @@ BENCHMARKS = {
     "answers": "mmkd_ray.benchmark.answers",
     "data": "mmkd_ray.benchmark.data",
     "extract": "mmkd_ray.benchmark.extract",
+    "faithful": "mmkd_ray.benchmark.faithful",
     "feeds": "mmkd_ray.benchmark.feeds",
     "train": "mmkd_ray.benchmark.train",
     "tune": "mmkd_ray.benchmark.tune",
