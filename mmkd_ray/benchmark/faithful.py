@@ -166,7 +166,7 @@ def _standard_errors(ours: list[float], plain: list[float]) -> float:
 
 def _notes(size: Size) -> list[str]:
     recipe = (
-        f"A small ResNet at {size.image_size} px, {size.epochs} epochs, {size.seeds} seeds, RandomResizedCrop and flip; "
+        f"A small ResNet at {size.image_size} px, {size.epochs} epochs, {size.seeds} seeds, RandomResizedCrop, flip; "
         f"{size.images // 2} JPEGs to train on, each with an object of {_OBJECT} px at a random place; tested on the "
         "middle square (crop_pct 0.875), or squashed."
     )
