@@ -16,14 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import fs
 
-from mmkd_ray.artifacts import Folder, open_run
-from mmkd_ray.config import FolderData, validate
-from mmkd_ray.data.building import QUARANTINE, build_image_table
+from mmkd_ray.artifacts import Folder
+from mmkd_ray.config import FolderData
 from mmkd_ray.data.sources import listing
 from mmkd_ray.data.sources.base import BadImage
 from mmkd_ray.data.sources.folder import FolderSource
 from mmkd_ray.data.sources.junk import Skipped
-from mmkd_ray.data.table import read_splits
 from mmkd_ray.errors import DataError
 from tests.support.pictures import picture
 from tests.support.source_rows import ImageRow, rows_of
@@ -288,7 +286,7 @@ CONTENTS = st.one_of(
 
 @settings(deadline=None, max_examples=60)
 @given(files=st.dictionaries(NAMES, CONTENTS, max_size=8))
-def test_every_file_is_in_the_image_table_or_in_the_quarantine(files: dict[bytes, bytes | str]):
+def test_whatever_files_there_are_each_is_read_or_named(files: dict[bytes, bytes | str]):
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary) / "tree"
         fill(root)
@@ -305,18 +303,8 @@ def test_every_file_is_in_the_image_table_or_in_the_quarantine(files: dict[bytes
                 path.symlink_to("gone")
             else:
                 path.write_bytes(content)
-        run = open_run(temporary, "run")
-        config = validate(
-            {
-                "name": "t",
-                "data": {"source": "folder", "path": str(root), "max_pixels": 10_000},
-                "aspects": {"source": "fieldguide"},
-                "extract": {"max_bad_fraction": 1.0},
-            }
-        )
-        record = build_image_table(config, run, lambda *_: None)
-        read = read_splits(run, columns=["image_id"])["image_id"].to_pylist()
-        bad = run.images.read_table(QUARANTINE).to_pylist()
-    assert sorted([*read, *[row["path"] for row in bad]]) == sorted(expected)
-    assert all(row["reason"] for row in bad)
-    assert (sum(record["images"].values()), record["quarantined"]) == (len(read), len(bad))
+        rows = rows_of(source_of(root), max_pixels=10_000)
+    bad = [row for row in rows if isinstance(row, BadImage)]
+    read = [row.image_id for row in rows if isinstance(row, ImageRow)]
+    assert sorted([*read, *(row.path for row in bad)]) == sorted(expected)
+    assert all(row.reason for row in bad)
