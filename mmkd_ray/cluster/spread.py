@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -18,7 +18,7 @@ _AHEAD = 2
 
 
 def spread_over_cluster(
-    do: Callable[[Piece], int], pieces: Sequence[Piece], tick: Callable[[int], None], *, retries: int
+    do: Callable[[Piece], int], pieces: Iterable[Piece], tick: Callable[[int], None], *, retries: int
 ) -> None:
     """Do every piece in a process of one CPU, somewhere; what dies is done again elsewhere.
 

@@ -6,7 +6,6 @@ import hashlib
 import heapq
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -17,7 +16,8 @@ from mmkd_ray.config import Config
 from mmkd_ray.console import notice
 from mmkd_ray.data.leaks import leak_lines, list_leaks
 from mmkd_ray.data.origin import refer_to_images
-from mmkd_ray.data.reading import PARTS, TABLE, Part, PartReader, cut_into_parts, here
+from mmkd_ray.data.reading import PARTS, TABLE, PartReader, here
+from mmkd_ray.data.remaining import Remaining, held_images, read_parts
 from mmkd_ray.data.sources.base import Source
 from mmkd_ray.data.sources.boxes import BoxSource
 from mmkd_ray.data.sources.files import FileReader
@@ -38,7 +38,7 @@ UNREADABLE = "unreadable.parquet"
 class Spread(Protocol):
     """Has parts read: `here`, or on a cluster."""
 
-    def __call__(self, read: PartReader, parts: list[Part], tick: Callable[[int], None]) -> None:
+    def __call__(self, read: PartReader, parts: Remaining, tick: Callable[[int], None]) -> None:
         """Read all parts; `tick` is called with the number of images that were read since."""
         ...
 
@@ -88,7 +88,7 @@ def images_to_read(config: Config, run: Run) -> int:
     identity = images_identity(config, source).key
     if _find(run, identity) is not None:
         return 0
-    return sum(len(part.items) for part in _parts(source, _folder(run, identity)))
+    return Remaining(source, frozenset(read_parts(_folder(run, identity)))).images
 
 
 def images_identity(config: Config, source: Source) -> Identity:
@@ -152,10 +152,8 @@ def _build(
     """
     folder = _folder(run, identity)
     folder.delete_file(RECORD)  # of a damaged table: nobody reads it while it is mended
-    parts, earlier, total = _parts(source, folder), _earlier(config, run), len(source)
-    if earlier:
-        parts = [_with_kept(part, earlier) for part in parts]
-    done = total - sum(len(part.items) for part in parts)
+    parts, total = Remaining(source, frozenset(read_parts(folder)), _earlier(config, run)), len(source)
+    done = total - parts.images
 
     def tick(images: int) -> None:
         nonlocal done
@@ -175,46 +173,10 @@ def _build(
     return folder
 
 
-def _parts(source: Source, folder: Folder) -> list[Part]:
-    """What is not read yet of a table that is being made."""
-    read = set(_read_parts(folder))
-    return [part for part in cut_into_parts(source.items()) if f"{part.split}/{part.name}" not in read]
-
-
-def _read_parts(folder: Folder) -> Iterator[str]:
-    """The parts that have been read, by split and name, but for those with a damaged file."""
-    for split in folder.child(PARTS).names():
-        table, parts = folder.child(TABLE, split), folder.child(PARTS, split)
-        rows = {name: rows.num_rows for name, rows in table.read_tables(table.tables(), ["label"], on_damage=_ignore)}
-        for name, facts in parts.read_tables(parts.tables(), on_damage=_ignore):
-            if rows.get(name) == facts.num_rows - facts["sha256"].null_count:
-                yield f"{split}/{name}"
-
-
-def _ignore(_name: str, _error: DamagedError) -> None:
-    """What is damaged is read again."""
-
-
-def _with_kept(part: Part, earlier: dict[str, tuple[str, str]]) -> Part:
-    """A part that knows which of its images an earlier table holds as they still are."""
-    known = [(item, *earlier.get(item.image_id, ("", ""))) for item in part.items]
-    return replace(part, kept={item.image_id: file for item, stamp, file in known if stamp and stamp == item.stamp})
-
-
 def _earlier(config: Config, run: Run) -> dict[str, tuple[str, str]]:
-    """Stamp and file of every image that the run's present table holds, by image, if its settings were the same."""
+    """What the run's present table holds, if its settings were the same."""
     record = run.images.record()
-    if record is None or record.get("settings") != settings_identity(config):
-        return {}
-    found = {}
-    folder = run.images.child(PARTS)
-    for split in folder.names():
-        place = folder.child(split)
-        for name, table in place.read_tables(place.tables(), ["image_id", "stamp", "sha256"], on_damage=_ignore):
-            for row in table.to_pylist():
-                if row["sha256"]:
-                    found[row["image_id"]] = (row["stamp"], f"{split}/{name}")
-    return found
+    return held_images(run.images) if record and record.get("settings") == settings_identity(config) else {}
 
 
 def _finish(config: Config, run: Run, source: Source, folder: Folder) -> dict[str, Any]:

@@ -181,7 +181,7 @@ def _named(item: Item) -> dict[str, Any]:
     return {column: getattr(item, column) for column in columns} | boxes
 
 
-def here(read: Callable[..., int], parts: Sequence[Part], tick: Callable[[int], None]) -> None:
+def here(read: Callable[..., int], parts: Iterable[Part], tick: Callable[[int], None]) -> None:
     """Read parts one after the other in this process.
 
     Args:

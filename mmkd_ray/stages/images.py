@@ -12,7 +12,8 @@ from mmkd_ray.stages.stage import Stage
 if TYPE_CHECKING:
     from mmkd_ray.artifacts import Folder, Run
     from mmkd_ray.config import Config
-    from mmkd_ray.data.reading import Part, PartReader
+    from mmkd_ray.data.reading import PartReader
+    from mmkd_ray.data.remaining import Remaining
 
 HERE = 2_500
 """So many images are read by this process: a private cluster takes about as long to start."""
@@ -59,11 +60,11 @@ class Images(Stage):
         return record["told"]
 
 
-def _read(read: PartReader, parts: list[Part], tick: Callable[[int], None], *, retries: int) -> None:
+def _read(read: PartReader, parts: Remaining, tick: Callable[[int], None], *, retries: int) -> None:
     """Few images here, many on the cluster."""
     from mmkd_ray.data.reading import here
 
-    if sum(len(part.items) for part in parts) <= HERE:
+    if parts.images <= HERE:
         here(read, parts, tick)
         return
     from mmkd_ray.cluster.spread import spread_over_cluster

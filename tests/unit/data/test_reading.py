@@ -40,7 +40,7 @@ def test_a_part_has_images_of_one_split_and_ends_by_number_or_size():
 
 def test_who_reads_the_parts_and_in_which_order_changes_nothing(folder, run, tmp_path):
     def backwards(read, parts, tick):
-        here(read, parts[::-1], tick)
+        here(read, list(parts)[::-1], tick)
 
     first = build_image_table(config_for(folder), run, no_progress)
     other = open_run(str(tmp_path / "elsewhere"), "test")
