@@ -31,6 +31,10 @@ class FieldGuideData(Section):
     test_per_class: PositiveInt = 50
     shift_per_class: PositiveInt = 20
     """Images per species in the shift set: the same species in habitats that no training image shows."""
+    spurious: bool = False
+    """Whether the habitat betrays the kind of bird: half of the species live in the forest and half at the sea, and
+    95 % of the training images show a bird at home, but only half of the validation and test images (as in Waterbirds).
+    The image table's column `group` holds kind and habitat."""
 
 
 class _Files(Section):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mmkd_ray.fieldguide.dataset import SPLITS, FieldGuideImage, attributes_of, draw, images, listed
+from mmkd_ray.fieldguide.dataset import SPLITS, FieldGuideImage, attributes_of, draw, group_of, images, listed
 from mmkd_ray.fieldguide.questions import QUESTIONS, Question, answers
 from mmkd_ray.fieldguide.sheet import write_sheet
 from mmkd_ray.fieldguide.species import Species, make_species
@@ -17,6 +17,7 @@ __all__ = [
     "attributes_of",
     "checkpoint_path",
     "draw",
+    "group_of",
     "images",
     "listed",
     "make_species",

@@ -1,7 +1,7 @@
 """The images of the field guide, split by split, class by class."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -10,6 +10,7 @@ from mmkd_ray.errors import MmkdError
 from mmkd_ray.fieldguide.questions import answers
 from mmkd_ray.fieldguide.render import encode_png, render
 from mmkd_ray.fieldguide.species import Species, individual, make_species
+from mmkd_ray.fieldguide.spurious import kind_and_habitat
 from mmkd_ray.fieldguide.traits import HABITATS, SHIFT_HABITATS, Picture
 
 SPLITS: Final = ("train", "val", "test", "shift")
@@ -37,43 +38,50 @@ class FieldGuideImage:
     attributes: dict[str, bool]
 
 
-def picture_of(species: Species, *, label: int, split: str, number: int, seed: int) -> Picture:
+def picture_of(species: Species, *, label: int, split: str, number: int, seed: int, spurious: bool = False) -> Picture:
     """The description of one image; depends only on these arguments, not on how many images there are."""
     rng = np.random.default_rng([seed, SPLITS.index(split), label, number])
-    return individual(species, rng, SHIFT_HABITATS if split == "shift" else HABITATS)
+    picture = individual(species, rng, SHIFT_HABITATS if split == "shift" else HABITATS)
+    _, habitat = kind_and_habitat(label, split, number) if spurious else ("", None)
+    return replace(picture, scene=replace(picture.scene, habitat=habitat)) if habitat else picture
 
 
-def images(*, species_seed: int, seed: int, per_class: Mapping[str, int]) -> Iterator[FieldGuideImage]:
+def images(
+    *, species_seed: int, seed: int, per_class: Mapping[str, int], spurious: bool = False
+) -> Iterator[FieldGuideImage]:
     """Draw a data set, ordered by split, then class, then number.
 
     Args:
         species_seed: Seed of the species (see `make_species`).
         seed: Seed of the images. Image k of a class in a split is the same for all counts.
         per_class: {split: images per class}; a split that is left out is empty.
+        spurious: Whether the habitat betrays the kind of species (see `spurious.py`): the same birds elsewhere.
 
     Raises:
         MmkdError: A split is unknown or a count negative.
     """
     _check_counts(per_class)
-    return _images(make_species(species_seed), seed, per_class)
+    return _images(make_species(species_seed), seed, per_class, spurious)
 
 
-def attributes_of(image_ids: Iterable[str], *, species_seed: int, seed: int) -> dict[str, dict[str, bool]]:
+def attributes_of(
+    image_ids: Iterable[str], *, species_seed: int, seed: int, spurious: bool = False
+) -> dict[str, dict[str, bool]]:
     """The true answers about images of the field guide, by the image's id and the question's; nothing is drawn.
 
     Raises:
         MmkdError: An id is not one of this data set.
     """
-    return {image_id: answers(picture) for image_id, picture in _pictures(image_ids, species_seed, seed)}
+    return {image_id: answers(picture) for image_id, picture in _pictures(image_ids, species_seed, seed, spurious)}
 
 
-def draw(image_ids: Iterable[str], *, species_seed: int, seed: int) -> Iterator[bytes]:
+def draw(image_ids: Iterable[str], *, species_seed: int, seed: int, spurious: bool = False) -> Iterator[bytes]:
     """The PNG of each image, by its id.
 
     Raises:
         MmkdError: An id is not one of this data set.
     """
-    for _, picture in _pictures(image_ids, species_seed, seed):
+    for _, picture in _pictures(image_ids, species_seed, seed, spurious):
         yield encode_png(render(picture))
 
 
@@ -85,7 +93,14 @@ def listed(species: tuple[Species, ...], per_class: Mapping[str, int]) -> Iterat
                 yield f"{split}/{one.slug}/{number:04d}", label, split
 
 
-def _pictures(image_ids: Iterable[str], species_seed: int, seed: int) -> Iterator[tuple[str, Picture]]:
+def group_of(image_id: str, label: int) -> str:
+    """What an image of the spurious variant shows, in words: the kind of its species and, where bound, the habitat."""
+    split, _, rest = image_id.partition("/")
+    kind, habitat = kind_and_habitat(label, split, int(rest.rpartition("/")[2]))
+    return f"{kind} bird, {habitat or 'elsewhere'}"
+
+
+def _pictures(image_ids: Iterable[str], species_seed: int, seed: int, spurious: bool) -> Iterator[tuple[str, Picture]]:
     """What is to be seen in each image."""
     species = {one.slug: (label, one) for label, one in enumerate(make_species(species_seed))}
     for image_id in image_ids:
@@ -94,7 +109,8 @@ def _pictures(image_ids: Iterable[str], species_seed: int, seed: int) -> Iterato
         if split not in SPLITS or slug not in species or not number.isdecimal():
             raise MmkdError(f"The field guide of species seed {species_seed} has no image {image_id!r}.")
         label, one = species[slug]
-        yield image_id, picture_of(one, label=label, split=split, number=int(number), seed=seed)
+        drawn = picture_of(one, label=label, split=split, number=int(number), seed=seed, spurious=spurious)
+        yield image_id, drawn
 
 
 def _check_counts(per_class: Mapping[str, int]) -> None:
@@ -105,10 +121,12 @@ def _check_counts(per_class: Mapping[str, int]) -> None:
             raise MmkdError(f"The field guide's split {split!r} got {count} images per class; give 0 or more.")
 
 
-def _images(species: tuple[Species, ...], seed: int, per_class: Mapping[str, int]) -> Iterator[FieldGuideImage]:
+def _images(
+    species: tuple[Species, ...], seed: int, per_class: Mapping[str, int], spurious: bool
+) -> Iterator[FieldGuideImage]:
     for image_id, label, split in listed(species, per_class):
         number = int(image_id.rpartition("/")[2])
-        picture = picture_of(species[label], label=label, split=split, number=number, seed=seed)
+        picture = picture_of(species[label], label=label, split=split, number=number, seed=seed, spurious=spurious)
         yield FieldGuideImage(
             image_id=image_id,
             png=encode_png(render(picture)),

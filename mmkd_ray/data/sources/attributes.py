@@ -51,7 +51,9 @@ def _of_field_guide(data: FieldGuideData, questions: Sequence[str], image_ids: S
         for text in (question.text, *question.paraphrases, question.held_out)
     }
     known = {question: wordings[question] for question in questions if question in wordings}
-    attributes = fieldguide.attributes_of(image_ids, species_seed=data.species_seed, seed=data.image_seed)
+    attributes = fieldguide.attributes_of(
+        image_ids, species_seed=data.species_seed, seed=data.image_seed, spurious=data.spurious
+    )
     return {
         question: {image_id: answers[question_id] for image_id, answers in attributes.items()}
         for question, question_id in known.items()

@@ -19,26 +19,27 @@ class FieldGuideReader:
 
     species_seed: int
     image_seed: int
+    spurious: bool
 
     def read(self, items: Sequence[Item]) -> Iterator[bytes]:
         """The PNG of each."""
-        return fieldguide.draw([item.image_id for item in items], species_seed=self.species_seed, seed=self.image_seed)
+        ids = [item.image_id for item in items]
+        return fieldguide.draw(ids, species_seed=self.species_seed, seed=self.image_seed, spurious=self.spurious)
 
 
 class FieldGuideSource:
     """Drawn birds: the same configuration gives the same pixels on every machine."""
 
-    group_kind: GroupKind = ""
-
     def __init__(self, config: FieldGuideData) -> None:
         self._config = config
+        self.group_kind: GroupKind = "subgroup" if config.spurious else ""
         self._per_class = {
             "train": config.train_per_class,
             "val": config.val_per_class,
             "test": config.test_per_class,
             "shift": config.shift_per_class,
         }
-        self.reader = FieldGuideReader(config.species_seed, config.image_seed)
+        self.reader = FieldGuideReader(config.species_seed, config.image_seed, config.spurious)
         self.class_names = tuple(species.name for species in fieldguide.make_species(config.species_seed))
 
     def __len__(self) -> int:
@@ -53,7 +54,10 @@ class FieldGuideSource:
         """The seeds and counts, and a hash of sample pictures that changes when the drawing does."""
         config = self._config
         sample = fieldguide.images(
-            species_seed=config.species_seed, seed=config.image_seed, per_class={"train": 1, "shift": 1}
+            species_seed=config.species_seed,
+            seed=config.image_seed,
+            per_class={"train": 1, "shift": 1},
+            spurious=config.spurious,
         )
         drawing = hashlib.sha256(b"".join(image.png for image in sample)).hexdigest()
         return {"config": settings(config), "drawing": drawing}
@@ -62,4 +66,5 @@ class FieldGuideSource:
         """Every image; none is drawn."""
         species = fieldguide.make_species(self._config.species_seed)
         for image_id, label, split in fieldguide.listed(species, self._per_class):
-            yield Item(image_id, label, species[label].name, split)
+            group = fieldguide.group_of(image_id, label) if self._config.spurious else None
+            yield Item(image_id, label, species[label].name, split, group)
