@@ -103,7 +103,7 @@ def in_own_order(config: Config) -> Config:
 
 
 def source_aspects(config: FieldGuideAspects | FileAspects) -> tuple[Aspect, ...]:
-    """All questions of a source, in the source's order.
+    """The questions of a source, in the source's order.
 
     Raises:
         AspectError: an entry is not a question, or a question is a duplicate.
@@ -119,6 +119,7 @@ def source_aspects(config: FieldGuideAspects | FileAspects) -> tuple[Aspect, ...
             origin=Origin("fieldguide"),
         )
         for question in fieldguide.QUESTIONS
+        if not config.topics or question.topic in config.topics
     )
 
 

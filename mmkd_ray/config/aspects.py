@@ -74,10 +74,16 @@ class QuestionRules(Section):
     """Two questions whose content words are at least this similar (0 to 1) count as duplicates."""
 
 
+Topic = Literal["shape", "colour", "marking", "scene"]
+"""What a question of the embedded data set is about: the first three are the bird's plumage and build."""
+
+
 class FieldGuideAspects(Section):
     """The questions that come with the embedded data set."""
 
     source: Literal["fieldguide"]
+    topics: tuple[Topic, ...] = ()
+    """Only questions about these. Empty: all."""
     count: PositiveInt | None = None
     """Q: number of questions; the first Q are asked. Unset: all."""
     select: Literal["file", "random", ByEvidence] = "file"

@@ -42,7 +42,7 @@ class Question:
 
     Attributes:
         id: Short unique name.
-        group: "shape", "colour", "marking" or "scene".
+        topic: "shape", "colour", "marking" or "scene".
         text: The canonical wording.
         paraphrases: Other wordings that the shipped teacher was trained on.
         held_out: A wording that it was not trained on. Its pattern and its phrase were trained on, but not together.
@@ -52,7 +52,7 @@ class Question:
     """
 
     id: str
-    group: str
+    topic: str
     text: str
     paraphrases: tuple[str, ...]
     held_out: str
@@ -64,7 +64,7 @@ class Question:
 @dataclass(frozen=True, slots=True)
 class _Entry:
     id: str
-    group: str
+    topic: str
     family: tuple[str, ...]
     phrases: tuple[str, str]
     truth: Truth
@@ -210,7 +210,7 @@ def _make_question(number: int, entry: _Entry) -> Question:
     others += [entry.family[i].format(second) for i in range(len(entry.family)) if i != held_out_pattern]
     return Question(
         id=entry.id,
-        group=entry.group,
+        topic=entry.topic,
         text=entry.family[0].format(first),
         paraphrases=tuple(others),
         held_out=entry.family[held_out_pattern].format(second),
@@ -223,7 +223,7 @@ def _make_question(number: int, entry: _Entry) -> Question:
 QUESTIONS: Final[tuple[Question, ...]] = tuple(
     _make_question(number, entry) for number, entry in enumerate((*_SHAPE, *_COLOUR, *_MARKING, *_SCENE))
 )
-"""Every question, in four groups; their order is stable."""
+"""Every question, of four topics; their order is stable."""
 
 
 def answers(picture: Picture) -> dict[str, bool]:

@@ -31,6 +31,17 @@ def test_an_id_depends_only_on_the_text():
     assert Aspect("Is it red?").id != Aspect("Is it blue?").id
 
 
+def test_the_field_guides_questions_can_be_those_about_some_topics():
+    plumage, scene = (
+        load(source="fieldguide", topics=["shape", "colour", "marking"]),
+        load(source="fieldguide", topics=["scene"]),
+    )
+    assert len(scene) == 18
+    assert "Is there the sea in the picture?" in {aspect.question for aspect in scene}
+    assert set(plumage) | set(scene) == set(load(source="fieldguide"))
+    assert not set(plumage) & set(scene)
+
+
 def test_count_takes_the_first(tmp_path):
     assert from_text(tmp_path, "- Is it red?\n- Is it blue?\n", count=1)[0].question == "Is it red?"
 

@@ -19,7 +19,7 @@ def test_ids_and_wordings_are_unique():
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.id)
 def test_each_question_is_well_formed(question):
-    assert question.group in {"shape", "colour", "marking", "scene"}
+    assert question.topic in {"shape", "colour", "marking", "scene"}
     assert question.text.endswith("?")
     assert len(question.paraphrases) >= 4
     assert question.held_out not in (question.text, *question.paraphrases)
