@@ -21,7 +21,7 @@ from mmkd_ray.artifacts import Run
 from mmkd_ray.aspects.questions import Aspect
 from mmkd_ray.cluster.monitor import ProgressCallback
 from mmkd_ray.config import Config, ImportedTeacher, PilotConfig
-from mmkd_ray.data.table import labels_of, read_splits
+from mmkd_ray.data.table import labels_of, read_splits, require_images
 from mmkd_ray.errors import ArtifactError, DataError
 from mmkd_ray.evidence.answers import PilotAnswers
 from mmkd_ray.extract.needs import lacks_answers
@@ -75,12 +75,17 @@ def ask_pilot(config: Config, run: Run, aspects: Sequence[Aspect], progress: Pro
 
 
 def pilot_lacks_answers(config: Config, run: Run, aspects: Sequence[Aspect]) -> bool:
-    """Whether `ask_pilot` has anything to ask, and needs a cluster."""
+    """Whether `ask_pilot` has anything to ask, and needs a cluster.
+
+    Raises:
+        ArtifactError: the image table is not finished.
+    """
     wanted = Wanted(_sample(config, run).select(["image_id", "sha256"]), pilot_queries(config, aspects))
     return lacks_answers(run, teacher_identity(config.teacher), wanted)
 
 
 def _sample(config: Config, run: Run) -> pa.Table:
+    require_images(config, run)
     table = read_splits(run, ["train"], columns=["image_id", "sha256", "label"])
     return table.take(choose_images(labels_of(table), config.pilot))
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mmkd_ray.metrics.statistics import PairedDifference
-from mmkd_ray.render.charts.curves import LearningCurves, curves_by_epoch
+from mmkd_ray.render.charts.curves import Curves, curves_by_epoch
 from mmkd_ray.render.charts.gains import GainChart, gains_by_class
 from mmkd_ray.render.charts.intervals import Interval, IntervalChart, intervals_on_one_axis
 from mmkd_ray.render.units import Unit
 from mmkd_ray.tasks import Metric
 
 
-def learning_curves(
-    histories: Mapping[str, Sequence[Sequence[Mapping[str, float]]]], metric: Metric
-) -> LearningCurves | None:
+def learning_curves(histories: Mapping[str, Sequence[Sequence[Mapping[str, float]]]], metric: Metric) -> Curves | None:
     """Curves of a metric, from each arm's history of each seed; None where nothing was trained for an epoch."""
     return curves_by_epoch({arm: _by_epoch(seeds, metric.val_key) for arm, seeds in histories.items()}, metric.unit)
 
