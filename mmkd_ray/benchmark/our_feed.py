@@ -80,7 +80,7 @@ def memory_of_training(config: Config, pictures: int, together: Any = None) -> d
     """
     prepare_to_compute(1)
     file = image_file(f"made-{pictures}.u8", pictures, lambda: _made(pictures), what="made pictures")
-    held = MappedPictures(file)
+    held = MappedPictures(file, interleaved=True)
     names, labels_N = [str(row) for row in range(pictures)], torch.arange(pictures) % 2
     feed = PictureFeed(names, names, labels_N, held, torch.arange(pictures), held.ratios())
     trainer = _trainer(config, feed, StudentTrainer)
@@ -95,7 +95,7 @@ def memory_of_training(config: Config, pictures: int, together: Any = None) -> d
 def make_huge_table(config: Config, count: int) -> None:
     """A table of so many small pictures, and the file of them that training maps into memory."""
     run = _run(config)
-    images = run.refer_to_images("benchmark")
+    images = run.refer_to_images(f"benchmark-{count}")
     folder = Path(images.path, "table", "train")
     folder.mkdir(parents=True)
     for start in range(0, count, MAX_PART_ROWS):
@@ -111,7 +111,7 @@ def make_huge_table(config: Config, count: int) -> None:
         pq.write_table(pa.table(columns, schema=schema.IMAGES), folder / f"part-{start // MAX_PART_ROWS:05d}.parquet")
     facts = {"images": {"train": count}, "class_names": ["a", "b"], "quarantined": 0}
     images.finish("benchmark", settings=settings_identity(config), digest=fingerprint(images=count), **facts)
-    name = mapped_name(run, ["train"], training_fit(config))
+    name = mapped_name(run, ["train"], training_fit(config), interleaved=True)
     image_file(name, count, lambda: _made(count, (_SMALL, _SMALL)), what="made pictures")
 
 

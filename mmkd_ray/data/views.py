@@ -136,7 +136,10 @@ def resized_crop(picture_3HW: UInt8[Tensor, "3 H W"], view: Views, *, size: int)
     """
     left, width = _whole_pixels(view.scale_B2[0, 0].item(), view.centre_B2[0, 0].item(), picture_3HW.shape[2])
     top, height = _whole_pixels(view.scale_B2[0, 1].item(), view.centre_B2[0, 1].item(), picture_3HW.shape[1])
-    seen = torchvision.resized_crop(picture_3HW, top, left, height, width, [size, size], antialias=True)
+    crop_3HW = picture_3HW[:, top : top + height, left : left + width]
+    # torch resizes bytes two to three times faster where the three values of a pixel lie together.
+    together_3HW = crop_3HW[None].contiguous(memory_format=torch.channels_last)[0]
+    seen = torchvision.resize(together_3HW, [size, size], antialias=True)
     return seen.flip(2) if view.flipped_B.item() else seen
 
 

@@ -43,7 +43,8 @@ class ImageFile:
     @cached_property
     def content(self) -> UInt8[np.ndarray, " B"]:
         """All bytes of all images; what a process changes stays with it."""
-        return np.memmap(self.path, np.uint8, "c", shape=int(self._ends[-1]))
+        mapped = np.memmap(self.path, np.uint8, "c", shape=int(self._ends[-1]))
+        return mapped.view(np.ndarray)  # of which a part is taken in a tenth of the time
 
     @cached_property
     def index(self) -> Int64[np.ndarray, "N 3"]:

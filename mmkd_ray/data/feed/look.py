@@ -54,7 +54,10 @@ def seen(
         each: `map`, or what does the same with threads.
     """
     images = each(lambda row: look(pictures.picture(places[row]), views[row : row + 1]), range(len(places)))
-    return torch.stack(list(images))
+    if look.config.views == "light":
+        return torch.stack(list(images))
+    # Each has the values of a pixel together; so the batch has, as the student computes with it.
+    return torch.stack([image_3SS.permute(1, 2, 0) for image_3SS in images]).permute(0, 3, 1, 2)
 
 
 @lru_cache

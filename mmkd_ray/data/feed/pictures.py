@@ -38,23 +38,26 @@ class Pictures(Protocol):
 
 @dataclass(frozen=True)
 class MappedPictures:
-    """Pictures that were decoded and resized once for this machine, [3, H, W] each."""
+    """Pictures that were decoded and resized once for this machine."""
 
     file: ImageFile
+    interleaved: bool = False
+    """Whether they lie there as [H, W, 3], not as [3, H, W]."""
 
     def picture(self, place: int) -> UInt8[Tensor, "3 H W"]:
         """See `Pictures`."""
         _, width, height = self.file.index[place].tolist()
-        return torch.from_numpy(self.file.bytes_of(place)).view(3, height, width)
+        content = torch.from_numpy(self.file.bytes_of(place))
+        return content.view(height, width, 3).permute(2, 0, 1) if self.interleaved else content.view(3, height, width)
 
     def ratios(self) -> Float32[Tensor, " N"]:
         """Width over height of each picture."""
         return _ratios(self.file.index[:, 1:])
 
     def squares(self) -> UInt8[Tensor, "N 3 S S"] | None:
-        """All of them as one tensor, if they are squares of one size."""
+        """All of them as one tensor, if they are squares of one size and not interleaved."""
         sides = np.unique(self.file.index[:, 1:])
-        if len(sides) != 1:
+        if len(sides) != 1 or self.interleaved:
             return None
         side = int(sides[0])
         return torch.from_numpy(self.file.content).view(self.file.count, 3, side, side)
@@ -77,7 +80,7 @@ class EncodedPictures:
         return _ratios(np.array([self.fit.shape(*shape) for shape in self.file.index[:, 1:].tolist()]))
 
 
-def mapped(run: Run, splits: Sequence[str], count: int, fit: Fit) -> MappedPictures:
+def mapped(run: Run, splits: Sequence[str], count: int, fit: Fit, *, interleaved: bool = False) -> MappedPictures:
     """All pictures of some splits, in the order of the image table.
 
     Args:
@@ -85,6 +88,7 @@ def mapped(run: Run, splits: Sequence[str], count: int, fit: Fit) -> MappedPictu
         splits: which images.
         count: N, how many they are; at least one.
         fit: how they are resized.
+        interleaved: as [H, W, 3], which one picture is faster resized from; many squares at once are not.
 
     Raises:
         NoRoomError: the file does not fit on the disk.
@@ -93,16 +97,18 @@ def mapped(run: Run, splits: Sequence[str], count: int, fit: Fit) -> MappedPictu
     """
 
     def resized(encoded: bytes) -> Image:
-        image_3HW = np.ascontiguousarray(fit(decode_rgb(encoded)).transpose(2, 0, 1))
-        return image_3HW.data, image_3HW.shape[2], image_3HW.shape[1]
+        image_HW3 = fit(decode_rgb(encoded))
+        placed = image_HW3 if interleaved else image_HW3.transpose(2, 0, 1)
+        return np.ascontiguousarray(placed).data, image_HW3.shape[1], image_HW3.shape[0]
 
-    name = mapped_name(run, splits, fit)
-    return MappedPictures(image_file(name, count, lambda: _each(run, splits, resized), what="decoded images"))
+    name = mapped_name(run, splits, fit, interleaved=interleaved)
+    file = image_file(name, count, lambda: _each(run, splits, resized), what="decoded images")
+    return MappedPictures(file, interleaved)
 
 
-def mapped_name(run: Run, splits: Sequence[str], fit: Fit) -> str:
+def mapped_name(run: Run, splits: Sequence[str], fit: Fit, *, interleaved: bool) -> str:
     """Of the file of these pictures, decoded."""
-    return f"{_key(run, splits, fit=fit.facts())}.u8"
+    return f"{_key(run, splits, fit=fit.facts(), interleaved=interleaved)}.u8"
 
 
 def encoded(run: Run, splits: Sequence[str], count: int, fit: Fit) -> EncodedPictures:

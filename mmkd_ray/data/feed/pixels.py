@@ -146,16 +146,18 @@ def load_feed(
         DataError, DamagedError: as for `mapped`.
     """
     ids, of, labels_N = _rows(run, splits)
-    pictures = _open(run, splits, len(ids), fit, how)
+    pictures = _open(run, splits, len(ids), fit, how, interleaved=not batched)
     if batched and isinstance(pictures, MappedPictures) and (squares := pictures.squares()) is not None:
         return Pixels(ids, of, labels_N, squares)
     return PictureFeed(ids, of, labels_N, pictures, torch.arange(len(ids)), pictures.ratios())
 
 
-def _open(run: Run, splits: Sequence[str], count: int, fit: Fit, how: str) -> MappedPictures | EncodedPictures:
+def _open(
+    run: Run, splits: Sequence[str], count: int, fit: Fit, how: str, *, interleaved: bool
+) -> MappedPictures | EncodedPictures:
     if how != "encoded":
         try:
-            return mapped(run, splits, count, fit)
+            return mapped(run, splits, count, fit, interleaved=interleaved)
         except NoRoomError:
             if how == "mapped":
                 raise

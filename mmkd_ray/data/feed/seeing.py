@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from typing import TypeVar
 
 import torch
@@ -59,14 +60,16 @@ class Viewer:
         for batch, seen_B3SS in self._loader(batches):
             yield make(batch, self._finished(batch, seen_B3SS))
 
-    def _each(self, function: Callable[[int], Tensor], rows: Iterable[int]) -> Iterable[Tensor]:
+    def _each(self, function: Callable[[int], Tensor], rows: Sequence[int]) -> Iterable[Tensor]:
         """`map` by as many threads as torch may use here, because it and decoders release the GIL."""
         count = torch.get_num_threads()
         if count == 1 or self._look.config.augments:
             return map(function, rows)
         if self._threads is None:
             self._threads = ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
-        return self._threads.map(function, rows)
+        # A task of many rows for each: to hand over one costs as much as a small picture.
+        shares = [rows[share * len(rows) // count : (share + 1) * len(rows) // count] for share in range(count)]
+        return chain.from_iterable(self._threads.map(lambda share: [function(row) for row in share], shares))
 
     def _finished(self, batch: Batch, seen_B3SS: Tensor) -> Float[Tensor, "B 3 S S"]:
         return _mixed(batch, brighten(seen_B3SS.to(self._device, non_blocking=True), batch.views))
