@@ -37,7 +37,7 @@ BOXES = pa.field(
                 "height": pa.float32(),
                 "label": pa.int32(),  # 0 .. C-1, in the order of `class_names`
                 "area": pa.float32(),  # in square pixels, as annotated
-                "is_crowd": pa.bool_(),  # many objects at once, which no detector is asked to find
+                "is_crowd": pa.bool_(),  # many objects at once, or a difficult one: no detector is asked to find it
             }
         )
     ),

@@ -26,6 +26,7 @@ from mmkd_ray.config.data import (
     TableColumns,
     TableData,
     TorchvisionData,
+    VocData,
     WaterbirdsData,
     WebDatasetData,
 )
@@ -79,6 +80,7 @@ __all__ = [
     "TuneConfig",
     "VllmLlm",
     "VllmTeacher",
+    "VocData",
     "WaterbirdsData",
     "WebDatasetData",
     "load",

@@ -301,6 +301,18 @@ class CocoData(BoxData):
     `images/` or `path` itself."""
 
 
+class VocData(BoxData):
+    """Images with boxes as Pascal VOC: `Annotations/*.xml`, `ImageSets/Main/*.txt`, `JPEGImages/`.
+
+    Validation and test images are those of `val.txt` and `test.txt`, where they are.
+    """
+
+    source: Literal["voc"]
+    path: Place
+    """The folder with these three, or torchvision's root, whose `VOCdevkit/` holds one such year: a local path or a
+    URI."""
+
+
 Data = Annotated[
     FieldGuideData
     | FolderData
@@ -313,7 +325,8 @@ Data = Annotated[
     | MiniImageNetData
     | ImageNetData
     | WaterbirdsData
-    | CocoData,
+    | CocoData
+    | VocData,
     Field(discriminator="source"),
 ]
 """Where the images come from, by `source`."""

@@ -31,7 +31,8 @@ def config(server, tmp_path_factory):
         yaml.safe_dump(
             {
                 "name": "small",
-                "data": {"source": "folder", "path": f"s3://{BUCKET}/pictures"},
+                # So every stage takes the pictures from the bucket.
+                "data": {"source": "folder", "path": f"s3://{BUCKET}/pictures", "store": "path"},
                 "aspects": {"source": "fieldguide"},
                 "teacher": {"kind": "no_inference"},
                 "student": {"model": "resnet18", "model_args": {"layers": [1, 1, 1, 1], "channels": [8, 8, 8, 8]},

@@ -26,7 +26,8 @@ class Box:
     area: float
     """In square pixels, as annotated: of the object's outline where there is one, else of the box."""
     is_crowd: bool = False
-    """Whether it stands for many objects at once: no detector is asked to find it."""
+    """Whether it stands for many objects at once (or, of Pascal VOC, is marked as difficult): no detector is asked to
+    find it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from mmkd_ray.config import (
     ParquetData,
     TableData,
     TorchvisionData,
+    VocData,
     WaterbirdsData,
     WebDatasetData,
 )
@@ -35,6 +36,7 @@ from mmkd_ray.data.sources.mini_imagenet import MiniImageNetSource
 from mmkd_ray.data.sources.parquet import ParquetSource
 from mmkd_ray.data.sources.table import TableSource
 from mmkd_ray.data.sources.torchvision_sets import TorchvisionSource
+from mmkd_ray.data.sources.voc import VocSource
 from mmkd_ray.data.sources.waterbirds import WaterbirdsSource
 from mmkd_ray.data.sources.webdataset import WebDatasetSource
 
@@ -56,6 +58,7 @@ _SOURCES: dict[type[Section], Callable[[Any, str], Source]] = {
     ImageNetData: lambda data, _storage: ImageNetSource(data),
     WaterbirdsData: lambda data, _storage: WaterbirdsSource(data),
     CocoData: CocoSource,
+    VocData: VocSource,
 }
 
 

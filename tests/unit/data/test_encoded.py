@@ -3,6 +3,7 @@
 import json
 import os
 
+import fsspec
 import pytest
 
 from mmkd_ray.answers.identity import table_identity, what_is_asked
@@ -110,6 +111,19 @@ def test_pictures_that_lie_elsewhere_now_make_a_table_of_their_own(by_path, fold
     moved = folder.rename(folder.with_name("moved"))
     build_image_table(config_for(moved, store="path"), run, no_progress)
     check_files(run)
+
+
+def test_places_on_any_file_system(folder, run):
+    memory = fsspec.filesystem("memory")
+    memory.put(str(folder), "/birds %", recursive=True)
+    try:
+        build_image_table(config_for("fsspec+memory:///birds %", store="path"), run, no_progress)
+        check_files(run)
+        memory.rm("/birds %/val/a %?#/2.png")
+        with pytest.raises(DataError, match=r"^'fsspec\+memory:///birds %/val/a %\?#/2.png': cannot be read"):
+            check_files(run)
+    finally:
+        memory.rm("/birds %", recursive=True)
 
 
 @pytest.mark.parametrize("way", [way for way in WAYS if "hub" not in way and way != "save_to_disk"])
