@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow as pa
 
@@ -69,15 +70,21 @@ class Before:
         changed = sum(before[image] != now[image] for image in before.keys() & now.keys())
         if not (added or gone or changed):
             return []
-        counts = f"{added:,} added, {gone:,} gone, {changed:,} with other content, class or split"
+        labels = "boxes" if _has_boxes(self._run.images) else "class"
+        counts = f"{added:,} added, {gone:,} gone, {changed:,} with other content, {labels} or split"
         return [f"other images than before ({self._since}): {len(before):,} were, {len(now):,} are; {counts}"]
 
 
-def _rows(folder: Folder) -> dict[str, tuple[str, ...]]:
-    """Content, class and split of each image of a table."""
-    columns, table = ["image_id", "sha256", "class_name", "split"], folder.child("table")
+def _rows(folder: Folder) -> dict[str, tuple[Any, ...]]:
+    """Content, class (or boxes) and split of each image of a table."""
+    labels = "boxes" if _has_boxes(folder) else "class_name"
+    columns, table = ["image_id", "sha256", labels, "split"], folder.child("table")
     parts = [table.child(split).read_table(columns=columns) for split in table.names()]
     return {image: tuple(facts) for image, *facts in zip(*pa.concat_tables(parts).to_pydict().values(), strict=True)}
+
+
+def _has_boxes(folder: Folder) -> bool:
+    return "boxes" in (folder.record() or {})
 
 
 def _since(run: Run) -> str:

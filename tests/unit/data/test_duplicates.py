@@ -5,12 +5,14 @@ import shutil
 import pyarrow as pa
 import pytest
 
+from mmkd_ray import schema
 from mmkd_ray.config import validate
 from mmkd_ray.data.building import build_image_table
 from mmkd_ray.data.duplicates import DUPLICATES, find_duplicates
-from mmkd_ray.data.leaks import leak_lines
+from mmkd_ray.data.leaks import leak_lines, list_leaks
 from mmkd_ray.errors import DataError
 from tests.support.pictures import fill_tree
+from tests.support.tables import image_row
 
 
 def config_of(root):
@@ -51,6 +53,20 @@ def test_the_same_bytes_in_two_splits_or_classes_are_counted_listed_and_told(roo
     assert any(line.startswith(counted) for line in record["told"])
     assert any(line.startswith("1 picture is in more than one class") for line in record["told"])
     assert build_image_table(config_of(root), run, lambda *_: None)["told"] == record["told"], "on a rerun, too"
+
+
+def test_hashes_that_only_begin_alike_are_of_different_images(run):
+    """The first bytes of hashes alone are held of all images."""
+    for split, end in (("train", "0"), ("train", "1"), ("test", "2"), ("test", "1")):
+        row = image_row(f"{split}-{end}.png", b"", label=0, class_name="a", split=split) | {
+            "sha256": "ab" * 31 + f"0{end}"
+        }
+        place = run.images.child("table", split)
+        place.write_table(f"part-{end}.parquet", pa.Table.from_pylist([row], schema=schema.IMAGES))
+    found = list_leaks(run.images, ["train", "test"], has_objects=False)
+    assert found == {"duplicates": {"across_splits": 1, "across_classes": 0, "in_train": {"test": 1}}}
+    listed = run.images.read_table(DUPLICATES)["image_id"].to_pylist()
+    assert listed == ["test-1.png", "train-1.png"]
 
 
 def test_an_empty_table_has_none():

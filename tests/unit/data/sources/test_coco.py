@@ -11,6 +11,7 @@ from PIL import Image
 from mmkd_ray import schema
 from mmkd_ray.config import validate
 from mmkd_ray.data.building import build_image_table
+from mmkd_ray.data.origin import Before
 from mmkd_ray.data.sources.base import Box
 from mmkd_ray.data.sources.boxes import within
 from mmkd_ray.data.sources.opening import open_source
@@ -119,7 +120,9 @@ def test_another_box_is_another_table_but_no_image_is_read_again(root, run):
     file.write_bytes(bytes(times.st_size))
     os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
     write(root, TRAIN, content(NAMES, [annotation(1, 100, [1, 2, 3, 4]), *GOOD[1:], *BAD]))
+    before = Before(run)
     second = build_image_table(config, run, lambda *_: None)
+    assert "0 added, 0 gone, 1 with other content, boxes or split" in before.changes()[0]
     assert (second["quarantined"], second["images"]) == (0, first["images"])
     assert second["digest"] != first["digest"]
     assert {box["width"] for boxes in read_splits(run)["boxes"].to_pylist() for box in boxes} == {3, 5, 20}
