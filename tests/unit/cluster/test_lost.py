@@ -42,7 +42,7 @@ def test_a_process_that_refuses_connections_ends_the_block_with_one_line(lost, n
     ):
         {"raylet": raylet, "gcs": gcs}[lost].close()
         wait(30)
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 2, "Ray would have ended the process before, without a word"
     assert signal.getsignal(signal.SIGUSR2) is before
 
 
