@@ -1,6 +1,7 @@
 """The pipeline with small stages of its own, and a cluster that nobody can reach."""
 
 import io
+import shutil
 from dataclasses import dataclass, field
 
 import pytest
@@ -9,7 +10,7 @@ from mmkd_ray.config import FolderData, validate
 from mmkd_ray.console import Console
 from mmkd_ray.data.sources import opening
 from mmkd_ray.data.sources.folder import FolderSource
-from mmkd_ray.errors import ArtifactError, BusyError, ClusterError
+from mmkd_ray.errors import ArtifactError, BusyError, ClusterError, DataError
 from mmkd_ray.lease import writing
 from mmkd_ray.pipeline import plan, run_stages
 from mmkd_ray.stages import STAGES, Stage
@@ -132,17 +133,21 @@ def test_a_source_is_listed_once_by_a_command_and_anew_by_the_next(run, tmp_path
     listed = []
 
     def counted(data, storage):
-        listed.append(FolderSource(data, storage))
-        return listed[-1]
+        listed.append(data.path)
+        return FolderSource(data, storage)
 
     monkeypatch.setitem(opening._SOURCES, FolderData, counted)
     data = {"source": "folder", "path": str(tmp_path / "images")}
     config = validate({"name": "test", "data": data, "aspects": {"source": "fieldguide"}})
-    for count in (16, 15):
+    for times, count in enumerate((16, 15), start=1):
         run_stages([Images()], config, run, Console(io.StringIO()))
-        assert sum(run.images.record()["images"].values()) == count == len(listed.pop())
-        assert not listed
+        assert sum(run.images.record()["images"].values()) == count
+        assert len(listed) == times
         (tmp_path / "images" / "owl" / "1.png").unlink(missing_ok=True)
+    shutil.rmtree(tmp_path / "images" / "owl")
+    with pytest.raises(DataError, match="has one class only"):
+        run_stages([Images()], config, run, Console(io.StringIO()))
+    assert len(listed) == 3, "nor is tried again what cannot be listed"
 
 
 def test_every_stage_says_what_a_command_line_needs():

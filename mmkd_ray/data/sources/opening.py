@@ -39,6 +39,7 @@ from mmkd_ray.data.sources.torchvision_sets import TorchvisionSource
 from mmkd_ray.data.sources.voc import VocSource
 from mmkd_ray.data.sources.waterbirds import WaterbirdsSource
 from mmkd_ray.data.sources.webdataset import WebDatasetSource
+from mmkd_ray.errors import DataError
 
 
 def _torchvision(data: TorchvisionData) -> Source:
@@ -62,8 +63,8 @@ _SOURCES: dict[type[Section], Callable[[Any, str], Source]] = {
 }
 
 
-_held: ContextVar[dict[str, Source] | None] = ContextVar("held", default=None)
-"""What has been listed within `listed_once`."""
+_held: ContextVar[dict[str, Source | DataError] | None] = ContextVar("held", default=None)
+"""What has been listed within `listed_once`, or why it could not be."""
 
 
 def open_source(config: Config) -> Source:
@@ -77,8 +78,14 @@ def open_source(config: Config) -> Source:
         return _list(config)
     key = f"{config.data.model_dump_json()} {config.storage.path}"
     if key not in held:
-        held[key] = _list(config)
-    return held[key]
+        try:
+            held[key] = _list(config)
+        except DataError as error:
+            held[key] = error
+    found = held[key]
+    if isinstance(found, DataError):
+        raise found
+    return found
 
 
 def _list(config: Config) -> Source:
