@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import BeforeValidator, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from mmkd_ray.config.arms import ARMS, ArmName
 from mmkd_ray.config.base import Fraction, Section, Seed
 
 FlipTargets = Literal["mask", "swap", "view", "keep"]
+
+
+def _pixels_or_full(value: Any) -> Any:
+    """One message where pydantic would give one for each type."""
+    if value is None or value == "full" or (type(value) is int and value > 0):
+        return value
+    raise ValueError("a number of pixels above 0 is accepted, or `full`")
 
 
 class StudentConfig(Section):
@@ -70,7 +77,7 @@ class TrainConfig(Section):
     """For `dkd`: weight of the classes other than the true one (arXiv 2203.08679)."""
     train_fraction: Annotated[float, Field(gt=0, le=1)] = 1
     """Share of each class's training images that is used. A smaller share is a subset of a larger one."""
-    decode_size: PositiveInt | Literal["full"] | None = None
+    decode_size: Annotated[PositiveInt | Literal["full"] | None, BeforeValidator(_pixels_or_full)] = None
     """Shorter side in pixels of the pictures that random crops are taken of; unset: the student's image size divided by
     `student.crop_pct`. `full`: as large as they are."""
     views: Literal["light", "torchvision"] = "light"

@@ -25,7 +25,15 @@ STUDENT = {
 }
 
 
-def make(root: Path, run: Run, *, asked: int = len(QUESTIONS), readable: bool = False, **sections: Any) -> Config:
+def make(
+    root: Path,
+    run: Run,
+    *,
+    asked: int = len(QUESTIONS),
+    readable: bool = False,
+    shape: tuple[int, int] = (16, 16),
+    **sections: Any,
+) -> Config:
     """A configuration and its run, with a teacher table of the first `asked` questions.
 
     Its test images cannot be decoded, unless they are to be `readable`: a search must never look at them.
@@ -44,26 +52,26 @@ def make(root: Path, run: Run, *, asked: int = len(QUESTIONS), readable: bool = 
             **sections,
         }
     )
-    rows = _rows(readable)
+    rows = _rows(readable, shape)
     write_image_table(config, run, rows, CLASSES)
     _write_teacher(config, run, [row for row in rows if row["split"] != "test"], QUESTIONS[:asked])
     return config
 
 
-def _rows(readable: bool) -> list[dict[str, Any]]:
+def _rows(readable: bool, shape: tuple[int, int]) -> list[dict[str, Any]]:
     rng = np.random.default_rng(0)
     rows = []
     for split, count in {"train": 12, "val": 8, "test": 4}.items():
         for label, name in enumerate(CLASSES):
             for number in range(count):
-                image = _picture(rng, label) if readable or split != "test" else b"no image at all"
+                image = _picture(rng, label, shape) if readable or split != "test" else b"no image at all"
                 row = image_row(f"{split}/{name}/{number}.png", image, label=label, class_name=name, split=split)
                 rows.append(row)
     return rows
 
 
-def _picture(rng: np.random.Generator, label: int) -> bytes:
-    pixels = rng.integers(0, 200, (16, 16, 3))
+def _picture(rng: np.random.Generator, label: int, shape: tuple[int, int]) -> bytes:
+    pixels = rng.integers(0, 200, (shape[1], shape[0], 3))
     pixels[..., label] += 55
     stream = io.BytesIO()
     Image.fromarray(pixels.astype(np.uint8)).save(stream, "PNG")

@@ -24,6 +24,13 @@ def test_a_name_that_is_not_in_the_table_is_refused_and_the_names_are_given():
         validate({**CONFIG, "tune": {"arm": "mackd"}})
 
 
+@pytest.mark.parametrize("key", ["mixup", "cutmix"])
+def test_an_arm_that_needs_the_one_class_of_an_image_takes_no_mixed_ones(key):
+    both = {**CONFIG, "study": {"arms": ["ce", "dkd"], "kd_teacher": {}}, "train": {key: 0.5}}
+    with pytest.raises(ConfigError, match=r"a mixed image has two classes, and the arm 'dkd' needs one"):
+        validate(both)
+
+
 @pytest.mark.parametrize("arm", [name for name, arm in ARMS.items() if arm.classes.larger_student])
 def test_an_arm_that_learns_from_a_larger_student_needs_one(arm):
     with pytest.raises(ConfigError, match=r"learn from a larger student: name it in study\.kd_teacher"):

@@ -62,6 +62,15 @@ def test_overrides_reach_nested_keys_and_are_typed(tmp_path):
         ("data", "source", "folders", "data.source: got 'folders'; accepted are 'fieldguide', 'folder'"),
         ("data", "path", "x", "unknown key 'data.path'; it belongs to data.source = 'folder', 'table', '"),
         ("storage", "path", "", 'storage.path: got ""; string should have at least 1 character'),
+        ("train", "augment", "trivial", "they need train.views: torchvision"),
+        ("data", "fit", "pad", "unknown key 'data.fit'; it belongs to data.source ="),
+        ("student", "crop_pct", 1.2, "student.crop_pct: got 1.2; input should be less than or equal to 1"),
+        (
+            "train",
+            "decode_size",
+            "half",
+            'train.decode_size: got "half"; a number of pixels above 0 is accepted, or `full`',
+        ),
         ("train", "crop_scale", [0.5], "train.crop_scale: got [0.5]; value 2 is missing"),
         (
             "teacher",
@@ -80,6 +89,14 @@ def test_a_mistake_is_one_line_with_the_keys_path(section, key, value, message):
         validate(tree)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_pictures_that_are_made_squares_before_have_a_size():
+    data = {"source": "folder", "path": "x", "fit": "pad"}
+    with pytest.raises(
+        ConfigError, match=r"decode_size: full needs data\.fit: crop, got 'pad': set a number of pixels"
+    ):
+        validate({**MINIMAL, "data": data, "train": {"decode_size": "full"}})
 
 
 def test_all_mistakes_are_named_at_once():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from mmkd_ray import schema
 from mmkd_ray.artifacts import Folder
 from mmkd_ray.data.table import read_splits, require_images
 from mmkd_ray.errors import ArtifactError
@@ -13,8 +14,9 @@ from mmkd_ray.evaluate.probes import CLEAN, PROBES
 from mmkd_ray.evaluate.stage import evaluate_study
 from mmkd_ray.evaluate.worker import predict_piece
 from mmkd_ray.students.bundle import load_bundle
+from mmkd_ray.students.model import evaluation_fit
 from tests.support.bundles import write_students
-from tests.support.search_run import make
+from tests.support.search_run import STUDENT, make
 from tests.support.tables import replace_images
 
 CPU = torch.device("cpu")
@@ -46,6 +48,27 @@ def test_every_image_but_the_training_images_is_predicted_once(study):
         assert len(set(table["image_id"].to_pylist())) == table.num_rows == 3 * (8 + 4)
         record = piece.folder(run).record()
         assert (record["probe"], record["severity"], record["images"]) == ("clean", 0, 36)
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad"])
+def test_a_bundle_sees_wide_pictures_as_they_were_measured(tmp_path, run, fit):
+    torch.set_num_threads(1)
+    more = {
+        "data": {"source": "folder", "path": "/nowhere", "fit": fit},
+        "student": {**STUDENT, "crop_pct": 0.8},
+        "train": {"epochs": 1, "batch_size": 12, "views": "torchvision", "cutmix": 1.0},
+        "study": {"arms": ["makd"], "seeds": [0]},
+    }
+    config = make(tmp_path, run, readable=True, shape=(29, 16), **more)
+    write_students(config, run)
+    predict(config, run)
+    (piece,) = study_pieces(config, run)
+    stored = piece.folder(run).read_table(PREDICTIONS)
+    images = {row["image_id"]: row["image"] for row in read_splits(run).to_pylist()}
+    bundle = load_bundle(piece.spec.folder(run))
+    assert bundle.card.picture_fit == evaluation_fit(config)
+    said = bundle.predict([images[image_id] for image_id in stored["image_id"].to_pylist()])
+    np.testing.assert_array_equal(said.class_logits_NC, schema.matrix(stored["class_logits"]))
 
 
 def test_a_bundle_copied_elsewhere_predicts_what_is_stored_to_the_bit(study, tmp_path):

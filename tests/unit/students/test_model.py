@@ -1,11 +1,30 @@
 import pytest
 import torch
 
-from mmkd_ray.config import StudentConfig
+from mmkd_ray.config import StudentConfig, validate
+from mmkd_ray.data.fit import Fit
 from mmkd_ray.errors import StudentError
-from mmkd_ray.students.model import build_student, check_student
+from mmkd_ray.students.model import build_student, check_student, evaluation_fit, training_fit
 
 TINY = StudentConfig(model="resnet18", model_args={"layers": [1, 1, 1, 1], "channels": [4, 4, 8, 8]}, image_size=32)
+
+
+def config_of(**sections):
+    data = {"source": "folder", "path": "x", **sections.pop("data", {})}
+    return validate({"name": "t", "data": data, "aspects": {"source": "fieldguide"}, **sections})
+
+
+def test_pictures_are_fitted_as_the_model_and_the_configuration_say():
+    student = {"model": "resnet18", "image_size": 224}
+    plain = config_of(student=student)
+    assert evaluation_fit(plain) == Fit("crop", 224, "bicubic", 1.0, (124, 116, 104))
+    assert training_fit(plain) == Fit("whole", 224, "bicubic", fill=(124, 116, 104))
+    timms = config_of(student={**student, "crop_pct": None}, data={"fit": "squash"})
+    assert (evaluation_fit(timms).how, evaluation_fit(timms).crop_pct) == ("squash", 0.95)
+    assert (training_fit(timms).how, training_fit(timms).size) == ("squash", 236)
+    assert training_fit(config_of(student={**student, "crop_pct": 0.875})).size == 256
+    assert training_fit(config_of(train={"decode_size": 300})).size == 300
+    assert training_fit(config_of(train={"decode_size": "full"})).size is None
 
 
 def test_one_output_layer_gives_class_and_aspect_logits():

@@ -62,7 +62,7 @@ class StoppedError(Exception):
 
 
 @pytest.mark.parametrize(("epoch", "step"), [(0, 1), (3, 2)])
-@pytest.mark.parametrize("config", [CONFIG, WITH_STATE])
+@pytest.mark.parametrize("config", [CONFIG, WITH_STATE, CONFIG.model_copy(update={"views": "torchvision", "mixup": 1})])
 def test_an_epoch_that_is_continued_in_its_middle_is_unbroken_to_the_bit(config, epoch, step, tmp_path):
     unbroken, broken = run(trainer(config)), run(trainer(config), epochs=epoch)
     seen = []
