@@ -36,11 +36,18 @@ class FieldGuideData(Section):
     95 % of the training images show a bird at home, but only half of the validation and test images (as in Waterbirds).
     The image table's column `group` holds kind and habitat."""
 
+    @property
+    def subgroups(self) -> bool:
+        """Whether images have a group that results are told apart by."""
+        return self.spurious
+
 
 class _Files(Section):
     """Settings that all sources of image files share."""
 
     labelled: ClassVar[Labelled] = "classify"
+    subgroups: ClassVar[bool] = False
+    """Whether images have a group that results are told apart by."""
     source: str
     path: Place
     store: Literal["bytes", "path"] = "bytes"
@@ -267,6 +274,7 @@ class WaterbirdsData(_Files):
     The group of an image is its class and its background; it is kept in the image table.
     """
 
+    subgroups: ClassVar[bool] = True
     source: Literal["waterbirds"]
     path: Place
     """The folder with `metadata.csv`: a local path or a URI."""

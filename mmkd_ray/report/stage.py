@@ -8,13 +8,14 @@ from typing import Any
 from mmkd_ray.answers.table import TeacherTable, read_teacher_table
 from mmkd_ray.answers.teacher import describe_teacher
 from mmkd_ray.artifacts import Run
-from mmkd_ray.config import ARMS, BASELINE, Config, to_yaml
+from mmkd_ray.config import BASELINE, Config, to_yaml
 from mmkd_ray.data.leaks import leak_lines
 from mmkd_ray.data.table import read_splits
 from mmkd_ray.evaluate.evaluation import Evaluation
 from mmkd_ray.render import words
 from mmkd_ray.render.charts.gains import GainChart
 from mmkd_ray.report.charts import gain_chart, interval_chart, learning_curves
+from mmkd_ray.report.colours import colour
 from mmkd_ray.report.gallery import gallery
 from mmkd_ray.report.headline import focus_arm, headline
 from mmkd_ray.report.questions import question_chart
@@ -49,7 +50,7 @@ def write_report(config: Config, run: Run, summary: dict[str, Any], evaluation: 
 
 def render(page: dict[str, Any]) -> str:
     """The page as HTML."""
-    return environment().get_template("report.html.j2").render(page, words=words, colour=_colour)
+    return environment().get_template("report.html.j2").render(page, words=words, colour=colour)
 
 
 def gather(config: Config, run: Run, summary: dict[str, Any], evaluation: Evaluation) -> dict[str, Any]:
@@ -85,12 +86,6 @@ def gather(config: Config, run: Run, summary: dict[str, Any], evaluation: Evalua
         "has_image_intervals": any(test.over_images for test in tests.values()),
         **_least_mass(teacher),
     }
-
-
-def _colour(arm: str) -> int:
-    """Number of an arm's colour: the same in every report."""
-    known: list[str] = list(ARMS)
-    return known.index(arm) if arm in known else len(known)
 
 
 def _gains(evaluation: Evaluation, arm: str) -> GainChart | None:

@@ -80,6 +80,7 @@ class Report(Stage):
         from mmkd_ray.config import to_yaml
         from mmkd_ray.evaluate.evaluation import read_evaluation
         from mmkd_ray.extract.stage import mean_answer_mass
+        from mmkd_ray.report import robustness
         from mmkd_ray.report.stage import write_report
         from mmkd_ray.report.summary import write_summary
         from mmkd_ray.stages.seconds import read_seconds
@@ -88,6 +89,7 @@ class Report(Stage):
         mass, seconds = mean_answer_mass(run), read_seconds(run)
         summary = write_summary(config, run, evaluation, answer_mass=mass, seconds=seconds)
         run.folder.write_bytes("config.yaml", to_yaml(config).encode())
+        robustness.write_page(config, run, evaluation)
         return {"evaluation": evaluation, "report": write_report(config, run, summary, evaluation)}
 
     def remark(self, config: Config, run: Run, record: Any) -> str:

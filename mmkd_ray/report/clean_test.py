@@ -1,0 +1,78 @@
+"""What the stored predictions of the clean test images say beyond the measures: groups, and reliability."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Bool, Float64
+from scipy.special import softmax
+
+from mmkd_ray import schema
+from mmkd_ray.artifacts import Run
+from mmkd_ray.config import Config
+from mmkd_ray.data.table import read_splits, require_images
+from mmkd_ray.evaluate.evaluation import Evaluation
+from mmkd_ray.evaluate.pieces import PREDICTIONS, pieces_of
+from mmkd_ray.evaluate.probes import CLEAN
+from mmkd_ray.render.charts.groups import GroupChart, values_by_group
+from mmkd_ray.render.charts.reliability import Bin, ReliabilityChart, reliability_diagram
+from mmkd_ray.study.students import trained_students
+
+BINS = 15
+Predictions = Mapping[str, Sequence[pa.Table]]
+"""Of each arm's students, the rows of the test split."""
+
+
+def clean_test_predictions(config: Config, run: Run, evaluation: Evaluation) -> Predictions:
+    """The predictions of the first variant's students about clean test images."""
+    images, variant = require_images(config, run), next(iter(evaluation.variants))
+    found: dict[str, list[pa.Table]] = {arm: [] for arm in evaluation.arms}
+    for spec in trained_students(config, run):
+        if spec.variant == variant:
+            piece = next(piece for piece in pieces_of(spec, images) if piece.probe == CLEAN.name)
+            rows = piece.folder(run).read_table(PREDICTIONS)
+            found[spec.arm].append(rows.filter(pc.field("split") == "test"))
+    return found
+
+
+def group_chart(config: Config, run: Run, evaluation: Evaluation, predictions: Predictions) -> GroupChart | None:
+    """The primary metric of each group of test images, mean over seeds; None where images have no groups."""
+    if not config.data.subgroups:
+        return None
+    table = read_splits(run, ["test"], columns=["image_id", "group"])
+    group_of = dict(zip(table["image_id"].to_pylist(), table["group"].to_pylist(), strict=True))
+    values = {arm: _by_group(evaluation, students, group_of) for arm, students in predictions.items()}
+    return values_by_group(values, evaluation.primary.unit)
+
+
+def _by_group(
+    evaluation: Evaluation, students: Sequence[pa.Table], group_of: Mapping[str, str | None]
+) -> dict[str, float]:
+    by_seed: list[dict[str, float]] = []
+    for rows in students:
+        groups_N = np.array([group_of[image_id] for image_id in rows["image_id"].to_pylist()], dtype=object)
+        scores_N = evaluation.of_task.score_images(rows)
+        if scores_N is None:
+            return {}
+        named = dict.fromkeys(group for group in groups_N if group is not None)
+        by_seed.append({group: float(scores_N[groups_N == group].mean()) for group in named})
+    return {group: float(np.mean([seed[group] for seed in by_seed])) for group in by_seed[0]} if by_seed else {}
+
+
+def reliability_chart(predictions: Predictions) -> ReliabilityChart | None:
+    """Accuracy by confidence, all seeds of an arm together."""
+    return reliability_diagram({arm: list(_bins(students)) for arm, students in predictions.items() if students})
+
+
+def _bins(students: Sequence[pa.Table]) -> Iterator[Bin]:
+    p_NC = np.concatenate([softmax(schema.matrix(rows["class_logits"]), axis=1) for rows in students])
+    labels_N = np.concatenate([rows["label"].to_numpy() for rows in students])
+    confidence_N: Float64[np.ndarray, " N"] = p_NC.max(axis=1)
+    right_N: Bool[np.ndarray, " N"] = p_NC.argmax(axis=1) == labels_N
+    bin_N = np.minimum((confidence_N * BINS).astype(int), BINS - 1)
+    for number in np.unique(bin_N):
+        inside_N = bin_N == number
+        yield Bin(float(confidence_N[inside_N].mean()), float(right_N[inside_N].mean()), float(inside_N.mean()))

@@ -1,0 +1,99 @@
+"""The table of arms and measures: every value beside its difference to the baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmkd_ray.config import BASELINE
+from mmkd_ray.evaluate.evaluation import Measure
+from mmkd_ray.metrics.statistics import PairedDifference, paired_difference
+from mmkd_ray.report.headline import verdict_of
+from mmkd_ray.tasks import Metric
+
+
+@dataclass(frozen=True)
+class Column:
+    """One measure of all arms."""
+
+    title: str
+    note: str
+    """Below the title: unit, direction."""
+    metric: Metric
+    measures: Mapping[str, Measure]
+    """By arm."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A measure of one arm, ready to be shown."""
+
+    value: str
+    difference: str
+    """To the baseline; empty for the baseline itself and without one."""
+    interval: str
+    """Of the difference, over the seeds; empty with one seed."""
+    is_beyond_noise: bool
+    """Whether the intervals of the difference exclude 0."""
+
+
+def cells(columns: Sequence[Column], arm: str) -> list[Cell]:
+    """A row of the table."""
+    return [_cell(column.metric, column.measures.get(arm)) for column in columns]
+
+
+def _cell(metric: Metric, measure: Measure | None) -> Cell:
+    value = metric.unit.text(measure.mean if measure else None)
+    difference = measure.difference if measure else None
+    if difference is None:
+        return Cell(value, "", "", is_beyond_noise=False)
+    interval = "" if difference.low is None else metric.unit.interval(difference.low, difference.high)
+    beyond = verdict_of(difference, metric) in ("gain", "loss")
+    return Cell(value, metric.unit.difference(difference.mean), interval, is_beyond_noise=beyond)
+
+
+def differences_with_interval(columns: Sequence[Column]) -> int:
+    """How many differences of the table have an interval."""
+    measures = [measure for column in columns for measure in column.measures.values()]
+    return sum(1 for measure in measures if measure.difference and measure.difference.low is not None)
+
+
+def mean_over(found: Mapping[str, Sequence[Measure]], *, confidence: float) -> dict[str, Measure]:
+    """The mean of several measures, seed by seed, with its paired difference to the baseline.
+
+    Args:
+        found: of each arm, the same measures in the same order.
+        confidence: level of the interval.
+    """
+    by_seed = {arm: _by_seed(measures) for arm, measures in found.items() if measures}
+    return {
+        arm: Measure(
+            probe="",
+            severity=0.0,
+            split=found[arm][0].split,
+            metric=found[arm][0].metric,
+            values=values,
+            difference=_difference(values, by_seed.get(BASELINE), confidence) if arm != BASELINE else None,
+        )
+        for arm, values in by_seed.items()
+    }
+
+
+def _by_seed(measures: Sequence[Measure]) -> tuple[float | None, ...]:
+    """None for a seed of which one value is not defined."""
+    return tuple(
+        None if any(value is None for value in values) else float(np.mean(values))
+        for values in zip(*(measure.values for measure in measures), strict=True)
+    )
+
+
+def _difference(
+    arm: Sequence[float | None], baseline: Sequence[float | None] | None, confidence: float
+) -> PairedDifference | None:
+    values = [value for value in arm if value is not None]
+    others = [value for value in baseline or () if value is not None]
+    if not values or len(values) != len(arm) or len(values) != len(others):
+        return None
+    return paired_difference(values, others, confidence=confidence)

@@ -1,0 +1,60 @@
+"""The page about robustness: the arms on other images, group by group, and how far they can be trusted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmkd_ray.artifacts import Run
+from mmkd_ray.config import BASELINE, Config
+from mmkd_ray.evaluate.evaluation import Evaluation
+from mmkd_ray.render import words
+from mmkd_ray.report.clean_test import clean_test_predictions, group_chart, reliability_chart
+from mmkd_ray.report.colours import colour
+from mmkd_ray.report.families import columns_of, families_of, kinds_to_add
+from mmkd_ray.report.headline import focus_arm
+from mmkd_ray.report.measures import cells, differences_with_interval
+from mmkd_ray.report.rendering import environment
+
+PAGE = "robustness.html"
+
+
+def write_page(config: Config, run: Run, evaluation: Evaluation) -> str:
+    """Write `robustness.html` into the run's folder: one file that needs nothing else, of what was measured alone.
+
+    Args:
+        config: the run's configuration.
+        run: with the predictions of its students.
+        evaluation: what `evaluation.json` holds.
+
+    Returns:
+        Where the file is.
+
+    Raises:
+        ArtifactError: predictions or images are not there any more.
+    """
+    page = environment().get_template("robustness.html.j2").render(gather(config, run, evaluation))
+    run.folder.write_bytes(PAGE, page.encode())
+    return f"{run.folder.uri.rstrip('/')}/{PAGE}"
+
+
+def gather(config: Config, run: Run, evaluation: Evaluation) -> dict[str, Any]:
+    """All that the template shows, by name."""
+    predictions = clean_test_predictions(config, run, evaluation)
+    columns = columns_of(evaluation)
+    return {
+        "config": config,
+        "evaluation": evaluation,
+        "arm": focus_arm(evaluation),
+        "baseline": BASELINE,
+        "metric": evaluation.primary,
+        "columns": columns,
+        "rows": {arm: cells(columns, arm) for arm in evaluation.arms},
+        "compared": differences_with_interval(columns),
+        "families": families_of(evaluation),
+        "groups": group_chart(config, run, evaluation, predictions),
+        "reliability": reliability_chart(predictions),
+        "sheets": [],
+        "to_add": kinds_to_add(evaluation),
+        "words": words,
+        "colour": colour,
+    }

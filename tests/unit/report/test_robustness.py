@@ -1,0 +1,107 @@
+"""The page about robustness: what was measured, as text and as curves, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmkd_ray.evaluate.evaluation import Evaluation, Measure
+from mmkd_ray.metrics.statistics import paired_difference
+from mmkd_ray.report.families import families_of
+from mmkd_ray.report.robustness import write_page
+from tests.support.narrow_pages import hidden_columns
+from tests.support.report_run import Made, Plan, make
+from tests.unit.report.test_stage import Page
+
+EVIL = "<b>fog</b> & {{ 7 * 7 }}"
+MINUS = "\N{MINUS SIGN}"
+PROBES = {"fog": (1, 2, 3), "blur": (1, 2, 3), EVIL: (1, 2, 3), "attack_linf": (0.25, 0.5, 1, 2)}
+
+
+def with_probes(evaluation: Evaluation) -> Evaluation:
+    """As if the students had been looked at by probes: an arm's accuracy falls with the severity."""
+    arms, seeds = evaluation.arms, 3
+    values = {
+        (arm, probe, severity): np.linspace(0.6, 0.62 + 0.01 * number, seeds) - 0.05 * place - 0.02 * number
+        for number, arm in enumerate(arms)
+        for probe, severities in PROBES.items()
+        for place, severity in enumerate(severities)
+    }
+    measured = {
+        arm: tuple(
+            Measure(
+                probe=probe,
+                severity=severity,
+                split="test",
+                metric="top1",
+                values=tuple(of_arm),
+                difference=paired_difference(of_arm, values["ce", probe, severity], confidence=0.95),
+            )
+            for (owner, probe, severity), of_arm in values.items()
+            if owner == arm
+        )
+        for arm in arms
+    }
+    changed = {
+        arm: results.model_copy(update={"measures": results.measures + measured[arm]}) for arm, results in arms.items()
+    }
+    return evaluation.model_copy(update={"variants": {"": changed}})
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return make(tmp_path_factory.mktemp("robust"), Plan())
+
+
+def page(made: Made, evaluation: Evaluation) -> Page:
+    written = Page(Path(write_page(made.config, made.run, evaluation)).read_text(encoding="utf-8"))
+    assert not written._open
+    return written
+
+
+@pytest.fixture(scope="module")
+def whole(made: Made) -> Page:
+    return page(made, with_probes(made.evaluation))
+
+
+@pytest.fixture(scope="module")
+def clean(made: Made) -> Page:
+    return page(made, made.evaluation)
+
+
+def test_the_table_has_a_column_for_each_kind_of_probe_and_an_interval_below_each_difference(whole: Page):
+    assert [text.strip() for text in whole.rows["robust-ce"][:5]] == ["ce", "55.6", "50.0", "56.0", "53.5"]
+    clean, _, corrupted, attacked = whole.rows["robust-makd"][1:5]
+    assert corrupted.startswith(f"54.5 {MINUS}1.5")
+    assert attacked.startswith(f"52.0 {MINUS}1.5")
+    assert re.search(r"\+\d+\.\d to \+\d+\.\d", clean)
+    assert "would exclude 0 by chance" in whole.text
+
+
+def test_curves_begin_with_the_clean_images_and_each_corruption_has_one(made: Made):
+    corruptions, attacks = families_of(with_probes(made.evaluation))
+    assert [tick.label for tick in corruptions.mean.x_ticks] == ["0", "1", "2", "3"]
+    assert [tick.label for tick in attacks.mean.x_ticks] == ["0", "0.25", "0.5", "1", "2"]
+    assert list(corruptions.each) == ["fog", "blur", EVIL]
+    heights = [float(point.split(",")[1]) for point in corruptions.mean.curves[0].line.split()]
+    assert heights[1:] == sorted(heights[1:])
+
+
+def test_a_run_of_clean_images_alone_shows_calibration_and_the_shift_set(clean: Page):
+    ids = [attributes.get("id") for tag, attributes in clean.elements if tag == "section"]
+    assert ids == ["measures", "reliability", "reading"]
+    assert [text.strip() for text in clean.rows["robust-ce"][:3]] == ["ce", "55.6", "50.0"]
+
+
+def test_the_page_needs_nothing_else_runs_no_script_and_is_read_on_a_phone(whole: Page, clean: Page):
+    for one in (whole, clean):
+        assert not hidden_columns(one.html)
+        assert not [tag for tag, _ in one.elements if tag in ("script", "link")]
+        places = [
+            value for _, attributes in one.elements for key, value in attributes.items() if key in ("href", "src")
+        ]
+        assert all(value == "report.html" or str(value).startswith("data:") for value in places)
+    assert EVIL in whole.text
