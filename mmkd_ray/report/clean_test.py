@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Bool, Float64
-from scipy.special import softmax
 
 from mmkd_ray import schema
 from mmkd_ray.artifacts import Run
@@ -17,11 +15,12 @@ from mmkd_ray.data.table import read_splits, require_images
 from mmkd_ray.evaluate.evaluation import Evaluation
 from mmkd_ray.evaluate.pieces import PREDICTIONS, pieces_of
 from mmkd_ray.evaluate.probes import CLEAN
+from mmkd_ray.metrics.calibration import log_probabilities, reliability
+from mmkd_ray.metrics.subgroups import by_subgroup
 from mmkd_ray.render.charts.groups import GroupChart, values_by_group
 from mmkd_ray.render.charts.reliability import Bin, ReliabilityChart, reliability_diagram
 from mmkd_ray.study.students import trained_students
 
-BINS = 15
 Predictions = Mapping[str, Sequence[pa.Table]]
 """Of each arm's students, the rows of the test split."""
 
@@ -53,26 +52,21 @@ def _by_group(
 ) -> dict[str, float]:
     by_seed: list[dict[str, float]] = []
     for rows in students:
-        groups_N = np.array([group_of[image_id] for image_id in rows["image_id"].to_pylist()], dtype=object)
         scores_N = evaluation.of_task.score_images(rows)
         if scores_N is None:
             return {}
-        named = dict.fromkeys(group for group in groups_N if group is not None)
-        by_seed.append({group: float(scores_N[groups_N == group].mean()) for group in named})
+        groups_N = [group_of[image_id] or "no group" for image_id in rows["image_id"].to_pylist()]
+        by_seed.append(by_subgroup(groups_N, scores_N, {}).accuracy)
     return {group: float(np.mean([seed[group] for seed in by_seed])) for group in by_seed[0]} if by_seed else {}
 
 
 def reliability_chart(predictions: Predictions) -> ReliabilityChart | None:
     """Accuracy by confidence, all seeds of an arm together."""
-    return reliability_diagram({arm: list(_bins(students)) for arm, students in predictions.items() if students})
+    return reliability_diagram({arm: _bins(students) for arm, students in predictions.items() if students})
 
 
-def _bins(students: Sequence[pa.Table]) -> Iterator[Bin]:
-    p_NC = np.concatenate([softmax(schema.matrix(rows["class_logits"]), axis=1) for rows in students])
+def _bins(students: Sequence[pa.Table]) -> list[Bin]:
+    log_p_NC = np.concatenate([log_probabilities(schema.matrix(rows["class_logits"])) for rows in students])
     labels_N = np.concatenate([rows["label"].to_numpy() for rows in students])
-    confidence_N: Float64[np.ndarray, " N"] = p_NC.max(axis=1)
-    right_N: Bool[np.ndarray, " N"] = p_NC.argmax(axis=1) == labels_N
-    bin_N = np.minimum((confidence_N * BINS).astype(int), BINS - 1)
-    for number in np.unique(bin_N):
-        inside_N = bin_N == number
-        yield Bin(float(confidence_N[inside_N].mean()), float(right_N[inside_N].mean()), float(inside_N.mean()))
+    found = reliability(np.exp(log_p_NC.max(axis=1)), log_p_NC.argmax(axis=1) == labels_N)
+    return [Bin(confidence, accuracy, images / len(labels_N)) for confidence, accuracy, images in found]

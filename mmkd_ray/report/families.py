@@ -36,7 +36,7 @@ _ATTACKS = Kind(
     "attacks",
     "The stronger the adversary",
     "Test images changed by an adversary that knows the student's weights, by at most epsilon; 0 is the clean image.",
-    "Epsilon, in 255ths",
+    "Epsilon x 255",
     "Attacked",
 )
 

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import ttest_1samp
 
 from mmkd_ray.config import BASELINE
 from mmkd_ray.evaluate.evaluation import Measure
+from mmkd_ray.metrics.multiple import holm
 from mmkd_ray.metrics.statistics import PairedDifference, paired_difference
 from mmkd_ray.report.headline import verdict_of
 from mmkd_ray.tasks import Metric
@@ -37,27 +39,45 @@ class Cell:
     """Of the difference, over the seeds; empty with one seed."""
     is_beyond_noise: bool
     """Whether the intervals of the difference exclude 0."""
+    survives: bool = False
+    """Whether the difference survives Holm's correction for all that the table shows."""
 
 
-def cells(columns: Sequence[Column], arm: str) -> list[Cell]:
-    """A row of the table."""
-    return [_cell(column.metric, column.measures.get(arm)) for column in columns]
+@dataclass(frozen=True)
+class MeasureTable:
+    """Arms by columns."""
+
+    columns: list[Column]
+    rows: dict[str, list[Cell]]
+    """By arm."""
+    compared: int
+    """Number of differences with an interval."""
 
 
-def _cell(metric: Metric, measure: Measure | None) -> Cell:
+def measure_table(columns: list[Column], arms: Sequence[str], *, confidence: float) -> MeasureTable:
+    """The table; differences are tested together, by Student's t test of those of the seeds."""
+    measures = {(arm, place): column.measures.get(arm) for place, column in enumerate(columns) for arm in arms}
+    compared = {key: d for key, m in measures.items() if m and (d := m.difference) and d.low is not None}
+    p_values = [float(ttest_1samp(difference.per_seed, 0).pvalue) for difference in compared.values()]
+    surviving = dict(zip(compared, holm(p_values, level=1 - confidence), strict=True))
+    rows = {
+        arm: [
+            _cell(column.metric, measures[arm, place], survives=surviving.get((arm, place), False))
+            for place, column in enumerate(columns)
+        ]
+        for arm in arms
+    }
+    return MeasureTable(columns, rows, len(compared))
+
+
+def _cell(metric: Metric, measure: Measure | None, *, survives: bool) -> Cell:
     value = metric.unit.text(measure.mean if measure else None)
     difference = measure.difference if measure else None
     if difference is None:
         return Cell(value, "", "", is_beyond_noise=False)
     interval = "" if difference.low is None else metric.unit.interval(difference.low, difference.high)
     beyond = verdict_of(difference, metric) in ("gain", "loss")
-    return Cell(value, metric.unit.difference(difference.mean), interval, is_beyond_noise=beyond)
-
-
-def differences_with_interval(columns: Sequence[Column]) -> int:
-    """How many differences of the table have an interval."""
-    measures = [measure for column in columns for measure in column.measures.values()]
-    return sum(1 for measure in measures if measure.difference and measure.difference.low is not None)
+    return Cell(value, metric.unit.difference(difference.mean), interval, is_beyond_noise=beyond, survives=survives)
 
 
 def mean_over(found: Mapping[str, Sequence[Measure]], *, confidence: float) -> dict[str, Measure]:

@@ -12,7 +12,7 @@ from mmkd_ray.report.clean_test import clean_test_predictions, group_chart, reli
 from mmkd_ray.report.colours import colour
 from mmkd_ray.report.families import columns_of, families_of, kinds_to_add
 from mmkd_ray.report.headline import focus_arm
-from mmkd_ray.report.measures import cells, differences_with_interval
+from mmkd_ray.report.measures import measure_table
 from mmkd_ray.report.rendering import environment
 
 PAGE = "robustness.html"
@@ -40,16 +40,13 @@ def write_page(config: Config, run: Run, evaluation: Evaluation) -> str:
 def gather(config: Config, run: Run, evaluation: Evaluation) -> dict[str, Any]:
     """All that the template shows, by name."""
     predictions = clean_test_predictions(config, run, evaluation)
-    columns = columns_of(evaluation)
     return {
         "config": config,
         "evaluation": evaluation,
         "arm": focus_arm(evaluation),
         "baseline": BASELINE,
         "metric": evaluation.primary,
-        "columns": columns,
-        "rows": {arm: cells(columns, arm) for arm in evaluation.arms},
-        "compared": differences_with_interval(columns),
+        "table": measure_table(columns_of(evaluation), list(evaluation.arms), confidence=evaluation.confidence),
         "families": families_of(evaluation),
         "groups": group_chart(config, run, evaluation, predictions),
         "reliability": reliability_chart(predictions),

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mmkd_ray.config import FieldGuideData
 from mmkd_ray.evaluate.evaluation import Evaluation, Measure
 from mmkd_ray.metrics.statistics import paired_difference
+from mmkd_ray.report.clean_test import clean_test_predictions, group_chart
 from mmkd_ray.report.families import families_of
 from mmkd_ray.report.robustness import write_page
 from tests.support.narrow_pages import hidden_columns
@@ -105,3 +107,17 @@ def test_the_page_needs_nothing_else_runs_no_script_and_is_read_on_a_phone(whole
         ]
         assert all(value == "report.html" or str(value).startswith("data:") for value in places)
     assert EVIL in whole.text
+
+
+def test_each_group_of_the_test_images_has_a_row(tmp_path):
+    made = make(tmp_path, Plan(group_size=6))
+    predictions = clean_test_predictions(made.config, made.run, made.evaluation)
+    assert group_chart(made.config, made.run, made.evaluation, predictions) is None  # objects, not subgroups
+    data = FieldGuideData(source="fieldguide", spurious=True)
+    chart = group_chart(made.config.model_copy(update={"data": data}), made.run, made.evaluation, predictions)
+    assert chart
+    assert sorted(row.group for row in chart.rows) == [
+        f"test {name} {number}" for name in sorted(made.evaluation.classes) for number in (0, 1)
+    ]
+    means = {arm: np.mean([float(row.text[arm]) for row in chart.rows]) for arm in ("ce", "makd")}
+    assert means == pytest.approx({"ce": 100 * 20 / 36, "makd": 100 * 76 / 108}, abs=0.1)
