@@ -6,12 +6,14 @@ import hashlib
 import heapq
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
 
 from mmkd_ray import schema
 from mmkd_ray.artifacts import RECORD, Folder, Run
+from mmkd_ray.cluster.environment import in_ray_job
 from mmkd_ray.config import Config
 from mmkd_ray.console import notice
 from mmkd_ray.data.leaks import leak_lines, list_leaks
@@ -112,7 +114,13 @@ def _files_to_refer_to(config: Config, source: Source) -> Folder | None:
             f"data.store: path needs images that are files of their own; here those of {config.data.source} lie inside "
             "other files: leave it out, so that the image table holds their bytes"
         )
-    return source.reader.root
+    root = source.reader.root
+    if in_ray_job() and "://" not in root.uri and Path(root.uri).is_relative_to(Path.cwd()):
+        raise DataError(
+            f"data.store: path cannot refer to files in {root.uri}, a Ray job's folder, which goes with it: give a "
+            "folder that every node reaches, or a URI, or leave it out"
+        )
+    return root
 
 
 def _find(run: Run, identity: str) -> Folder | None:

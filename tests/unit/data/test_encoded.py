@@ -113,6 +113,14 @@ def test_pictures_that_lie_elsewhere_now_make_a_table_of_their_own(by_path, fold
     check_files(run)
 
 
+def test_a_jobs_own_folder_is_no_place_to_refer_to(folder, run, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")
+    with pytest.raises(DataError, match=r"data.store: path cannot refer to files in .*/images/, a Ray job"):
+        build_image_table(config_for("images", store="path"), run, no_progress)
+    build_image_table(config_for("images"), run, no_progress)
+
+
 def test_places_on_any_file_system(folder, run):
     memory = fsspec.filesystem("memory")
     memory.put(str(folder), "/birds %", recursive=True)
