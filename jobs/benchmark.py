@@ -24,7 +24,9 @@ def main() -> int:
     """Run one benchmark; the ratios are printed, all of it is written to the folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=list(BENCHMARKS))
-    parser.add_argument("--quick", action="store_true", help="some minutes on two cores: `extract` 10, the others 5")
+    parser.add_argument(
+        "--quick", action="store_true", help="some minutes on two cores: `extract` 10, `feeds` 8, the others 5"
+    )
     parser.add_argument("--output", default="runs/benchmarks", help="folder for the JSON and the table")
     arguments = parser.parse_args()
     console = Console(sys.stdout)
