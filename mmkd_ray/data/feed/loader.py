@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from mmkd_ray.cluster.parent import end_with_parent
 from mmkd_ray.data.feed.look import Look, seen
 from mmkd_ray.data.feed.order import Batch
 from mmkd_ray.data.feed.pixels import Feed
@@ -36,6 +37,7 @@ class Loader:
             num_workers=torch.get_num_threads(),
             multiprocessing_context=context,
             persistent_workers=True,
+            worker_init_fn=_end_with_parent,
             generator=torch.Generator(),  # or it would draw from the one that dropout draws from
         )
 
@@ -53,6 +55,10 @@ class Loader:
             assert views.seeds_B is not None, "what follows crop and flip needs them"
             parts = (views.scale_B2, views.centre_B2, views.flipped_B, views.brightness_B, views.seeds_B)
             yield self._feed.places(batch.rows_B).tolist(), [part.numpy() for part in parts]
+
+
+def _end_with_parent(_: int) -> None:
+    end_with_parent()
 
 
 class _Order:
