@@ -8,8 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import UInt8
 from PIL import Image
+
+from mmkd_ray.data.feed.pixels import Pixels
+from mmkd_ray.evaluate.probes import Probe
 
 Picture = UInt8[np.ndarray, "H W 3"]
 GAP = 2
@@ -64,3 +68,30 @@ def attack_row(name: str, clean: Picture, perturbed: Picture, *, note: str = "")
     difference = perturbed.astype(np.int16) - clean
     magnified = np.clip(128 + CONTRAST * difference, 0, 255).astype(np.uint8)
     return SheetRow(name, strip([clean, perturbed, magnified]), note)
+
+
+def severity_sheet(images: Pixels, probes: Sequence[Probe]) -> Sheet | None:
+    """One image as each probe shows it, at each severity; None without probes.
+
+    Args:
+        images: one image.
+        probes: of the same severities.
+    """
+    if not probes:
+        return None
+    severities = probes[0].severities
+    clean = _picture(images)
+    rows = [
+        SheetRow(
+            probe.name, strip([clean, *(_picture(probe.apply(images, severity)) for severity in probe.severities)])
+        )
+        for probe in probes
+        if probe.severities == severities
+    ]
+    lead = f"The test image {images.image_ids[0]} as students see it, at each severity."
+    heads = ("clean", *(f"{severity:g}" for severity in severities))
+    return Sheet("looks", "What the corruptions look like", lead, heads, rows)
+
+
+def _picture(images: Pixels) -> Picture:
+    return images.take(torch.tensor([0]))[0].permute(1, 2, 0).numpy()

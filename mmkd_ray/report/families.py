@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from mmkd_ray.evaluate.evaluation import SHIFT_MEAN, Evaluation, Measure
+from mmkd_ray.evaluate.evaluation import SHIFT_MEAN, ArmResults, Evaluation, Measure
 from mmkd_ray.evaluate.probes import CLEAN, PROBES
 from mmkd_ray.render.charts.curves import Curves, curves_over_severity
 from mmkd_ray.report.measures import Column, mean_over
@@ -87,7 +87,7 @@ def _curves(evaluation: Evaluation, probes: Sequence[str]) -> Curves | None:
     series: dict[str, list[list[float]]] = {}
     severities: list[float] = []
     for arm in evaluation.arms:
-        by_severity = {probe: dict(_by_severity(evaluation, arm, probe)) for probe in probes}
+        by_severity = {probe: dict(_by_severity(evaluation.arms[arm], probe, evaluation.primary)) for probe in probes}
         clean = evaluation.arms[arm].measure(evaluation.primary)
         shared = sorted(set.intersection(*map(set, by_severity.values()))) if by_severity else []
         if clean is None or None in clean.values or not shared:
@@ -101,31 +101,43 @@ def _curves(evaluation: Evaluation, probes: Sequence[str]) -> Curves | None:
     return curves_over_severity(series, severities, evaluation.primary.unit)
 
 
-def _by_severity(evaluation: Evaluation, arm: str, probe: str) -> Iterator[tuple[float, Measure]]:
-    for measure in evaluation.arms[arm].measures:
-        if (measure.probe, measure.split, measure.metric) == (probe, "test", evaluation.primary.name):
+def _by_severity(results: ArmResults, probe: str, metric: Metric) -> Iterator[tuple[float, Measure]]:
+    for measure in results.measures:
+        if (measure.probe, measure.split, measure.metric) == (probe, "test", metric.name):
             yield measure.severity, measure
 
 
 def columns_of(evaluation: Evaluation) -> list[Column]:
-    """The measures of clean images, then of each shift set's, then the mean over each kind of probes."""
+    """The measures of clean images, then of the shift sets, then the mean over each kind of probes, of every arm."""
+    found: dict[str, Column] = {}
+    for variant, arms in evaluation.variants.items():
+        for column in _columns(evaluation, arms):
+            named = {(variant, arm): measure for (_, arm), measure in column.measures.items()}
+            already = found[column.title].measures if column.title in found else {}
+            found[column.title] = replace(column, measures={**already, **named})
+    return list(found.values())
+
+
+def _columns(evaluation: Evaluation, arms: Mapping[str, ArmResults]) -> Iterator[Column]:
+    """Those that are measured of the arms of one variant."""
     primary, unit = evaluation.primary, evaluation.primary.unit
     note = f"{primary.title}{',' if unit.sign else ''}{unit.sign}"
-    columns = [Column("Clean", note, primary, _measures(evaluation, primary, "test"))]
+    yield Column("Clean", note, primary, _measures(arms, primary, "test"))
     if evaluation.shift_sets:
         title = "Shift set" if len(evaluation.shift_sets) == 1 else "Shift sets"
-        columns.append(Column(title, note, primary, _measures(evaluation, primary, SHIFT_MEAN)))
+        yield Column(title, note, primary, _measures(arms, primary, SHIFT_MEAN))
     for kind, probes in probes_by_kind(evaluation).items():
-        found = {
-            arm: [m for probe in probes for _, m in _by_severity(evaluation, arm, probe)] for arm in evaluation.arms
+        each = {
+            arm: [m for probe in probes for _, m in _by_severity(results, probe, primary)]
+            for arm, results in arms.items()
         }
-        columns.append(Column(kind.column, note, primary, mean_over(found, confidence=evaluation.confidence)))
+        means = mean_over(each, confidence=evaluation.confidence)
+        yield Column(kind.column, note, primary, {("", arm): mean for arm, mean in means.items()})
     for metric in evaluation.of_task.metrics:
         if metric != primary:
             arrow = "higher is better" if metric.higher_is_better else "lower is better"
-            columns.append(Column(metric.title, arrow, metric, _measures(evaluation, metric, "test")))
-    return [column for column in columns if column.measures]
+            yield Column(metric.title, arrow, metric, _measures(arms, metric, "test"))
 
 
-def _measures(evaluation: Evaluation, metric: Metric, split: str) -> dict[str, Measure]:
-    return {arm: found for arm, results in evaluation.arms.items() if (found := results.measure(metric, split))}
+def _measures(arms: Mapping[str, ArmResults], metric: Metric, split: str) -> dict[tuple[str, str], Measure]:
+    return {("", arm): found for arm, results in arms.items() if (found := results.measure(metric, split))}

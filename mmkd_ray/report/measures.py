@@ -15,6 +15,9 @@ from mmkd_ray.metrics.statistics import PairedDifference, paired_difference
 from mmkd_ray.report.headline import verdict_of
 from mmkd_ray.tasks import Metric
 
+Row = tuple[str, str]
+"""Variant (empty in a study without) and arm."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -24,8 +27,7 @@ class Column:
     note: str
     """Below the title: unit, direction."""
     metric: Metric
-    measures: Mapping[str, Measure]
-    """By arm."""
+    measures: Mapping[Row, Measure]
 
 
 @dataclass(frozen=True)
@@ -48,24 +50,24 @@ class MeasureTable:
     """Arms by columns."""
 
     columns: list[Column]
-    rows: dict[str, list[Cell]]
-    """By arm."""
+    rows: dict[Row, list[Cell]]
     compared: int
     """Number of differences with an interval."""
 
 
-def measure_table(columns: list[Column], arms: Sequence[str], *, confidence: float) -> MeasureTable:
+def measure_table(columns: list[Column], *, confidence: float) -> MeasureTable:
     """The table; differences are tested together, by Student's t test of those of the seeds."""
-    measures = {(arm, place): column.measures.get(arm) for place, column in enumerate(columns) for arm in arms}
+    order = list(dict.fromkeys(row for column in columns for row in column.measures))
+    measures = {(row, place): column.measures.get(row) for place, column in enumerate(columns) for row in order}
     compared = {key: d for key, m in measures.items() if m and (d := m.difference) and d.low is not None}
     p_values = [float(ttest_1samp(difference.per_seed, 0).pvalue) for difference in compared.values()]
     surviving = dict(zip(compared, holm(p_values, level=1 - confidence), strict=True))
     rows = {
-        arm: [
-            _cell(column.metric, measures[arm, place], survives=surviving.get((arm, place), False))
+        row: [
+            _cell(column.metric, measures[row, place], survives=surviving.get((row, place), False))
             for place, column in enumerate(columns)
         ]
-        for arm in arms
+        for row in order
     }
     return MeasureTable(columns, rows, len(compared))
 

@@ -46,7 +46,7 @@ def gather(config: Config, run: Run, evaluation: Evaluation) -> dict[str, Any]:
         "arm": focus_arm(evaluation),
         "baseline": BASELINE,
         "metric": evaluation.primary,
-        "table": measure_table(columns_of(evaluation), list(evaluation.arms), confidence=evaluation.confidence),
+        "table": measure_table(columns_of(evaluation), confidence=evaluation.confidence),
         "families": families_of(evaluation),
         "groups": group_chart(config, run, evaluation, predictions),
         "reliability": reliability_chart(predictions),

@@ -1,10 +1,13 @@
 import base64
 import io
+from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from PIL import Image
 
-from mmkd_ray.report.contact_sheets import GAP, MAX_SIDE, attack_row, strip
+from mmkd_ray.data.feed.pixels import Pixels
+from mmkd_ray.report.contact_sheets import GAP, MAX_SIDE, attack_row, severity_sheet, strip
 
 
 def decoded(uri: str) -> np.ndarray:
@@ -32,3 +35,26 @@ def test_large_pictures_are_made_smaller():
 def test_the_difference_is_ten_times_what_was_added_around_grey():
     shown = decoded(attack_row("ce", flat(100), flat(103)).uri)
     assert [int(shown[0, at, 0]) for at in (0, 8 + GAP, 16 + 2 * GAP)] == [100, 103, 158]
+
+
+@dataclass(frozen=True)
+class Darker:
+    """Takes a severity from every value."""
+
+    name: str = "darker"
+    severities: tuple[float, ...] = (10.0, 20.0)
+
+    def apply(self, images: Pixels, severity: float) -> Pixels:
+        return replace(images, images_M3SS=images.images_M3SS - int(severity))
+
+
+def test_a_sheet_shows_an_image_clean_and_at_each_severity():
+    images = Pixels(["test/owl/1"], ["test"], torch.tensor([0]), torch.full((1, 3, 8, 8), 100, dtype=torch.uint8))
+    sheet = severity_sheet(images, [Darker(), Darker("again")])
+    assert sheet
+    assert sheet.heads == ("clean", "10", "20")
+    assert "test/owl/1" in sheet.lead
+    assert [row.name for row in sheet.rows] == ["darker", "again"]
+    shown = decoded(sheet.rows[0].uri)
+    assert [int(shown[0, at, 0]) for at in (0, 8 + GAP, 16 + 2 * GAP)] == [100, 90, 80]
+    assert severity_sheet(images, []) is None

@@ -5,6 +5,7 @@ from mmkd_ray.metrics.statistics import paired_difference
 from mmkd_ray.report.measures import Column, mean_over, measure_table
 from mmkd_ray.tasks.classify import TOP1
 
+CE_ROW, MAKD_ROW = ("", "ce"), ("", "makd")
 CE = (0.50, 0.52, 0.51, 0.53, 0.50)
 
 
@@ -20,14 +21,14 @@ def shifted(*by: float) -> Measure:
 def test_of_many_differences_those_are_marked_that_survive_holms_correction():
     sure, doubtful = shifted(0.100, 0.101, 0.100, 0.101, 0.100), shifted(0.02, 0.05, 0.01, 0.06, 0.01)
     columns = [
-        Column(name, "", TOP1, {"ce": measure(*CE), "makd": m}) for name, m in {"a": sure, "b": doubtful}.items()
+        Column(name, "", TOP1, {CE_ROW: measure(*CE), MAKD_ROW: m}) for name, m in {"a": sure, "b": doubtful}.items()
     ]
-    columns.append(Column("c", "", TOP1, {"ce": measure(*CE), "makd": shifted(0.1, -0.1, 0.1, -0.1, 0.05)}))
-    table = measure_table(columns, ["ce", "makd"], confidence=0.95)
+    columns.append(Column("c", "", TOP1, {CE_ROW: measure(*CE), MAKD_ROW: shifted(0.1, -0.1, 0.1, -0.1, 0.05)}))
+    table = measure_table(columns, confidence=0.95)
     assert table.compared == 3
-    assert [cell.survives for cell in table.rows["makd"]] == [True, False, False]
-    assert [cell.is_beyond_noise for cell in table.rows["makd"]] == [True, True, False]
-    assert not any(cell.difference for cell in table.rows["ce"])
+    assert [cell.survives for cell in table.rows[MAKD_ROW]] == [True, False, False]
+    assert [cell.is_beyond_noise for cell in table.rows[MAKD_ROW]] == [True, True, False]
+    assert not any(cell.difference for cell in table.rows[CE_ROW])
 
 
 def test_a_mean_over_measures_is_paired_seed_by_seed():

@@ -121,3 +121,10 @@ def test_each_group_of_the_test_images_has_a_row(tmp_path):
     ]
     means = {arm: np.mean([float(row.text[arm]) for row in chart.rows]) for arm in ("ce", "makd")}
     assert means == pytest.approx({"ce": 100 * 20 / 36, "makd": 100 * 76 / 108}, abs=0.1)
+
+
+def test_every_variant_stands_in_the_table_and_the_first_is_what_the_rest_is_about(made: Made):
+    arms = made.evaluation.arms
+    found = page(made, made.evaluation.model_copy(update={"variants": {"all": arms, "few": arms}}))
+    assert {"robust-allce", "robust-allmakd", "robust-fewce", "robust-fewmakd"} <= set(found.rows)
+    assert "All that follows is about the first variant, all" in found.text
