@@ -32,7 +32,7 @@ class Fit:
 
     def facts(self) -> dict[str, Any]:
         """What decides the pixels."""
-        return vars(self) | {"fill": list(self.fill)}
+        return vars(self) | {"fill": list(self.fill) if self.how == "pad" else None}
 
     def shape(self, width: int, height: int) -> tuple[int, int]:
         """Width and height of what becomes of a picture of this width and height."""

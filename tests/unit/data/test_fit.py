@@ -70,6 +70,11 @@ def test_squares_are_timms(shape, how, mode, crop_pct):
     assert differs.mean() < (0.05 if how == "pad" else 0.001)  # a column of the edge may be the picture's or the colour
 
 
+def test_a_colour_that_is_not_seen_decides_nothing():
+    for how, same in (("whole", True), ("crop", True), ("squash", True), ("pad", False)):
+        assert (Fit(how, 40, "bicubic", fill=GREY).facts() == Fit(how, 40, "bicubic").facts()) == same
+
+
 def test_what_pads_is_the_colour():
     padded = Fit("pad", 40, "bicubic", fill=GREY)(picture(80, 20))
     assert (padded[:15] == GREY).all()
