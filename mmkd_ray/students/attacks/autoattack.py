@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -56,18 +56,19 @@ def autoattack(
         StudentError: the student has a single class.
     """
     count = len(images_B3SS)
+    images_B3SS = images_B3SS.contiguous()  # the package takes `view`s of them: no channels last
     adversarial, found = images_B3SS.clone(), {}
     # The attacks seed torch's global generator.
     with victim(student) as logits_of, torch.random.fork_rng([images_B3SS.device] if images_B3SS.is_cuda else []):
         attacks = _attacks(logits_of, student.classes, images_B3SS.device, norm, epsilon, seed, square_queries)
         random = randomness(logits_of, images_B3SS[:batch])
-        parts = torch.arange(count).split(batch)
+        parts = _parts(torch.ones(count, dtype=torch.bool), batch)
         zero = sum(without_gradient(logits_of, images_B3SS[part], labels_B[part]) for part in parts)
         with torch.no_grad():
             right_B = torch.cat([~_wrong(logits_of, images_B3SS[part], labels_B[part]) for part in parts])
             for name, perturb in attacks.items():
                 before = int(right_B.sum())
-                for part in right_B.nonzero()[:, 0].split(batch):
+                for part in _parts(right_B, batch):
                     clean, labels = images_B3SS[part], labels_B[part]
                     changed = project(perturb(clean, labels), clean, norm=norm, epsilon=epsilon)
                     # FAB divides by gradients: where they are zero its images are not numbers.
@@ -78,6 +79,12 @@ def autoattack(
     square = square_found_more(found["square"], count)
     signs = [random, zero_gradients(zero, count), square, _incomplete(student.classes)]
     return adversarial, [sign for sign in signs if sign]
+
+
+def _parts(chosen_B: Bool[Tensor, " B"], batch: int) -> Sequence[Tensor]:
+    """The places of those that are chosen, in parts of at most `batch`; none is empty."""
+    places = chosen_B.nonzero()[:, 0]
+    return places.split(batch) if len(places) else ()
 
 
 def _incomplete(classes: int) -> str | None:

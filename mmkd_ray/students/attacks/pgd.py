@@ -28,7 +28,7 @@ def pgd(
     restarts: int,
     seed: int,
 ) -> Float[Tensor, "B 3 S S"]:
-    """Images that raise the cross-entropy of the true class.
+    """Images that raise the cross-entropy of the true class: what survives is an upper bound of the robust accuracy.
 
     Args:
         student: is attacked in evaluation mode; its modes and gradients are as before at the end.
