@@ -17,6 +17,19 @@ def linear_student(classes: int) -> Student:
     return Student(nn.Sequential(nn.Flatten(), nn.Linear(3 * _SIZE**2, classes + 1)), classes, aspects=1)
 
 
+def behind(layer: nn.Module, classes: int = 4) -> Student:
+    """The linear student behind a layer."""
+    return Student(nn.Sequential(layer, *linear_student(classes).backbone), classes, aspects=1)
+
+
+class NoNumberForGradient(nn.Module):
+    """Leaves images as they are; the gradient is not a number."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The images."""
+        return images + (images - images).sqrt()
+
+
 def labelled_images(student: Student, count: int) -> tuple[Tensor, Tensor]:
     """Images that keep 0.25 from black and white, labelled with the class that the student gives them."""
     images = 0.25 + 0.5 * torch.rand(count, 3, _SIZE, _SIZE, generator=torch.Generator().manual_seed(1))

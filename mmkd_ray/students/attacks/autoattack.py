@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmkd_ray.errors import ConfigError, StudentError
 from mmkd_ray.students.attacks.ball import Norm, project
-from mmkd_ray.students.attacks.reliability import randomness, square_found_more, without_gradient, zero_gradients
+from mmkd_ray.students.attacks.reliability import no_gradients, randomness, square_found_more, without_gradient
 from mmkd_ray.students.attacks.victim import Victim, victim
 from mmkd_ray.students.model import Student
 
@@ -63,7 +63,7 @@ def autoattack(
         attacks = _attacks(logits_of, student.classes, images_B3SS.device, norm, epsilon, seed, square_queries)
         random = randomness(logits_of, images_B3SS[:batch])
         parts = _parts(torch.ones(count, dtype=torch.bool), batch)
-        zero = sum(without_gradient(logits_of, images_B3SS[part], labels_B[part]) for part in parts)
+        useless = sum(without_gradient(logits_of, images_B3SS[part], labels_B[part]) for part in parts)
         with torch.no_grad():
             right_B = torch.cat([~_wrong(logits_of, images_B3SS[part], labels_B[part]) for part in parts])
             for name, perturb in attacks.items():
@@ -71,13 +71,13 @@ def autoattack(
                 for part in _parts(right_B, batch):
                     clean, labels = images_B3SS[part], labels_B[part]
                     changed = project(perturb(clean, labels), clean, norm=norm, epsilon=epsilon)
-                    # FAB divides by gradients: where they are zero its images are not numbers.
+                    # Along a gradient that is not a number an attack ends at an image that is none.
                     fooled = _wrong(logits_of, changed, labels) & changed.flatten(1).isfinite().all(1)
                     adversarial[part[fooled]] = changed[fooled]
                     right_B[part[fooled]] = False
                 found[name] = before - int(right_B.sum())
     square = square_found_more(found["square"], count)
-    signs = [random, zero_gradients(zero, count), square, _incomplete(student.classes)]
+    signs = [random, no_gradients(useless, count), square, _incomplete(student.classes)]
     return adversarial, [sign for sign in signs if sign]
 
 

@@ -76,7 +76,9 @@ def _evaluate(logits_of: Victim, images_B3SS: Float[Tensor, "B 3 S S"], labels_B
         logits_BC = logits_of(images_B3SS)
         loss_B = cross_entropy(logits_BC, labels_B, reduction="none")
         (gradient_B3SS,) = torch.autograd.grad(loss_B.sum(), images_B3SS)
-    return _Attempt(images_B3SS.detach(), logits_BC.argmax(1) != labels_B, loss_B.detach(), gradient_B3SS)
+    # Along a gradient that is not a number the next image is none; its loss is none either, and it counts for nothing.
+    wrong_B = (logits_BC.argmax(1) != labels_B) & ~loss_B.isnan()
+    return _Attempt(images_B3SS.detach(), wrong_B, loss_B.detach(), gradient_B3SS)
 
 
 def _worse(first: _Attempt, second: _Attempt) -> _Attempt:

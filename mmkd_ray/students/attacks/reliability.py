@@ -29,7 +29,7 @@ def randomness(logits_of: Victim, images_B3SS: Float[Tensor, "B 3 S S"]) -> str 
 
 
 def without_gradient(logits_of: Victim, images_B3SS: Float[Tensor, "B 3 S S"], labels_B: Int[Tensor, " B"]) -> int:
-    """For how many images the margin of the true class over the next does not depend on the image.
+    """For how many images the gradient of the margin of the true class over the next is zero or not a number.
 
     The margin, not the cross-entropy: the gradient of that is 0 in float32 for a student that is merely sure of itself.
     """
@@ -40,16 +40,17 @@ def without_gradient(logits_of: Victim, images_B3SS: Float[Tensor, "B 3 S S"], l
         others_BC = logits_BC.scatter(1, true_B1, float("-inf"))
         margin = (logits_BC.gather(1, true_B1)[:, 0] - others_BC.amax(1)).sum()
         (gradient_B3SS,) = torch.autograd.grad(margin, images_B3SS)
-    return int((gradient_B3SS.flatten(1) == 0).all(1).sum())
+    sums_B = gradient_B3SS.flatten(1).abs().sum(1)
+    return int(((sums_B == 0) | ~sums_B.isfinite()).sum())
 
 
-def zero_gradients(count: int, images: int) -> str | None:
-    """A sentence if the gradient is zero for some images."""
+def no_gradients(count: int, images: int) -> str | None:
+    """A sentence if there are images of no use to attacks by gradient."""
     if not count:
         return None
     return (
-        f"the gradient of {count} of {images} images is zero: attacks that follow it cannot work there, and the robust "
-        "accuracy is overestimated; run more queries of Square or an adaptive attack"
+        f"the gradient of {count} of {images} images is zero or not a number: attacks that follow it fail there, "
+        "and the robust accuracy is overestimated; run more queries of Square or an adaptive attack"
     )
 
 

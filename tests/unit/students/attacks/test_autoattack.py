@@ -8,8 +8,14 @@ from torch import nn
 
 from mmkd_ray.errors import ConfigError, StudentError
 from mmkd_ray.students.attacks import autoattack
-from mmkd_ray.students.model import Student
-from tests.support.linear_student import change_norms, distances, labelled_images, linear_student
+from tests.support.linear_student import (
+    NoNumberForGradient,
+    behind,
+    change_norms,
+    distances,
+    labelled_images,
+    linear_student,
+)
 
 
 def attack(student, images, labels, *, norm="Linf", epsilon=0.05, seed=0, batch=50):
@@ -111,11 +117,6 @@ class Steps(nn.Module):
         return (4 * images).round() / 4
 
 
-def behind(layer, classes=4):
-    student = linear_student(classes)
-    return Student(nn.Sequential(layer, *student.backbone), classes, aspects=1)
-
-
 def test_a_random_student_is_warned_about():
     student = behind(Noise())
     images, labels = labelled_images(student, 4)
@@ -127,8 +128,17 @@ def test_a_student_without_gradients_is_warned_about_and_square_still_attacks_it
     student = behind(Steps())
     images, labels = labelled_images(student, 12)
     attacked, warnings = attack(student, images, labels, epsilon=0.1)
-    assert warnings[0].startswith("the gradient of 12 of 12 images is zero")
+    assert warnings[0].startswith("the gradient of 12 of 12 images is zero or not a number")
     assert warnings[1].startswith("Square, which uses no gradient, changed the class of ")
     assert attacked.isfinite().all()
     assert caplog.text == ""
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("norm", ["Linf", "L2"])
+def test_where_the_gradient_is_not_a_number_no_image_is_fooled_by_it(norm):
+    student = behind(NoNumberForGradient(), classes=2)
+    images, labels = labelled_images(student, 3)
+    attacked, warnings = attack(student, images, labels, norm=norm)
+    assert attacked.isfinite().all()
+    assert warnings[0].startswith("the gradient of 3 of 3 images is zero or not a number")

@@ -4,7 +4,15 @@ import pytest
 import torch
 
 from mmkd_ray.students.attacks import pgd
-from tests.support.linear_student import change_norms, distances, labelled_images, linear_student
+from mmkd_ray.students.attacks.pgd import _Attempt, _worse
+from tests.support.linear_student import (
+    NoNumberForGradient,
+    behind,
+    change_norms,
+    distances,
+    labelled_images,
+    linear_student,
+)
 
 
 @pytest.mark.parametrize(("norm", "classes", "missed"), [("Linf", 2, 0), ("L2", 2, 0), ("Linf", 4, 5), ("L2", 4, 5)])
@@ -84,3 +92,34 @@ def test_the_attacked_student_is_in_evaluation_mode():
         pgd(student.train(), images, labels, norm="Linf", epsilon=0.1, steps=2, restarts=1, seed=0) for _ in range(2)
     )
     assert torch.equal(once, again)
+
+
+def test_one_step_from_any_start_reaches_the_border():
+    student = linear_student(classes=2)
+    images, labels = labelled_images(student, 60)
+    needed = distances(student, images, labels, "Linf")
+    epsilon = float(needed.sort().values[29:31].mean())
+    attacked = pgd(student, images, labels, norm="Linf", epsilon=epsilon, steps=1, restarts=1, seed=0)
+    assert (student(attacked)[0].argmax(1) != labels).tolist() == (needed < epsilon).tolist()
+
+
+def test_a_misclassified_image_is_worse_than_a_higher_loss():
+    def attempt(value, wrong, loss):
+        images = torch.full((3, 3, 1, 1), value)
+        return _Attempt(images, torch.tensor(wrong), torch.tensor(loss), images)
+
+    first = attempt(1.0, [False, True, True], [2.0, 0.5, 0.5])
+    second = attempt(2.0, [True, False, True], [1.0, 3.0, 0.6])
+    for worst in (_worse(first, second), _worse(second, first)):
+        assert worst.images_B3SS.flatten(1)[:, 0].tolist() == [2, 1, 2]
+        assert worst.wrong_B.tolist() == [True, True, True]
+        assert worst.loss_B.tolist() == pytest.approx([1, 0.5, 0.6])
+
+
+@pytest.mark.parametrize("norm", ["Linf", "L2"])
+def test_where_the_gradient_is_not_a_number_no_image_is_fooled_by_it(norm):
+    student = behind(NoNumberForGradient(), classes=2)
+    images, labels = labelled_images(student, 6)
+    attacked = pgd(student, images, labels, norm=norm, epsilon=1e-6, steps=3, restarts=2, seed=0)
+    assert attacked.isfinite().all()
+    assert (student(attacked)[0].argmax(1) == labels).all()
