@@ -30,10 +30,11 @@ from mmkd_ray.config.data import (
     WaterbirdsData,
     WebDatasetData,
 )
+from mmkd_ray.config.evaluate import AttackConfig, EvaluateConfig, ProbeKind
 from mmkd_ray.config.loading import load, load_yaml, of_variants, parse_yaml, to_yaml, validate, with_values
 from mmkd_ray.config.places import ClusterConfig, ExtractConfig
 from mmkd_ray.config.root import Config
-from mmkd_ray.config.student import EvaluateConfig, FlipTargets, StudentConfig, StudyConfig, TrainConfig
+from mmkd_ray.config.student import FlipTargets, StudentConfig, StudyConfig, TrainConfig
 from mmkd_ray.config.teacher import Asking, ImportedTeacher, NoInferenceTeacher, OpenAiTeacher, Teacher, VllmTeacher
 from mmkd_ray.config.tune import Domain, TuneConfig
 
@@ -44,6 +45,7 @@ __all__ = [
     "ArmName",
     "Asking",
     "Aspects",
+    "AttackConfig",
     "BoxData",
     "ClusterConfig",
     "CocoData",
@@ -69,6 +71,7 @@ __all__ = [
     "OpenAiTeacher",
     "ParquetData",
     "PilotConfig",
+    "ProbeKind",
     "QuestionRules",
     "StudentConfig",
     "StudyConfig",

@@ -16,8 +16,9 @@ from mmkd_ray.config.arms import ARMS
 from mmkd_ray.config.aspects import Aspects, PilotConfig
 from mmkd_ray.config.base import Section
 from mmkd_ray.config.data import Data
+from mmkd_ray.config.evaluate import EvaluateConfig
 from mmkd_ray.config.places import ClusterConfig, ExtractConfig, StorageConfig
-from mmkd_ray.config.student import EvaluateConfig, StudentConfig, StudyConfig, TrainConfig
+from mmkd_ray.config.student import StudentConfig, StudyConfig, TrainConfig
 from mmkd_ray.config.teacher import Teacher, VllmTeacher
 from mmkd_ray.config.tracking import TrackingConfig
 from mmkd_ray.config.tune import TuneConfig

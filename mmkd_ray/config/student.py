@@ -163,10 +163,3 @@ class StudyConfig(Section):
                 "{model: resnet50}"
             )
         return self
-
-
-class EvaluateConfig(Section):
-    """How results are summarised."""
-
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
-    """Confidence level of the intervals, over seeds and over test images."""

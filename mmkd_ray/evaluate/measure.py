@@ -76,11 +76,15 @@ def measure_student(
     folder = spec.folder(run)
     record = run.require(folder, "train", fingerprint=spec.identity)
     values: list[Value] = []
-    by_class, fidelity_Q, image_scores = [], np.empty(0), {}
-    for piece in pieces:
-        for split, rows in _by_split(piece.folder(run).read_table(PREDICTIONS), piece.splits):
-            found = task.measure(rows)
-            if split in images and (scores_N := task.score_images(rows)) is not None:
+    by_class, fidelity_Q, image_scores, temperature = [], np.empty(0), {}, 1.0
+    for piece in sorted(pieces, key=lambda piece: piece.probe != CLEAN.name):  # stable
+        predictions = piece.folder(run).read_table(PREDICTIONS)
+        if piece.probe == CLEAN.name and (val := predictions.filter(pc.field("split") == "val")).num_rows:
+            temperature = task.calibrate(val)
+        for split, rows in _by_split(predictions, piece.splits):
+            found = task.measure(rows, calibrated_by=temperature)
+            whole = split in images and rows.num_rows == len(images[split].image_ids)
+            if whole and (scores_N := task.score_images(rows)) is not None:
                 scores_N = images[split].in_order(scores_N, rows["image_id"].to_pylist())
                 image_scores[piece.probe, piece.severity, split] = scores_N
             if piece.probe == CLEAN.name and split == "test":

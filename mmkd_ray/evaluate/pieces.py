@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mmkd_ray.artifacts import Folder, Run
 from mmkd_ray.config import Config
 from mmkd_ray.data.table import require_images
-from mmkd_ray.evaluate.probes import CLEAN
+from mmkd_ray.evaluate.probes import PROBES, Probe, chosen_probes
 from mmkd_ray.identity import Identity, identify
 from mmkd_ray.study.students import StudentSpec, distinct, trained_students
 
@@ -17,7 +18,7 @@ PREDICTIONS = "predictions.parquet"
 
 @dataclass(frozen=True)
 class Piece:
-    """Predictions to be made, or made: of the images of every split but train."""
+    """Predictions to be made, or made, of images that no student learns from."""
 
     spec: StudentSpec
     probe: str
@@ -58,14 +59,29 @@ def pieces_of(spec: StudentSpec, images: dict[str, Any]) -> list[Piece]:
         spec: the student.
         images: the record of the image table.
     """
-    splits = tuple(split for split in images["images"] if split != "train")
+    held_out, evaluate = tuple(split for split in images["images"] if split != "train"), spec.config.evaluate
     return [
         Piece(
-            spec, CLEAN.name, severity, splits, images["digest"],
-            predictions_identity(spec, CLEAN.name, severity, images["digest"]).key,
+            spec, probe.name, severity, probe.splits(held_out), images["digest"],
+            predictions_identity(spec, probe, severity, images["digest"]).key,
         )
-        for severity in CLEAN.severities
+        for probe in chosen_probes(evaluate)
+        for severity in probe.severities(evaluate)
     ]  # fmt: skip
+
+
+def in_shares(pieces: Sequence[Piece]) -> list[list[Piece]]:
+    """The pieces by what one task makes: alone, or all students that look at the same made images.
+
+    Those that see the same images come one after the other: a process keeps the last ones that it decoded.
+    """
+    shares: dict[tuple[str, ...], list[Piece]] = {}
+    for piece in pieces:
+        config = piece.spec.config
+        decoded = f"{config.student.model_dump_json()} {config.data.fit}"
+        alone = () if PROBES[piece.probe].shared else (piece.identity,)
+        shares.setdefault((decoded, piece.probe, f"{piece.severity:g}", *alone), []).append(piece)
+    return [shares[key] for key in sorted(shares)]
 
 
 def needs_predictions(config: Config, run: Run) -> bool:
@@ -77,6 +93,7 @@ def needs_predictions(config: Config, run: Run) -> bool:
     return any(not piece.is_done(run) for piece in study_pieces(config, run))
 
 
-def predictions_identity(spec: StudentSpec, probe: str, severity: float, digest: str) -> Identity:
+def predictions_identity(spec: StudentSpec, probe: Probe, severity: float, digest: str) -> Identity:
     """What decides predictions: the student, how it is looked at, and the digest of the image table."""
-    return identify("predictions", student=spec.identity, probe=probe, severity=severity, images=digest)
+    facts = probe.facts(spec.config.evaluate)
+    return identify("predictions", student=spec.identity, probe=probe.name, severity=severity, images=digest, **facts)

@@ -17,13 +17,13 @@ from mmkd_ray.cluster.environment import prepare_process
 from mmkd_ray.cluster.monitor import ProgressCallback, monitored
 from mmkd_ray.config import ClusterConfig, Config
 from mmkd_ray.errors import MmkdError
-from mmkd_ray.evaluate.pieces import Piece, study_pieces
+from mmkd_ray.evaluate.pieces import Piece, in_shares, study_pieces
 
 
 def predict_study(config: Config, run: Run, progress: ProgressCallback) -> None:
     """Make all predictions that are lacking, as many at a time as the cluster holds; needs none if there are none.
 
-    A process that Ray gives one piece after the other decodes the images once.
+    A process that Ray gives one share after the other decodes the images once.
 
     Args:
         config: the run's configuration.
@@ -39,27 +39,26 @@ def predict_study(config: Config, run: Run, progress: ProgressCallback) -> None:
         return
     cluster = config.cluster
     check_fits("evaluation", count=1, cpus=cluster.cpus_per_train_worker, gpus=cluster.gpus_per_train_worker)
-    # Those that see the same images one after the other: a process keeps the last ones that it decoded.
-    to_do.sort(key=lambda piece: piece.spec.config.student.model_dump_json())
     with monitored(len(to_do), progress) as monitor:
         task = ray.remote(
             num_cpus=cluster.cpus_per_train_worker,
             num_gpus=cluster.gpus_per_train_worker,
             max_retries=cluster.max_failures,
         )(_predict)
-        ray.get([task.remote(piece, run, cluster, monitor) for piece in to_do])
+        ray.get([task.remote(share, run, cluster, monitor) for share in in_shares(to_do)])
 
 
-def _predict(piece: Piece, run: Run, cluster: ClusterConfig, monitor: Any) -> None:
+def _predict(pieces: list[Piece], run: Run, cluster: ClusterConfig, monitor: Any) -> None:
     prepare_process(offline=True)  # a bundle brings its weights
     import torch  # noqa: PLC0415
 
-    from mmkd_ray.evaluate.worker import predict_piece  # noqa: PLC0415
+    from mmkd_ray.evaluate.worker import predict_pieces  # noqa: PLC0415
 
     prepare_to_compute(cluster.cpus_per_train_worker)
     try:
-        predict_piece(piece, run, torch.device("cuda" if cluster.gpus_per_train_worker else "cpu"))
+        warnings = predict_pieces(pieces, run, torch.device("cuda" if cluster.gpus_per_train_worker else "cpu"))
     except MmkdError as error:
         ray.get(monitor.fail.remote(error))
         raise
-    ray.get(monitor.add.remote(1))
+    ray.get([monitor.tell.remote(line) for line in warnings])
+    ray.get(monitor.add.remote(len(pieces)))

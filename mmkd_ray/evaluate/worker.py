@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from mmkd_ray.artifacts import Run
@@ -17,31 +19,43 @@ _held: dict[tuple[object, ...], Pixels] = {}
 """The images that this process has decoded last."""
 
 
-def predict_piece(piece: Piece, run: Run, device: torch.device) -> None:
-    """Make and write the predictions of one piece of work.
+def predict_pieces(pieces: Sequence[Piece], run: Run, device: torch.device) -> list[str]:
+    """Make and write the predictions of pieces of work that differ in their students alone.
 
     Args:
-        piece: what to do; the student is trained.
+        pieces: what to do; the students are trained, and see the same images.
         run: with its image table.
         device: where to compute.
 
+    Returns:
+        What there is to say about them.
+
     Raises:
-        ArtifactError: the student's bundle is damaged; the run's images or answers are not, or no longer, those of the
-            student's identity.
+        ArtifactError: a student's bundle is damaged; the run's images or answers are not, or no longer, those of the
+            students' identity.
         DataError: the decoded images do not fit on the disk.
     """
-    require_inputs(run, piece.spec.inputs)
-    bundle = load_bundle(piece.spec.folder(run))
-    bundle.student.to(device)
-    images = _held_out(run, piece.images, piece.splits, bundle.card.picture_fit)
-    seen = PROBES[piece.probe].apply(images, piece.severity)
-    folder = piece.folder(run)
-    predictions = TASKS[bundle.card.task].predict(bundle.student, seen)
-    require_inputs(run, piece.spec.inputs)
-    folder.write_table(PREDICTIONS, predictions)
-    folder.finish(
-        piece.identity, student=piece.spec.identity, probe=piece.probe, severity=piece.severity, images=len(seen)
-    )
+    _require_inputs(run, pieces)
+    bundles = [load_bundle(piece.spec.folder(run)) for piece in pieces]
+    for bundle in bundles:
+        bundle.student.to(device)
+    first, card = pieces[0], bundles[0].card
+    images = _held_out(run, first.images, first.splits, card.picture_fit)
+    seen = PROBES[first.probe].seen(images, first.severity, bundles[0].student, first.spec.config.evaluate)
+    tables = TASKS[card.task].predict([bundle.student for bundle in bundles], seen)
+    _require_inputs(run, pieces)
+    for piece, predictions in zip(pieces, tables, strict=True):
+        folder = piece.folder(run)
+        folder.write_table(PREDICTIONS, predictions)
+        folder.finish(
+            piece.identity, student=piece.spec.identity, probe=piece.probe, severity=piece.severity, images=len(seen)
+        )
+    return [f"{pieces[0]}: {warning}" for warning in seen.warnings]
+
+
+def _require_inputs(run: Run, pieces: Sequence[Piece]) -> None:
+    for inputs in {piece.spec.inputs for piece in pieces}:
+        require_inputs(run, inputs)
 
 
 def _held_out(run: Run, digest: str, splits: tuple[str, ...], fit: Fit) -> Pixels:

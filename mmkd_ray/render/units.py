@@ -58,3 +58,6 @@ SHARE = Unit("percent", "percentage points", 100, 1, "\N{NO-BREAK SPACE}%", " po
 """Of values in [0, 1]."""
 AUC = Unit("AUC", "AUC", 1, 2)
 """Of areas under a ROC curve: 0.5 is chance."""
+NATS = Unit("nats", "nats", 1, 3)
+SCORE = Unit("score", "score", 1, 3)
+"""Of scores without a unit."""

@@ -5,7 +5,7 @@ Light to import: torch and timm come with the functions that need them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -17,6 +17,7 @@ from mmkd_ray.render.units import Unit
 from mmkd_ray.students.card import TaskName
 
 if TYPE_CHECKING:  # seconds of imports
+    from jaxtyping import Int64
     from torch import Tensor
 
     from mmkd_ray.config import StudentConfig
@@ -60,6 +61,30 @@ class Metric:
         return max(values) if self.higher_is_better else min(values)
 
 
+class Images(Protocol):
+    """N images that predictions are made of."""
+
+    @property
+    def image_ids(self) -> list[str]:
+        """Of each image."""
+        ...
+
+    @property
+    def splits(self) -> list[str]:
+        """Likewise."""
+        ...
+
+    @property
+    def labels_N(self) -> Int64[Tensor, " N"]:  # noqa: N802 (the shape)
+        """Likewise."""
+        ...
+
+    @property
+    def in_batches(self) -> Callable[[int], Iterator[Tensor]]:
+        """Given the size of a batch: all images in order, uint8 or float in [0, 1], [B, 3, S, S]."""
+        ...
+
+
 class Task(Protocol):
     """One task. Its predictions are a table with one row an image that has at least `image_id` and `split`."""
 
@@ -70,7 +95,12 @@ class Task(Protocol):
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        """All that is measured of the predictions for a split."""
+        """How good the predictions for a split are."""
+        ...
+
+    @property
+    def trust(self) -> tuple[Metric, ...]:
+        """How far a student's own confidence can be trusted."""
         ...
 
     @property
@@ -96,12 +126,21 @@ class Task(Protocol):
         """
         ...
 
-    def predict(self, student: Student, images: Pixels) -> pa.Table:
-        """What a student says of these images, in their order."""
+    def predict(self, students: Sequence[Student], images: Images) -> list[pa.Table]:
+        """What each of some students says of these images, in their order."""
         ...
 
-    def measure(self, predictions: pa.Table) -> dict[str, float]:
-        """Each metric, by its name, of the predictions for one split."""
+    def calibrate(self, predictions: pa.Table) -> float:
+        """What makes confidences fit: fitted on the predictions for clean images of the validation split."""
+        ...
+
+    def measure(self, predictions: pa.Table, *, calibrated_by: float) -> dict[str, float]:
+        """Each of `metrics` and `trust`, by its name, of the predictions for one split.
+
+        Args:
+            predictions: at least one.
+            calibrated_by: what `calibrate` gave for the same student.
+        """
         ...
 
     def score_images(self, predictions: pa.Table) -> Float64[np.ndarray, " N"] | None:

@@ -2,10 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mmkd_ray.config import EvaluateConfig, ProbeKind
 
 if TYPE_CHECKING:  # seconds of imports
+    import torch
+    from jaxtyping import Int64
+
     from mmkd_ray.data.feed.pixels import Pixels
+    from mmkd_ray.students.model import Student
+
+
+@dataclass(frozen=True)
+class Seen:
+    """N images as a student is to see them; made batch by batch, so that memory does not grow with N."""
+
+    image_ids: list[str]
+    splits: list[str]
+    labels_N: Int64[torch.Tensor, " N"]
+    in_batches: Callable[[int], Iterator[torch.Tensor]]
+    """Given the size of a batch: all images in order, uint8 or float in [0, 1], [B, 3, S, S]."""
+    warnings: list[str] = field(default_factory=list)
+    """What there is to say once all batches are taken."""
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.image_ids)
 
 
 class Probe(Protocol):
@@ -17,10 +42,27 @@ class Probe(Protocol):
         ...
 
     @property
-    def severities(self) -> tuple[float, ...]:
+    def kind(self) -> ProbeKind:
+        """Which entry of `evaluate.probes` asks for it."""
+        ...
+
+    @property
+    def shared(self) -> bool:
+        """Whether it costs enough, and depends on the images alone, that students look at the same made images."""
+        ...
+
+    def severities(self, config: EvaluateConfig) -> tuple[float, ...]:
         """How strongly it is done: predictions are made for each."""
         ...
 
-    def apply(self, images: Pixels, severity: float) -> Pixels:
-        """The images as the student is to see them, in the same order."""
+    def facts(self, config: EvaluateConfig) -> Mapping[str, Any]:
+        """What else decides what a student sees."""
+        ...
+
+    def splits(self, held_out: tuple[str, ...]) -> tuple[str, ...]:
+        """Which of the splits that no student learns from it looks at."""
+        ...
+
+    def seen(self, images: Pixels, severity: float, student: Student, config: EvaluateConfig) -> Seen:
+        """The images as the student is to see them, all or some of them, in the same order."""
         ...
