@@ -11,7 +11,8 @@ from jaxtyping import Float64, Int
 
 from mmkd_ray.config import BASELINE
 from mmkd_ray.evaluate.evaluation import SHIFT_MEAN, ArmResults, Measure
-from mmkd_ray.evaluate.measure import Measured, Value
+from mmkd_ray.evaluate.further import Value
+from mmkd_ray.evaluate.measure import Measured
 from mmkd_ray.metrics.sampling import Bounds, ImageSample, sampling_interval
 from mmkd_ray.metrics.statistics import paired_difference
 from mmkd_ray.tasks import Metric

@@ -15,10 +15,12 @@ from jaxtyping import Float64
 from mmkd_ray import schema
 from mmkd_ray.answers.table import TeacherTable
 from mmkd_ray.artifacts import Run
+from mmkd_ray.evaluate.further import Value, agreement_values, subgroup_values
 from mmkd_ray.evaluate.images import MeasuredImages
 from mmkd_ray.evaluate.pieces import PREDICTIONS, Piece
 from mmkd_ray.evaluate.probes import CLEAN
 from mmkd_ray.metrics.classification import aspect_fidelity
+from mmkd_ray.metrics.subgroups import by_subgroup
 from mmkd_ray.render.units import AUC
 from mmkd_ray.study.students import HISTORY, StudentSpec
 from mmkd_ray.tasks import Metric, Task
@@ -27,17 +29,6 @@ FIDELITY = Metric("aspect_fidelity_auc", "aspect fidelity", AUC, higher_is_bette
 """How well the aspect logits rank the images that the teacher answers with Yes above the others: the mean over
 questions. Measured on the validation split: the teacher has answered about its images, and no student has learnt from
 those answers."""
-
-
-@dataclass(frozen=True)
-class Value:
-    """One measured number; nan where it is not defined."""
-
-    probe: str
-    severity: float
-    split: str
-    metric: str
-    value: float
 
 
 @dataclass(frozen=True)
@@ -62,6 +53,9 @@ def measure_student(
     pieces: list[Piece],
     teacher: TeacherTable,
     images: Mapping[str, MeasuredImages],
+    *,
+    in_training: Mapping[str, int] | None = None,
+    class_answers_CQ: Float64[np.ndarray, "C Q"] | None = None,
 ) -> Measured:
     """Measure a student.
 
@@ -72,11 +66,15 @@ def measure_student(
         pieces: its pieces of work, all done.
         teacher: with the answers to its questions.
         images: of the splits of which scores are kept image by image.
+        in_training: number of training images of each subgroup, where there are subgroups.
+        class_answers_CQ: the teacher's mean answers about each class's training images, where the student has learnt
+            from some.
     """
     folder = spec.folder(run)
     record = run.require(folder, "train", fingerprint=spec.identity)
     values: list[Value] = []
     by_class, fidelity_Q, image_scores, temperature = [], np.empty(0), {}, 1.0
+    clean: dict[str, pa.Table] = {}
     for piece in sorted(pieces, key=lambda piece: piece.probe != CLEAN.name):  # stable
         predictions = piece.folder(run).read_table(PREDICTIONS)
         if piece.probe == CLEAN.name and (val := predictions.filter(pc.field("split") == "val")).num_rows:
@@ -87,12 +85,18 @@ def measure_student(
             if whole and (scores_N := task.score_images(rows)) is not None:
                 scores_N = images[split].in_order(scores_N, rows["image_id"].to_pylist())
                 image_scores[piece.probe, piece.severity, split] = scores_N
+                if in_training is not None and (subgroups := images[split].subgroups) is not None:
+                    found |= subgroup_values(by_subgroup(subgroups, scores_N, in_training))
             if piece.probe == CLEAN.name and split == "test":
                 by_class = task.measure_classes(rows)
             if piece.probe == CLEAN.name and split == "val":
                 fidelity_Q = _fidelity(rows, teacher)
                 found[FIDELITY.name] = mean_defined(fidelity_Q)
+            if piece.probe == CLEAN.name and class_answers_CQ is not None:
+                clean[split] = rows
             values += [Value(piece.probe, piece.severity, split, name, value) for name, value in found.items()]
+    if class_answers_CQ is not None:
+        values += agreement_values(task, clean, class_answers_CQ)
     return Measured(
         tuple(values),
         by_class,

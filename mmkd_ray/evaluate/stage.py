@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache, partial
 
+import numpy as np
 import pyarrow as pa
+from jaxtyping import Float64
 
 from mmkd_ray import schema
 from mmkd_ray.answers.table import read_teacher_table
 from mmkd_ray.artifacts import Run
 from mmkd_ray.aspects.questions import load_aspects
-from mmkd_ray.config import Config, of_variants
-from mmkd_ray.data.table import require_images
+from mmkd_ray.config import ARMS, BASELINE, Config, of_variants
+from mmkd_ray.data.table import labels_of, read_splits, require_images
 from mmkd_ray.errors import ArtifactError
 from mmkd_ray.evaluate.compare import Comparison
 from mmkd_ray.evaluate.evaluation import Evaluation, evaluation_identity, write_evaluation
-from mmkd_ray.evaluate.images import read_measured_images
+from mmkd_ray.evaluate.further import corruption_values
+from mmkd_ray.evaluate.images import count_subgroups, read_measured_images
 from mmkd_ray.evaluate.measure import Measured, measure_student
 from mmkd_ray.evaluate.pieces import pieces_of
+from mmkd_ray.metrics.agreement import class_answers
 from mmkd_ray.study.students import StudentSpec, distinct, trained_students
-from mmkd_ray.tasks import task_of
+from mmkd_ray.tasks import Task, task_of
 
 RESULTS, STUDENTS = "results.parquet", "students.parquet"
 
@@ -41,13 +46,21 @@ def evaluate_study(config: Config, run: Run) -> Evaluation:
     read = cache(partial(read_teacher_table, run))  # once for all students with the same questions
     images = require_images(config, run)
     judged = [split for split in images["images"] if split not in ("train", "val")]
-    judged_images = read_measured_images(run, judged, has_groups=bool(config.data.objects))
+    subgroups = config.data.subgroups
+    judged_images = read_measured_images(run, judged, has_groups=bool(config.data.objects), has_subgroups=subgroups)
+    in_training = count_subgroups(run, "train") if subgroups else None
+    answers = cache(partial(_class_answers, run, len(images["class_names"])))
     measured: dict[str, Measured] = {}
     for spec in distinct(specs):
         pieces = pieces_of(spec, images)
         if missing := [str(piece) for piece in pieces if not piece.is_done(run)]:
             raise ArtifactError(f"no predictions yet of {missing[0]}: run `mmkd evaluate CONFIG` first")
-        measured[spec.identity] = measure_student(run, task, spec, pieces, read(questions[spec.variant]), judged_images)
+        asked = questions[spec.variant]
+        measured[spec.identity] = measure_student(
+            run, task, spec, pieces, read(asked), judged_images,
+            in_training=in_training, class_answers_CQ=answers(asked) if ARMS[spec.arm].aspects else None,
+        )  # fmt: skip
+    measured = _with_corruption_errors(task, specs, measured)
     comparison = Comparison(
         config.evaluate.confidence,
         task.primary,
@@ -75,6 +88,26 @@ def evaluate_study(config: Config, run: Run) -> Evaluation:
 
 def _questions(config: Config, run: Run) -> tuple[str, ...]:
     return tuple(aspect.question for aspect in load_aspects(config, run))
+
+
+def _class_answers(run: Run, classes: int, questions: tuple[str, ...]) -> Float64[np.ndarray, "C Q"]:
+    table = read_splits(run, ["train"], columns=["image_id", "label"])
+    teacher = read_teacher_table(run, questions)
+    return class_answers(teacher.p_yes_of(table["image_id"].to_pylist()), labels_of(table), classes=classes)
+
+
+def _with_corruption_errors(
+    task: Task, specs: list[StudentSpec], measured: Mapping[str, Measured]
+) -> dict[str, Measured]:
+    """The students with what is normalised by the baseline's student of their variant and seed."""
+    baselines = {(spec.variant, spec.seed): measured[spec.identity] for spec in specs if spec.arm == BASELINE}
+    found = dict(measured)
+    for spec in specs:
+        if (baseline := baselines.get((spec.variant, spec.seed))) is not None:
+            student = measured[spec.identity]
+            more = corruption_values(task, student.values, baseline.values)
+            found[spec.identity] = replace(student, values=(*student.values, *more))
+    return found
 
 
 def _by_arm(config: Config, specs: list[StudentSpec], measured: Mapping[str, Measured]) -> dict[str, list[Measured]]:

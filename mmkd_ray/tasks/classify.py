@@ -23,7 +23,7 @@ from mmkd_ray.metrics.classification import among_top_k, per_class_accuracy
 from mmkd_ray.metrics.selective import area_under_risk_coverage
 from mmkd_ray.render.units import NATS, SCORE, SHARE
 from mmkd_ray.students.card import TaskName
-from mmkd_ray.tasks.task import Images, Metric, Task
+from mmkd_ray.tasks.task import Images, Metric, Named, Task
 
 if TYPE_CHECKING:  # seconds of imports
     from torch import Tensor
@@ -116,6 +116,12 @@ class Classify:
     def score_images(self, predictions: pa.Table) -> Float64[np.ndarray, " N"]:
         """1 for an image whose highest class logit is that of its label, else 0."""
         return among_top_k(*_classes(predictions), k=1).astype(np.float64)
+
+    def name_classes(self, predictions: pa.Table) -> Named:
+        """The class with the highest logit, and its probability."""
+        logits_NC, labels_N = _classes(predictions)
+        confidence_N, right_N = np.exp(log_probabilities(logits_NC).max(axis=1)), among_top_k(logits_NC, labels_N, k=1)
+        return Named(logits_NC.argmax(axis=1), confidence_N, right_N)
 
     def measure_classes(self, predictions: pa.Table) -> list[float]:
         """Top-1 accuracy on each class's images."""

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64, Int64
 
 from mmkd_ray.render.units import Unit
 from mmkd_ray.students.card import TaskName
 
 if TYPE_CHECKING:  # seconds of imports
-    from jaxtyping import Int64
     from torch import Tensor
 
     from mmkd_ray.config import StudentConfig
@@ -59,6 +58,16 @@ class Metric:
     def best(self, values: Iterable[float]) -> float:
         """The best of some values, at least one."""
         return max(values) if self.higher_is_better else min(values)
+
+
+@dataclass(frozen=True)
+class Named:
+    """The class that a student names for each of N images."""
+
+    class_N: Int64[np.ndarray, " N"]
+    confidence_N: Float64[np.ndarray, " N"]
+    """Its probability."""
+    right_N: Bool[np.ndarray, " N"]
 
 
 class Images(Protocol):
@@ -145,6 +154,10 @@ class Task(Protocol):
 
     def score_images(self, predictions: pa.Table) -> Float64[np.ndarray, " N"] | None:
         """What each image contributes to the primary metric, which is the mean of it; None if it is no such mean."""
+        ...
+
+    def name_classes(self, predictions: pa.Table) -> Named | None:
+        """The class that is named for each image; None where an image has no such class."""
         ...
 
     def measure_classes(self, predictions: pa.Table) -> list[float]:

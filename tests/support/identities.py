@@ -22,6 +22,7 @@ from mmkd_ray.data.sources.opening import open_source
 from mmkd_ray.data.table import settings_identity
 from mmkd_ray.evaluate.evaluation import evaluation_identity
 from mmkd_ray.evaluate.pieces import predictions_identity
+from mmkd_ray.evaluate.probes import CLEAN
 from mmkd_ray.propose.language_model import identity as llm_identity
 from mmkd_ray.study.students import list_students, study_identity
 from mmkd_ray.tune.opening import open_search
@@ -69,7 +70,7 @@ def _identities(config: Config, root: str) -> dict[str, Any]:
     found["teacher table"] = table_identity(config, asked).key
     found["students"] = {str(student): student.identity for student in students}
     found["study"] = study_identity(students).key
-    found["predictions"] = predictions_identity(students[0], "clean", 0.0, "digest").key
+    found["predictions"] = predictions_identity(students[0], CLEAN, 0.0, "digest").key
     found["evaluation"] = evaluation_identity(config, students).key
     found["search"] = open_search(config, run).identity
     return found

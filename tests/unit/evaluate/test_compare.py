@@ -5,7 +5,8 @@ import pytest
 
 from mmkd_ray.evaluate.compare import Comparison
 from mmkd_ray.evaluate.evaluation import SHIFT_MEAN
-from mmkd_ray.evaluate.measure import FIDELITY, Measured, Value
+from mmkd_ray.evaluate.further import Value
+from mmkd_ray.evaluate.measure import FIDELITY, Measured
 from mmkd_ray.metrics.sampling import ImageSample, sampling_interval
 from mmkd_ray.metrics.statistics import paired_difference
 from mmkd_ray.tasks.classify import TOP1, TOP5

@@ -1,8 +1,15 @@
 import pytest
 
 from mmkd_ray import schema
+from mmkd_ray.evaluate.further import (
+    AGREEMENT_AURC,
+    AGREEMENT_ERRORS,
+    AGREEMENT_SHIFT,
+    CONFIDENCE_ERRORS,
+    CONFIDENCE_SHIFT,
+)
 from mmkd_ray.evaluate.stage import RESULTS, STUDENTS
-from mmkd_ray.tasks.classify import TOP1
+from mmkd_ray.tasks.classify import CLASSIFY, TOP1
 from tests.support.report_run import Plan, make
 
 
@@ -18,8 +25,11 @@ def test_results_have_a_row_for_each_number(made):
     keys = [(row["arm"], row["seed"], row["probe"], row["severity"], row["split"], row["metric"]) for row in rows]
     assert len(set(keys)) == len(keys)
     of_one = [key[4:] for key in keys if key[:4] == ("makd", 1, "clean", 0)]
-    measured = [(split, metric) for split in ("val", "test", "shift") for metric in ("top1", "top5")]
-    assert set(of_one) == {*measured, ("val", "aspect_fidelity_auc")}
+    names = [metric.name for metric in (*CLASSIFY.metrics, *CLASSIFY.trust)]
+    measured = [(split, name) for split in ("val", "test", "shift") for name in names]
+    by_agreement = {("test", metric.name) for metric in (AGREEMENT_AURC, AGREEMENT_ERRORS, CONFIDENCE_ERRORS)}
+    by_agreement |= {("shift", metric.name) for metric in (AGREEMENT_SHIFT, CONFIDENCE_SHIFT)}
+    assert set(of_one) == {*measured, *by_agreement, ("val", "aspect_fidelity_auc")}
     test = [row["value"] for row in rows if (row["arm"], row["split"], row["metric"]) == ("makd", "test", TOP1.name)]
     assert test == list(made.evaluation.arms["makd"].measure(TOP1).values) == [25 / 36, 26 / 36, 25 / 36]
 

@@ -6,15 +6,18 @@ import torch
 
 from mmkd_ray import schema
 from mmkd_ray.artifacts import Folder
+from mmkd_ray.config import with_values
 from mmkd_ray.data.table import read_splits, require_images
 from mmkd_ray.errors import ArtifactError
 from mmkd_ray.evaluate import worker
-from mmkd_ray.evaluate.pieces import PREDICTIONS, needs_predictions, pieces_of, study_pieces
+from mmkd_ray.evaluate.further import MCE
+from mmkd_ray.evaluate.pieces import PREDICTIONS, in_shares, needs_predictions, pieces_of, study_pieces
 from mmkd_ray.evaluate.probes import CLEAN, PROBES
 from mmkd_ray.evaluate.stage import evaluate_study
-from mmkd_ray.evaluate.worker import predict_piece
+from mmkd_ray.evaluate.worker import predict_pieces
 from mmkd_ray.students.bundle import load_bundle
 from mmkd_ray.students.model import evaluation_fit
+from mmkd_ray.tasks.classify import TOP1
 from tests.support.bundles import write_students
 from tests.support.search_run import STUDENT, make
 from tests.support.tables import replace_images
@@ -34,7 +37,7 @@ def study(tmp_path, run):
 def predict(config, run):
     for piece in study_pieces(config, run):
         if not piece.is_done(run):
-            predict_piece(piece, run, CPU)
+            predict_pieces([piece], run, CPU)
 
 
 def test_every_image_but_the_training_images_is_predicted_once(study):
@@ -118,7 +121,7 @@ def test_a_damaged_bundle_is_named(study):
     piece = study_pieces(config, run)[0]
     Folder(piece.spec.folder(run).uri).write_bytes("student.safetensors", b"half of it")
     with pytest.raises(ArtifactError, match=r"ce-seed0-\w+/student.safetensors cannot be used"):
-        predict_piece(piece, run, CPU)
+        predict_pieces([piece], run, CPU)
     assert not piece.is_done(run)
 
 
@@ -127,7 +130,7 @@ def test_images_of_another_identity_are_not_looked_at(study):
     piece = study_pieces(config, run)[0]
     replace_images(run)
     with pytest.raises(ArtifactError, match=r"the images of .* were replaced while they were in use"):
-        predict_piece(piece, run, CPU)
+        predict_pieces([piece], run, CPU)
     assert not piece.is_done(run)
 
 
@@ -137,13 +140,13 @@ def test_predictions_of_images_that_were_replaced_meanwhile_are_not_recorded(stu
 
     class Disturbed:
         @staticmethod
-        def apply(images, severity):
+        def seen(*arguments):
             replace_images(run)
-            return CLEAN.apply(images, severity)
+            return CLEAN.seen(*arguments)
 
     monkeypatch.setitem(PROBES, CLEAN.name, Disturbed)
     with pytest.raises(ArtifactError, match="were replaced while they were in use"):
-        predict_piece(piece, run, CPU)
+        predict_pieces([piece], run, CPU)
     assert not piece.is_done(run)
 
 
@@ -155,3 +158,33 @@ def test_a_process_keeps_the_images_that_it_has_read_last_alone(study, monkeypat
     monkeypatch.setattr(worker, "load_pixels", None)
     predict(config, run)  # the two students see the same images
     assert len(worker._held) == 1
+
+
+def test_students_look_at_the_same_corrupted_images_and_what_is_lacking_is_made_alike(study):
+    config, run = study
+    config = with_values(config, {"evaluate.probes": "corruptions"}, where="test")
+    predict(config, run)  # each alone
+    pieces = [piece for piece in study_pieces(config, run) if piece.probe == "gaussian_noise"]
+    assert [piece.severity for piece in pieces] == [1, 2, 3, 4, 5] * 2
+    before = [piece.folder(run).read_table(PREDICTIONS) for piece in pieces]
+    for table in before:
+        assert set(table["split"].to_pylist()) == {"test"}
+    pieces[0].folder(run).delete()
+    pieces[5].folder(run).delete()
+    (share,) = in_shares([piece for piece in study_pieces(config, run) if not piece.is_done(run)])
+    assert share == [pieces[0], pieces[5]]
+    predict_pieces(share, run, CPU)
+    assert [piece.folder(run).read_table(PREDICTIONS) for piece in pieces] == before
+    evaluation = evaluate_study(config, run)
+    assert evaluation.arms["ce"].measure(MCE, probe="corruptions").values == (1.0,)
+    assert evaluation.arms["makd"].measure(MCE, probe="corruptions").difference is not None
+    fog = evaluation.arms["makd"].measure(TOP1, probe="fog", severity=3.0)
+    assert 0 <= fog.mean <= 1
+
+
+def test_more_probes_leave_the_students_and_their_clean_predictions_as_they_are(study):
+    config, run = study
+    everything = with_values(config, {"evaluate.probes": "all"}, where="test")
+    clean, more = study_pieces(config, run), study_pieces(everything, run)
+    assert [piece.identity for piece in more if piece.probe == "clean"] == [piece.identity for piece in clean]
+    assert len(in_shares(more)) < len(more)
