@@ -43,10 +43,11 @@ class Attack:
         """The test split."""
         return tuple(split for split in held_out if split == "test")
 
-    def seen(self, images: Pixels, severity: float, student: Student, config: EvaluateConfig) -> Seen:
+    def seen(self, images: Pixels, severity: float, student: Student | None, config: EvaluateConfig) -> Seen:
         """The chosen images, attacked batch by batch."""
         import torch  # noqa: PLC0415 (seconds)
 
+        assert student is not None, "an attack needs its victim"
         attack = config.attack
         order_N = torch.randperm(len(images), generator=torch.Generator().manual_seed(attack.seed))
         chosen = images.subset(sorted(order_N[: attack.images].tolist()))

@@ -34,7 +34,7 @@ class Clean:
         """All."""
         return held_out
 
-    def seen(self, images: Pixels, severity: float, student: Student, config: EvaluateConfig) -> Seen:  # noqa: ARG002
+    def seen(self, images: Pixels, severity: float, student: Student | None, config: EvaluateConfig) -> Seen:  # noqa: ARG002
         """The images."""
         return Seen(images.image_ids, images.splits, images.labels_N, images.in_batches)
 

@@ -40,7 +40,7 @@ class Corruption:
         """The test split."""
         return tuple(split for split in held_out if split == "test")
 
-    def seen(self, images: Pixels, severity: float, student: Student, config: EvaluateConfig) -> Seen:  # noqa: ARG002
+    def seen(self, images: Pixels, severity: float, student: Student | None, config: EvaluateConfig) -> Seen:  # noqa: ARG002
         """The images, corrupted batch by batch."""
         chosen = config.corruption_table
         table = table_for(images.images_M3SS.shape[-1]) if chosen == "auto" else chosen

@@ -63,6 +63,13 @@ class Probe(Protocol):
         """Which of the splits that no student learns from it looks at."""
         ...
 
-    def seen(self, images: Pixels, severity: float, student: Student, config: EvaluateConfig) -> Seen:
-        """The images as the student is to see them, all or some of them, in the same order."""
+    def seen(self, images: Pixels, severity: float, student: Student | None, config: EvaluateConfig) -> Seen:
+        """The images as the student is to see them, all or some of them, in the same order.
+
+        Args:
+            images: of the splits that it looks at.
+            severity: one of `severities`.
+            student: needed where the probe is not `shared`.
+            config: of the evaluation.
+        """
         ...

@@ -1,10 +1,11 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.aspects.questions import source_aspects
-from mmkd_ray.config import StudentConfig, load, to_yaml, validate
+from mmkd_ray.config import StudentConfig, load, validate
 from mmkd_ray.config.locations import absolute, check_no_credentials, masked
 from mmkd_ray.data.sources.opening import open_source
 from mmkd_ray.errors import ConfigError, DataError, MmkdError, StudentError
@@ -111,7 +112,7 @@ def test_every_key_that_may_be_a_local_path_knows_the_home_folder(tmp_path, monk
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir("/")
     (tmp_path / "questions.yaml").write_text("- Is it red?\n- Is it small?\n")
-    (tmp_path / "base.yaml").write_text(to_yaml(validate({**MINIMAL, "storage": {"path": "~/runs"}})))
+    (tmp_path / "base.yaml").write_text(yaml.safe_dump({**MINIMAL, "storage": {"path": "~/runs"}}))
     (tmp_path / "c.yaml").write_text("include: [~/base.yaml]\nname: b")
     config = load("~/c.yaml", ["~/base.yaml", "aspects.source=file", "aspects.path=~/questions.yaml"])
     assert [aspect.question for aspect in source_aspects(config.aspects)] == ["Is it red?", "Is it small?"]

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+import torch
 
 from mmkd_ray.config import EvaluateConfig
 from mmkd_ray.evaluate.probes import CLEAN, PROBES, chosen_probes
-from tests.support.toy_student import pixels
+from tests.support.toy_student import pixels, student
 
 
 def test_clean_leaves_the_images_as_they_are():
@@ -48,3 +49,26 @@ def test_a_corruption_depends_on_the_image_and_not_on_its_batch_or_its_neighbour
     assert (whole != np.concatenate([batch.numpy() for batch in images.in_batches(5)])).any()
     np.testing.assert_array_equal(made(images, 2), whole)
     np.testing.assert_array_equal(made(images.subset([3, 1]), 2), whole[[3, 1]])
+
+
+@pytest.mark.parametrize("name", ["attack_pgd", "attack_pgd_l2"])
+def test_an_attack_takes_some_images_and_leaves_the_others(name):
+    config = EvaluateConfig(probes="all", attack={"images": 3, "batch_size": 2, "linf": (8,), "l2": (0.5,), "steps": 3})
+    images, probe = pixels(6, 0), PROBES[name]
+    attacked = student()
+    seen = probe.seen(images, probe.severities(config)[0], attacked, config)
+    assert len(seen) == 3
+    assert set(seen.image_ids) < set(images.image_ids)
+    made = torch.cat(list(seen.in_batches(256)))
+
+    rows = [images.image_ids.index(image_id) for image_id in seen.image_ids]
+    change = (made - images.images_M3SS[rows].float() / 255).flatten(1)
+
+    largest = change.abs().max() if probe.norm == "Linf" else change.norm(dim=1).max()
+    assert 0 <= largest <= (8 / 255 if probe.norm == "Linf" else 0.5) * (1 + 1e-4)
+
+
+def test_what_does_not_decide_an_attack_does_not_identify_it():
+    probe, other = PROBES["attack_autoattack"], EvaluateConfig(attack={"linf": (1,), "steps": 7})
+    assert probe.facts(EvaluateConfig()) == probe.facts(other)
+    assert PROBES["attack_pgd"].facts(EvaluateConfig()) != PROBES["attack_pgd"].facts(other)
