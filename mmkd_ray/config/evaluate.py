@@ -20,7 +20,7 @@ class AttackConfig(Section):
     """Of that order, and of the attacks."""
     batch_size: PositiveInt = 100
     linf: tuple[PositiveFloat, ...] = (0.25, 0.5, 1, 2, 4, 8)
-    """Largest changes of a pixel's channel, in 255ths (RobustBench: 8 for CIFAR, 4 for ImageNet)."""
+    """Largest changes of a pixel's channel, in parts of 255 (RobustBench: 8 for CIFAR, 4 for ImageNet)."""
     l2: tuple[PositiveFloat, ...] = (0.25, 0.5)
     """Largest Euclidean distances to the image, values in [0, 1] (RobustBench: 0.5 for CIFAR)."""
     steps: PositiveInt = 20

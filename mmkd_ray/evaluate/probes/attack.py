@@ -24,7 +24,7 @@ _OTHER_ATTACKS: dict[str, tuple[str, ...]] = {"pgd": (), "autoattack": ("steps",
 
 @dataclass(frozen=True)
 class Attack:
-    """See `Probe`. A severity is epsilon: in 255ths for L-inf, in values of [0, 1] for L2."""
+    """See `Probe`. A severity is epsilon: in parts of 255 for L-inf, in values of [0, 1] for L2."""
 
     name: str
     kind: ProbeKind
