@@ -6,14 +6,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mmkd_ray.evaluate.evaluation import SHIFT_MEAN, ArmResults, Evaluation, Measure
-from mmkd_ray.evaluate.probes import CLEAN, PROBES
+from mmkd_ray.evaluate.further import (
+    AGREEMENT_AURC,
+    AGREEMENT_ERRORS,
+    AGREEMENT_SHIFT,
+    CONFIDENCE_ERRORS,
+    CONFIDENCE_SHIFT,
+    CORRUPTIONS,
+    GROUP_GAP,
+    MCE,
+    WORST_GROUP,
+)
+from mmkd_ray.evaluate.measure import FIDELITY
+from mmkd_ray.evaluate.probes import CLEAN, PROBES, Probe
 from mmkd_ray.render.charts.curves import Curves, curves_over_severity
-from mmkd_ray.report.measures import Column, mean_over
+from mmkd_ray.render.words import capital
+from mmkd_ray.report.measures import ASPECTS, IMAGES, TRUST, Column, mean_over
 from mmkd_ray.tasks import Metric
 
 
 @dataclass(frozen=True)
-class Kind:
+class Family:
     """Probes that are looked at together."""
 
     name: str
@@ -21,64 +34,51 @@ class Kind:
     lead: str
     axis: str
     """What a severity is."""
-    column: str
-    """Title of the mean over all of them."""
-
-
-_CORRUPTIONS = Kind(
-    "corruptions",
-    "The harder the corruption",
-    "Test images with one corruption each; 0 is the clean image. The large chart is the mean over corruptions.",
-    "Severity",
-    "Corrupted",
-)
-_ATTACKS = Kind(
-    "attacks",
-    "The stronger the adversary",
-    "Test images changed by an adversary that knows the student's weights, by at most epsilon; 0 is the clean image.",
-    "Epsilon x 255",
-    "Attacked",
-)
-
-
-@dataclass(frozen=True)
-class Family:
-    """The curves of one kind of probes."""
-
-    kind: Kind
     mean: Curves
-    """Over all probes of the kind, clean images at the left."""
+    """Over all of the probes, clean images at the left."""
     each: Mapping[str, Curves]
+    """Of each probe, where there are several."""
 
 
-def kind_of(probe: str) -> Kind:
-    """Which probes a probe is looked at with."""
-    return _ATTACKS if probe.startswith("attack") else _CORRUPTIONS
+def attack_title(probe: Probe) -> str:
+    """For people: an attack and its norm."""
+    kind = {"pgd": "PGD", "autoattack": "AutoAttack"}.get(probe.kind, probe.kind)
+    return f"{kind}, {'L2' if probe.name.endswith('_l2') else 'L-inf'}"
 
 
-def probes_by_kind(evaluation: Evaluation) -> dict[Kind, list[str]]:
-    """The probes of this evaluation but the clean one, in the order in which they were measured."""
-    found: dict[Kind, list[str]] = {}
-    arms = list(evaluation.arms.values())
-    for probe in dict.fromkeys(m.probe for m in arms[0].measures if m.probe != CLEAN.name) if arms else ():
-        found.setdefault(kind_of(probe), []).append(probe)
-    return found
+def measured_probes(evaluation: Evaluation) -> list[Probe]:
+    """The probes of this evaluation but the clean one."""
+    there = {measure.probe for results in evaluation.arms.values() for measure in results.measures}
+    return [probe for name, probe in PROBES.items() if name in there and name != CLEAN.name]
 
 
 def kinds_to_add(evaluation: Evaluation) -> list[str]:
     """The kinds of probes that there are and that this evaluation lacks."""
-    there = dict.fromkeys(kind_of(probe).name for probe in PROBES if probe != CLEAN.name)
-    return [name for name in there if name not in {kind.name for kind in probes_by_kind(evaluation)}]
+    measured = {probe.kind for probe in measured_probes(evaluation)}
+    there = dict.fromkeys(probe.kind for probe in PROBES.values() if probe != CLEAN)
+    return [kind for kind in there if kind not in measured]
 
 
 def families_of(evaluation: Evaluation) -> list[Family]:
-    """A chart for each kind of probes that was measured at several severities."""
+    """Charts over severity: of all corruptions together, and of each attack."""
+    corruptions = [probe.name for probe in measured_probes(evaluation) if probe.kind == "corruptions"]
+    attacks = [probe for probe in measured_probes(evaluation) if probe.kind != "corruptions"]
     families = []
-    for kind, probes in probes_by_kind(evaluation).items():
-        each = {probe: curves for probe in probes if (curves := _curves(evaluation, [probe]))}
-        mean = _curves(evaluation, list(each))
-        if mean:
-            families.append(Family(kind, mean, each))
+    if mean := _curves(evaluation, corruptions):
+        each = {probe: curves for probe in corruptions if (curves := _curves(evaluation, [probe]))}
+        lead = (
+            "Test images with one corruption each; 0 is the clean image. The large chart is the mean over corruptions."
+        )
+        families.append(Family(CORRUPTIONS, "The harder the corruption", lead, "Severity", mean, each))
+    for probe in attacks:
+        if curves := _curves(evaluation, [probe.name]):
+            lead = (
+                "Test images changed by an adversary that knows the student's weights, by at most epsilon; 0 are all "
+                "clean test images."
+            )
+            axis = "Epsilon, Euclidean distance" if probe.name.endswith("_l2") else "Epsilon times 255, of any value"
+            title = f"The stronger the adversary: {attack_title(probe)}"
+            families.append(Family(probe.name, title, lead, axis, curves, {}))
     return families
 
 
@@ -112,6 +112,8 @@ def columns_of(evaluation: Evaluation) -> list[Column]:
     found: dict[str, Column] = {}
     for variant, arms in evaluation.variants.items():
         for column in _columns(evaluation, arms):
+            if not column.measures:
+                continue
             named = {(variant, arm): measure for (_, arm), measure in column.measures.items()}
             already = found[column.title].measures if column.title in found else {}
             found[column.title] = replace(column, measures={**already, **named})
@@ -120,24 +122,42 @@ def columns_of(evaluation: Evaluation) -> list[Column]:
 
 def _columns(evaluation: Evaluation, arms: Mapping[str, ArmResults]) -> Iterator[Column]:
     """Those that are measured of the arms of one variant."""
-    primary, unit = evaluation.primary, evaluation.primary.unit
-    note = f"{primary.title}{',' if unit.sign else ''}{unit.sign}"
-    yield Column("Clean", note, primary, _measures(arms, primary, "test"))
+    task, primary = evaluation.of_task, evaluation.primary
+    yield Column(IMAGES, "Clean", primary, _measures(arms, primary, "test"))
     if evaluation.shift_sets:
         title = "Shift set" if len(evaluation.shift_sets) == 1 else "Shift sets"
-        yield Column(title, note, primary, _measures(arms, primary, SHIFT_MEAN))
-    for kind, probes in probes_by_kind(evaluation).items():
-        each = {
-            arm: [m for probe in probes for _, m in _by_severity(results, probe, primary)]
-            for arm, results in arms.items()
-        }
-        means = mean_over(each, confidence=evaluation.confidence)
-        yield Column(kind.column, note, primary, {("", arm): mean for arm, mean in means.items()})
-    for metric in evaluation.of_task.metrics:
-        if metric != primary:
-            arrow = "higher is better" if metric.higher_is_better else "lower is better"
-            yield Column(metric.title, arrow, metric, _measures(arms, metric, "test"))
+        yield Column(IMAGES, title, primary, _measures(arms, primary, SHIFT_MEAN))
+    for metric in (WORST_GROUP, GROUP_GAP):
+        yield Column(IMAGES, capital(metric.title), metric, _measures(arms, metric, "test"))
+    corruptions = [probe for probe in measured_probes(evaluation) if probe.kind == "corruptions"]
+    yield Column(IMAGES, "Corrupted", primary, _means(evaluation, arms, corruptions))
+    yield Column(IMAGES, "mCE", MCE, _measures(arms, MCE, "test", CORRUPTIONS))
+    for probe in measured_probes(evaluation):
+        if probe.kind != "corruptions":
+            yield Column(IMAGES, attack_title(probe), primary, _means(evaluation, arms, [probe]))
+    for metric in task.trust:
+        yield Column(TRUST, capital(metric.title), metric, _measures(arms, metric, "test"))
+    for metric in (CONFIDENCE_ERRORS, AGREEMENT_ERRORS, AGREEMENT_AURC):
+        yield Column(ASPECTS, capital(metric.title), metric, _measures(arms, metric, "test"))
+    for split in evaluation.shift_sets:
+        for metric in (CONFIDENCE_SHIFT, AGREEMENT_SHIFT):
+            yield Column(ASPECTS, f"{capital(metric.title)}: {split}", metric, _measures(arms, metric, split))
+    yield Column(ASPECTS, capital(FIDELITY.title), FIDELITY, _measures(arms, FIDELITY, "val"))
 
 
-def _measures(arms: Mapping[str, ArmResults], metric: Metric, split: str) -> dict[tuple[str, str], Measure]:
-    return {("", arm): found for arm, results in arms.items() if (found := results.measure(metric, split))}
+def _means(
+    evaluation: Evaluation, arms: Mapping[str, ArmResults], probes: Sequence[Probe]
+) -> dict[tuple[str, str], Measure]:
+    """The primary metric, its mean over the severities of some probes."""
+    each = {
+        arm: [m for probe in probes for _, m in _by_severity(results, probe.name, evaluation.primary)]
+        for arm, results in arms.items()
+    }
+    return {("", arm): mean for arm, mean in mean_over(each, confidence=evaluation.confidence).items()}
+
+
+def _measures(
+    arms: Mapping[str, ArmResults], metric: Metric, split: str, probe: str = CLEAN.name
+) -> dict[tuple[str, str], Measure]:
+    found = {("", arm): results.measure(metric, split, probe=probe) for arm, results in arms.items()}
+    return {row: measure for row, measure in found.items() if measure and measure.defined}

@@ -20,14 +20,42 @@ Row = tuple[str, str]
 
 
 @dataclass(frozen=True)
+class Section:
+    """Columns that are shown together."""
+
+    name: str
+    title: str
+    lead: str
+
+
+IMAGES = Section("images", "On other images", "How often the arms are right.")
+TRUST = Section(
+    "trust",
+    "How far the probabilities can be trusted",
+    "On clean test images; confidence is the highest class probability.",
+)
+ASPECTS = Section(
+    "aspects",
+    "What the aspects add",
+    "Agreement says whether the class that a student names fits the aspects that it sees, by the teacher's answers "
+    "about training images. It is worth something where it finds more errors, or more shifted images, than confidence.",
+)
+
+
+@dataclass(frozen=True)
 class Column:
     """One measure of all arms."""
 
+    section: Section
     title: str
-    note: str
-    """Below the title: unit, direction."""
     metric: Metric
     measures: Mapping[Row, Measure]
+
+    @property
+    def note(self) -> str:
+        """Below the title: unit, and which values are better."""
+        better = "" if self.metric.higher_is_better else "lower is better"
+        return ", ".join(filter(None, (self.metric.unit.sign.strip(), better)))
 
 
 @dataclass(frozen=True)
@@ -49,7 +77,8 @@ class Cell:
 class MeasureTable:
     """Arms by columns."""
 
-    columns: list[Column]
+    sections: dict[Section, list[tuple[int, Column]]]
+    """Of each section its columns, with their places in the rows."""
     rows: dict[Row, list[Cell]]
     compared: int
     """Number of differences with an interval."""
@@ -69,7 +98,10 @@ def measure_table(columns: list[Column], *, confidence: float) -> MeasureTable:
         ]
         for row in order
     }
-    return MeasureTable(columns, rows, len(compared))
+    sections: dict[Section, list[tuple[int, Column]]] = {}
+    for place, column in enumerate(columns):
+        sections.setdefault(column.section, []).append((place, column))
+    return MeasureTable(sections, rows, len(compared))
 
 
 def _cell(metric: Metric, measure: Measure | None, *, survives: bool) -> Cell:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from mmkd_ray.artifacts import Run
@@ -10,6 +11,7 @@ from mmkd_ray.evaluate.evaluation import Evaluation
 from mmkd_ray.render import words
 from mmkd_ray.report.clean_test import clean_test_predictions, group_chart, reliability_chart
 from mmkd_ray.report.colours import colour
+from mmkd_ray.report.contact_sheets import Sheet
 from mmkd_ray.report.families import columns_of, families_of, kinds_to_add
 from mmkd_ray.report.headline import focus_arm
 from mmkd_ray.report.measures import measure_table
@@ -18,13 +20,14 @@ from mmkd_ray.report.rendering import environment
 PAGE = "robustness.html"
 
 
-def write_page(config: Config, run: Run, evaluation: Evaluation) -> str:
+def write_page(config: Config, run: Run, evaluation: Evaluation, sheets: Sequence[Sheet]) -> str:
     """Write `robustness.html` into the run's folder: one file that needs nothing else, of what was measured alone.
 
     Args:
         config: the run's configuration.
         run: with the predictions of its students.
         evaluation: what `evaluation.json` holds.
+        sheets: pictures of what the probes do (`looks.py`).
 
     Returns:
         Where the file is.
@@ -32,7 +35,7 @@ def write_page(config: Config, run: Run, evaluation: Evaluation) -> str:
     Raises:
         ArtifactError: predictions or images are not there any more.
     """
-    page = environment().get_template("robustness.html.j2").render(gather(config, run, evaluation))
+    page = environment().get_template("robustness.html.j2").render(gather(config, run, evaluation), sheets=sheets)
     run.folder.write_bytes(PAGE, page.encode())
     return f"{run.folder.uri.rstrip('/')}/{PAGE}"
 
@@ -50,7 +53,6 @@ def gather(config: Config, run: Run, evaluation: Evaluation) -> dict[str, Any]:
         "families": families_of(evaluation),
         "groups": group_chart(config, run, evaluation, predictions),
         "reliability": reliability_chart(predictions),
-        "sheets": [],
         "to_add": kinds_to_add(evaluation),
         "words": words,
         "colour": colour,

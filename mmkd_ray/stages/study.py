@@ -81,6 +81,7 @@ class Report(Stage):
         from mmkd_ray.evaluate.evaluation import read_evaluation
         from mmkd_ray.extract.stage import mean_answer_mass
         from mmkd_ray.report import robustness
+        from mmkd_ray.report.looks import sheets_of
         from mmkd_ray.report.stage import write_report
         from mmkd_ray.report.summary import write_summary
         from mmkd_ray.stages.seconds import read_seconds
@@ -89,7 +90,7 @@ class Report(Stage):
         mass, seconds = mean_answer_mass(run), read_seconds(run)
         summary = write_summary(config, run, evaluation, answer_mass=mass, seconds=seconds)
         run.folder.write_bytes("config.yaml", to_yaml(config).encode())
-        robustness.write_page(config, run, evaluation)
+        robustness.write_page(config, run, evaluation, sheets_of(config, run, evaluation))
         return {"evaluation": evaluation, "report": write_report(config, run, summary, evaluation)}
 
     def remark(self, config: Config, run: Run, record: Any) -> str:

@@ -2,13 +2,9 @@ import base64
 import io
 
 import numpy as np
-import torch
 from PIL import Image
 
-from mmkd_ray.config import EvaluateConfig
-from mmkd_ray.data.feed.pixels import Pixels
-from mmkd_ray.evaluate.probes import PROBES
-from mmkd_ray.report.contact_sheets import GAP, MAX_SIDE, attack_row, severity_sheet, strip
+from mmkd_ray.report.contact_sheets import GAP, MAX_SIDE, attack_row, strip
 
 
 def decoded(uri: str) -> np.ndarray:
@@ -36,16 +32,3 @@ def test_large_pictures_are_made_smaller():
 def test_the_difference_is_ten_times_what_was_added_around_grey():
     shown = decoded(attack_row("ce", flat(100), flat(103)).uri)
     assert [int(shown[0, at, 0]) for at in (0, 8 + GAP, 16 + 2 * GAP)] == [100, 103, 158]
-
-
-def test_a_sheet_shows_an_image_clean_and_at_each_severity():
-    images = Pixels(["test/owl/1"], ["test"], torch.tensor([0]), torch.full((1, 3, 8, 8), 100, dtype=torch.uint8))
-    probes, config = [PROBES["brightness"], PROBES["contrast"]], EvaluateConfig()
-    sheet = severity_sheet(images, probes, config)
-    assert sheet
-    assert sheet.heads == ("clean", "1", "2", "3", "4", "5")
-    assert "test/owl/1" in sheet.lead
-    assert [row.name for row in sheet.rows] == ["brightness", "contrast"]
-    shown = decoded(sheet.rows[0].uri)
-    assert [int(shown[0, at, 0]) for at in (0, 8 + GAP, 16 + 2 * GAP)] == [100, 125, 151]
-    assert severity_sheet(images, [], config) is None

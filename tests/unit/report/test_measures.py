@@ -2,7 +2,7 @@ import pytest
 
 from mmkd_ray.evaluate.evaluation import Measure
 from mmkd_ray.metrics.statistics import paired_difference
-from mmkd_ray.report.measures import Column, mean_over, measure_table
+from mmkd_ray.report.measures import IMAGES, Column, mean_over, measure_table
 from mmkd_ray.tasks.classify import TOP1
 
 CE_ROW, MAKD_ROW = ("", "ce"), ("", "makd")
@@ -21,9 +21,10 @@ def shifted(*by: float) -> Measure:
 def test_of_many_differences_those_are_marked_that_survive_holms_correction():
     sure, doubtful = shifted(0.100, 0.101, 0.100, 0.101, 0.100), shifted(0.02, 0.05, 0.01, 0.06, 0.01)
     columns = [
-        Column(name, "", TOP1, {CE_ROW: measure(*CE), MAKD_ROW: m}) for name, m in {"a": sure, "b": doubtful}.items()
+        Column(IMAGES, name, TOP1, {CE_ROW: measure(*CE), MAKD_ROW: m})
+        for name, m in {"a": sure, "b": doubtful}.items()
     ]
-    columns.append(Column("c", "", TOP1, {CE_ROW: measure(*CE), MAKD_ROW: shifted(0.1, -0.1, 0.1, -0.1, 0.05)}))
+    columns.append(Column(IMAGES, "c", TOP1, {CE_ROW: measure(*CE), MAKD_ROW: shifted(0.1, -0.1, 0.1, -0.1, 0.05)}))
     table = measure_table(columns, confidence=0.95)
     assert table.compared == 3
     assert [cell.survives for cell in table.rows[MAKD_ROW]] == [True, False, False]

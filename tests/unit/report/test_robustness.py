@@ -12,15 +12,18 @@ from mmkd_ray.config import FieldGuideData
 from mmkd_ray.evaluate.evaluation import Evaluation, Measure
 from mmkd_ray.metrics.statistics import paired_difference
 from mmkd_ray.report.clean_test import clean_test_predictions, group_chart
+from mmkd_ray.report.contact_sheets import Sheet, SheetRow, strip
 from mmkd_ray.report.families import families_of
 from mmkd_ray.report.robustness import write_page
 from tests.support.narrow_pages import hidden_columns
 from tests.support.report_run import Made, Plan, make
 from tests.unit.report.test_stage import Page
 
-EVIL = "<b>fog</b> & {{ 7 * 7 }}"
+EVIL = "<b>all</b> & {{ 7 * 7 }}"
 MINUS = "\N{MINUS SIGN}"
-PROBES = {"fog": (1, 2, 3), "blur": (1, 2, 3), EVIL: (1, 2, 3), "attack_linf": (0.25, 0.5, 1, 2)}
+ROW = SheetRow("fog", strip([np.zeros((8, 8, 3), np.uint8)] * 2))
+SHEET = Sheet("looks", "How it looks", f"The image {EVIL}.", ("clean", "1"), [ROW])
+PROBES = {"fog": (1, 2, 3), "contrast": (1, 2, 3)}
 
 
 def with_probes(evaluation: Evaluation) -> Evaluation:
@@ -59,7 +62,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 def page(made: Made, evaluation: Evaluation) -> Page:
-    written = Page(Path(write_page(made.config, made.run, evaluation)).read_text(encoding="utf-8"))
+    written = Page(Path(write_page(made.config, made.run, evaluation, [SHEET])).read_text(encoding="utf-8"))
     assert not written._open
     return written
 
@@ -75,27 +78,26 @@ def clean(made: Made) -> Page:
 
 
 def test_the_table_has_a_column_for_each_kind_of_probe_and_an_interval_below_each_difference(whole: Page):
-    assert [text.strip() for text in whole.rows["robust-ce"][:5]] == ["ce", "55.6", "50.0", "56.0", "53.5"]
-    clean, _, corrupted, attacked = whole.rows["robust-makd"][1:5]
+    assert [text.strip() for text in whole.rows["images-ce"]] == ["ce", "55.6", "50.0", "56.0"]
+    clean, _, corrupted = whole.rows["images-makd"][1:]
     assert corrupted.startswith(f"54.5 {MINUS}1.5")
-    assert attacked.startswith(f"52.0 {MINUS}1.5")
     assert re.search(r"\+\d+\.\d to \+\d+\.\d", clean)
+    assert f"The image {EVIL}." in whole.text
     assert "would exclude 0 by chance" in whole.text
 
 
 def test_curves_begin_with_the_clean_images_and_each_corruption_has_one(made: Made):
-    corruptions, attacks = families_of(with_probes(made.evaluation))
+    (corruptions,) = families_of(with_probes(made.evaluation))
     assert [tick.label for tick in corruptions.mean.x_ticks] == ["0", "1", "2", "3"]
-    assert [tick.label for tick in attacks.mean.x_ticks] == ["0", "0.25", "0.5", "1", "2"]
-    assert list(corruptions.each) == ["fog", "blur", EVIL]
+    assert set(corruptions.each) == {"fog", "contrast"}
     heights = [float(point.split(",")[1]) for point in corruptions.mean.curves[0].line.split()]
     assert heights[1:] == sorted(heights[1:])
 
 
 def test_a_run_of_clean_images_alone_shows_calibration_and_the_shift_set(clean: Page):
     ids = [attributes.get("id") for tag, attributes in clean.elements if tag == "section"]
-    assert ids == ["measures", "reliability", "reading"]
-    assert [text.strip() for text in clean.rows["robust-ce"][:3]] == ["ce", "55.6", "50.0"]
+    assert ids == ["images", "trust", "aspects", "reliability", "looks", "reading"]
+    assert [text.strip() for text in clean.rows["images-ce"][:3]] == ["ce", "55.6", "50.0"]
 
 
 def test_the_page_needs_nothing_else_runs_no_script_and_is_read_on_a_phone(whole: Page, clean: Page):
@@ -106,7 +108,6 @@ def test_the_page_needs_nothing_else_runs_no_script_and_is_read_on_a_phone(whole
             value for _, attributes in one.elements for key, value in attributes.items() if key in ("href", "src")
         ]
         assert all(value == "report.html" or str(value).startswith("data:") for value in places)
-    assert EVIL in whole.text
 
 
 def test_each_group_of_the_test_images_has_a_row(tmp_path):
@@ -125,6 +126,6 @@ def test_each_group_of_the_test_images_has_a_row(tmp_path):
 
 def test_every_variant_stands_in_the_table_and_the_first_is_what_the_rest_is_about(made: Made):
     arms = made.evaluation.arms
-    found = page(made, made.evaluation.model_copy(update={"variants": {"all": arms, "few": arms}}))
-    assert {"robust-allce", "robust-allmakd", "robust-fewce", "robust-fewmakd"} <= set(found.rows)
-    assert "All that follows is about the first variant, all" in found.text
+    found = page(made, made.evaluation.model_copy(update={"variants": {EVIL: arms, "few": arms}}))
+    assert {f"images-{EVIL}ce", f"images-{EVIL}makd", "images-fewce", "images-fewmakd"} <= set(found.rows)
+    assert f"All that follows is about the first variant, {EVIL}" in found.text
