@@ -19,13 +19,14 @@ def defocus_blur(image: Image, radius: float, edge: float) -> Image:
     half = max(_DISK, math.ceil(radius))
     axis = np.arange(-half, half + 1)
     disk = (axis[:, None] ** 2 + axis[None, :] ** 2 <= radius**2).astype(np.float64)
+    disk /= disk.sum()
     reach = 1 if radius <= _DISK else 2
     taps = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * edge**2))
     for axis_of in (0, 1):
         disk = ndimage.correlate1d(disk, taps / taps.sum(), axis=axis_of, mode="mirror")
-    kernel = disk / disk.sum()
-    used = np.flatnonzero(kernel.sum(axis=0) > 0)
-    kernel = kernel[used[0] : used[-1] + 1, used[0] : used[-1] + 1]
+    # Not normalised again, as published: smoothed at the mirrored border, the largest disks add up to more than 1.
+    used = np.flatnonzero(disk.sum(axis=0) > 0)
+    kernel = disk[used[0] : used[-1] + 1, used[0] : used[-1] + 1]
     return np.stack([ndimage.correlate(image[..., c], kernel, mode="mirror") for c in range(3)], axis=-1)
 
 

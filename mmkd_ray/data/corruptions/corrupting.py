@@ -14,6 +14,8 @@ from mmkd_ray.data.corruptions.constants import CONSTANTS, ELASTIC_PIXELS, FROST
 CORRUPTIONS: tuple[CorruptionName, ...] = get_args(CorruptionName)
 """The 15 of ImageNet-C, in the published order."""
 _LARGEST_TINY = 96
+VERSION = 1
+"""Raised when a corruption comes out differently: predictions are identified by it."""
 
 
 _Make = Callable[[blur.Image, Any, np.random.Generator, Table], blur.Image]
@@ -56,7 +58,8 @@ def corrupt(
     """Corrupt an image as ImageNet-C or Tiny-ImageNet-C does, for any shape of at least 16 pixels a side.
 
     The kinds of noise, blur and displacement are the published ones. The pixels are not: what chance decides is drawn
-    from another generator, the photographs of frost are JPEG, and resampling is SciPy's, not OpenCV's.
+    from another generator, the photographs of frost are JPEG, resampling is SciPy's, not OpenCV's, and the published
+    files were stored as JPEG of quality 85.
 
     Args:
         image_HW3: RGB.
@@ -64,7 +67,12 @@ def corrupt(
         severity: 1 to 5.
         table: whose constants.
         generator: the only source of randomness.
+
+    Raises:
+        ValueError: the severity is not 1 to 5.
     """
+    if severity not in range(1, 6):
+        raise ValueError(f"severity {severity}: accepted are 1, 2, 3, 4 and 5")
     c = CONSTANTS[table][name][severity - 1]
     if name == "pixelate":
         return digital.pixelate(image_HW3, c)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -77,14 +77,15 @@ def plasma_fractal(side: int, decay: float, generator: np.random.Generator) -> L
     return heights / heights.max()
 
 
-@cache
+@lru_cache(2 * _PHOTOGRAPHS)  # of the last sizes
 def _photograph(number: int, scale: float, height: int, width: int) -> Image:
     """One of them in [0, 1], made larger where the image would not find room in it."""
     file = Path(__file__).parent / "frost" / f"{number + 1}.jpg"
     with Picture.open(file) as opened:
         scale = max(scale, width / opened.width, height / opened.height)
-        size = math.ceil(opened.width * scale), math.ceil(opened.height * scale)
-        resized = (
-            opened.convert("RGB").resize(size, Picture.Resampling.BICUBIC) if scale != 1 else opened.convert("RGB")
+        size = max(round(opened.width * scale), width), max(round(opened.height * scale), height)
+        # Bilinear samples without a filter before, as published: a filter would halve the detail of the frost.
+        resized = opened.convert("RGB").transform(
+            size, Picture.Transform.AFFINE, (1 / scale, 0, 0, 0, 1 / scale, 0), Picture.Resampling.BILINEAR
         )
     return np.asarray(resized, dtype=np.float64) / 255

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 
 from mmkd_ray.config import EvaluateConfig, ProbeKind
-from mmkd_ray.data.corruptions import CORRUPTIONS, CorruptionName, corrupt, table_for
+from mmkd_ray.data.corruptions import CORRUPTIONS, VERSION, CorruptionName, corrupt, table_for
 from mmkd_ray.evaluate.probes.probe import Probe, Seen
 
 if TYPE_CHECKING:  # seconds of imports
@@ -33,8 +33,8 @@ class Corruption:
         return (1.0, 2.0, 3.0, 4.0, 5.0)
 
     def facts(self, config: EvaluateConfig) -> Mapping[str, Any]:
-        """Whose constants."""
-        return {"corruption_table": config.corruption_table}
+        """Whose constants, made in which way."""
+        return {"corruption_table": config.corruption_table, "version": VERSION}
 
     def splits(self, held_out: tuple[str, ...]) -> tuple[str, ...]:
         """The test split."""
