@@ -9,7 +9,7 @@ from mmkd_ray.errors import ArtifactError, ClusterError
 from mmkd_ray.evaluate.pieces import PREDICTIONS, needs_predictions, study_pieces
 from mmkd_ray.evaluate.predict import predict_study
 from mmkd_ray.evaluate.stage import evaluate_study
-from mmkd_ray.evaluate.worker import predict_piece
+from mmkd_ray.evaluate.worker import predict_pieces
 from tests.support.bundles import write_students
 from tests.support.search_run import make
 
@@ -40,7 +40,7 @@ def test_predictions_are_made_on_the_cluster_once_and_are_those_of_one_process(r
     torch.set_num_threads(1)
     for piece, there in zip(study_pieces(config, run), spread, strict=True):
         piece.folder(run).delete()
-        predict_piece(piece, run, torch.device("cpu"))
+        predict_pieces([piece], run, torch.device("cpu"))
         np.testing.assert_array_equal(logits(piece, run), there)
 
 
@@ -48,7 +48,7 @@ def test_a_damaged_bundle_is_our_own_error_and_the_others_are_kept(ray_cluster, 
     config, run = trained(tmp_path)
     *sound, damaged = study_pieces(config, run)
     for piece in sound:
-        predict_piece(piece, run, torch.device("cpu"))
+        predict_pieces([piece], run, torch.device("cpu"))
     damaged.spec.folder(run).write_bytes("student.safetensors", b"half")
     with pytest.raises(ArtifactError, match=r"makd-seed1-\w+/student.safetensors cannot be used"):
         predict_study(config, run, lambda *_: None)

@@ -18,7 +18,7 @@ from mmkd_ray.evidence.tables import PILOT, SCORES
 from mmkd_ray.report.evidence import write_page
 from tests.support.cells import wanted_of
 
-GOOD = [question for question in fieldguide.QUESTIONS if question.group in ("shape", "marking")][::2]
+GOOD = [question for question in fieldguide.QUESTIONS if question.topic in ("shape", "marking")][::2]
 TWINS = {question.text: question.held_out for question in GOOD[:2]}
 """A question: the same in a wording that the teacher has never seen."""
 DEAD = ["Is this a photo of a spaceship?", "Was this picture taken on a Tuesday?"]

@@ -19,7 +19,7 @@ from mmkd_ray.data.building import build_image_table
 from mmkd_ray.evaluate.evaluation import read_evaluation
 from mmkd_ray.evaluate.pieces import study_pieces
 from mmkd_ray.evaluate.stage import evaluate_study
-from mmkd_ray.evaluate.worker import predict_piece
+from mmkd_ray.evaluate.worker import predict_pieces
 from mmkd_ray.extract.needs import needs_asking
 from mmkd_ray.extract.stage import ask_teacher
 from mmkd_ray.report.summary import write_summary
@@ -62,7 +62,7 @@ def do_all(config: Config, run: Run) -> None:
         write_students(config, run)
     for piece in study_pieces(config, run):
         if not piece.is_done(run):
-            predict_piece(piece, run, torch.device("cpu"))
+            predict_pieces([piece], run, torch.device("cpu"))
     evaluate_study(config, run)
     write_summary(config, run, read_evaluation(config, run), answer_mass={}, seconds={})
 

@@ -3,7 +3,7 @@ import torch
 
 from mmkd_ray.errors import ArtifactError
 from mmkd_ray.evaluate.pieces import study_pieces
-from mmkd_ray.evaluate.worker import predict_piece
+from mmkd_ray.evaluate.worker import predict_pieces
 from mmkd_ray.stages.study import Evaluate
 from tests.support.bundles import write_students
 from tests.support.search_run import make
@@ -16,7 +16,7 @@ def test_an_evaluation_takes_a_cluster_as_long_as_predictions_are_lacking(tmp_pa
     write_students(config, run)
     assert Evaluate().needs_cluster(config, run)
     for piece in study_pieces(config, run):
-        predict_piece(piece, run, torch.device("cpu"))
+        predict_pieces([piece], run, torch.device("cpu"))
     assert not Evaluate().needs_cluster(config, run)
     record = Evaluate().run(config, run, lambda *_: pytest.fail("there was nothing to do"))
     assert Evaluate().remark(config, run, record) == "val 24, test 12"
