@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 
@@ -212,16 +213,17 @@ def test_workers_and_then_the_driver_killed_in_training_it_ends_as_the_unbroken_
     # Some checkpoints are of the middle of an epoch.
     arguments = command("run", tmp_path, "cluster.checkpoint_minutes=0.005")
     output, run = tmp_path / "killed.txt", tmp_path / "r"
-    with marked() as processes, marked() as others:
+    with marked() as processes, marked() as others, ThreadPoolExecutor() as meanwhile:
         with started(processes, *arguments, cwd=repository, output=output) as driver:
             wait_for(lambda: (run / "writer.lock").exists() and (run / "writer.lock").read_text(), driver, output)
-            refused = run_mmkd(others, *command("train", tmp_path, "train.alpha=2"), cwd=repository)
-            looked = run_mmkd(others, *command("study", tmp_path, "--dry-run"), cwd=repository)
+            second = command("train", tmp_path, "train.alpha=2"), command("study", tmp_path, "--dry-run")
+            refused, looked = (meanwhile.submit(run_mmkd, others, *words, cwd=repository) for words in second)
             wait_for(lambda: len(lanes(checkpoints(run))) == 2, driver, output)
             for worker in named(processes, TRAINS):
                 worker.kill()
             before = checkpoints(run)
             wait_for(lambda: len(lanes(checkpoints(run) - before)) == 2, driver, output)
+            refused, looked = refused.result(), looked.result()
             driver.kill()
             driver.wait()
             assert not (run / "summary.json").exists()
