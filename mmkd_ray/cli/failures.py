@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -45,6 +46,11 @@ def explain_failure(error: BaseException, *, log: Path | None, console: Console 
             traceback.print_exception(error)
     print("\n".join(lines), file=sys.stderr if console is None else console.stream, flush=True)
     return 2 if known is not None else 1
+
+
+def leave_at_once(error: MmkdError, console: Console) -> NoReturn:
+    """Say what failed and end this process without another word of anybody's: nothing is cleaned up."""
+    os._exit(explain_failure(error, log=None, console=console))
 
 
 def stop_among_causes(error: BaseException | None) -> BaseException | None:

@@ -38,7 +38,8 @@ def run_work(
         overrides: as given.
         closing: gives what is said at the end.
     """
-    from mmkd_ray.cli.failures import explain_failure, stop_among_causes
+    from mmkd_ray.cli.failures import explain_failure, leave_at_once, stop_among_causes
+    from mmkd_ray.cluster.lost import leaving_when_lost
     from mmkd_ray.config import load
     from mmkd_ray.console import quiet_output
     from mmkd_ray.stages.opening import prepare_environment, run_of
@@ -46,7 +47,7 @@ def run_work(
     config = load(config_file, overrides)
     run = run_of(config)
     log = _log_file(run, command.replace(" ", "-"))
-    with quiet_output(log) as console:
+    with quiet_output(log) as console, leaving_when_lost(lambda error: leave_at_once(error, console)):
         console.say(f"mmkd_ray {__version__}  {command} {config_file}")
         console.say(f"run       {run.folder.uri}\nlogs      {log}")
         try:

@@ -6,7 +6,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -15,13 +15,28 @@ from mmkd_ray.errors import ClusterError
 _SIGNAL = signal.SIGUSR2
 """Sent to the main thread, which may wait inside Ray. SIGTERM and SIGINT have other handlers while a stage runs."""
 _EVERY_S = 0.2
-"""Seldom enough to cost nothing, and often enough to be first: whoever asks Ray for something after the death of the
-raylet is ended by Ray without a word."""
+"""Seldom enough to cost nothing, and often enough to be first: see `leaving_when_lost`."""
 _AGAIN_S = 15.0
 """After which the main thread is told again, should the first error have been swallowed."""
 _PRIVATE_S, _NAMED_S = 2.0, 30.0
 """How long a process of the cluster may not answer. A named cluster's head may be restarted; Ray ends this process
 after 60 s."""
+_leave: list[Callable[[ClusterError], NoReturn]] = []
+"""What a command does when its cluster is lost, at most one."""
+
+
+@contextmanager
+def leaving_when_lost(leave: Callable[[ClusterError], NoReturn]) -> Iterator[None]:
+    """Have `leave` called at once, in a thread, when the cluster is lost while the block runs.
+
+    A command has nothing to do then but to say so. On the way out it would ask Ray for something, be it to disconnect,
+    and Ray ends a process that does so after the death of its raylet, without a word.
+    """
+    _leave.append(leave)
+    try:
+        yield
+    finally:
+        _leave.remove(leave)
 
 
 @contextmanager
@@ -45,18 +60,18 @@ def ended_when_lost(info: dict[str, Any], *, private: bool) -> Iterator[None]:
         yield
     except BaseException as error:
         if guard.gone or isinstance(error, SystemExit):
-            reason = (
-                f"{guard.gone} has ended, killed perhaps, or out of memory"
-                if guard.gone
-                else "Ray has ended the connection"
-            )
-            raise ClusterError(
-                f"the Ray cluster is gone ({reason}); what is finished is stored, and the same command continues"
-            ) from error
+            raise _lost(guard.gone) from error
         raise
     finally:
         guard.stop()
         signal.signal(_SIGNAL, before)
+
+
+def _lost(gone: str) -> ClusterError:
+    reason = f"{gone} has ended, killed perhaps, or out of memory" if gone else "Ray has ended the connection"
+    return ClusterError(
+        f"the Ray cluster is gone ({reason}); what is finished is stored, and the same command continues"
+    )
 
 
 def _processes(info: dict[str, Any], *, private: bool) -> dict[str, tuple[Any, float]]:
@@ -80,6 +95,8 @@ class _Guard(threading.Thread):
     def run(self) -> None:
         while not self.gone and not self._stopped.wait(_EVERY_S):
             self._look()
+        if self.gone and _leave:
+            _leave[-1](_lost(self.gone))
         while not self._stopped.is_set():
             signal.pthread_kill(threading.main_thread().ident or 0, _SIGNAL)
             self._stopped.wait(_AGAIN_S)

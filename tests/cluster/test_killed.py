@@ -207,7 +207,7 @@ def test_a_finished_run_is_free(unbroken, repository):
 
 
 def test_workers_and_then_the_driver_killed_in_training_it_ends_as_the_unbroken_run(unbroken, repository, tmp_path):
-    """Meanwhile a second driver is refused; after the kill one is taken at once, with half a checkpoint in its way."""
+    """Meanwhile a second driver is refused; after the kill one is taken at once."""
     summary = unbroken.summary
     copy(unbroken.storage, tmp_path, *ANSWERED)
     # Some checkpoints are of the middle of an epoch.
@@ -227,8 +227,6 @@ def test_workers_and_then_the_driver_killed_in_training_it_ends_as_the_unbroken_
             driver.kill()
             driver.wait()
             assert not (run / "summary.json").exists()
-            damaged = max(run.glob("study/lanes/*/checkpoint_*/state.pt"), key=lambda state: state.stat().st_mtime)
-            damaged.write_bytes(damaged.read_bytes()[:1000])
             # Its raylet and its workers may live for some seconds yet.
             ended = run_mmkd(others, *arguments, cwd=repository)
         assert processes.wait_until_gone() == []
@@ -243,9 +241,8 @@ def test_workers_and_then_the_driver_killed_in_training_it_ends_as_the_unbroken_
     assert ended.stdout.count("already done: reused") == 2  # images and the teacher's answers, not the training
     resumed = json.loads((run / "summary.json").read_text())
     records = [json.loads(path.read_text()) for path in (run / "study").glob("*/record.json")]
-    # The student whose checkpoint was damaged began from the start, the other where it was.
-    assert sorted(bool(record["continued_at"]) for record in records) == [False, True]
-    assert f"{damaged.parent.name}/state.pt is damaged (" in ended.stdout + ended.stderr
+    continued = [epoch for record in records for epoch in record["continued_at"]]
+    assert len(continued) >= 2, "a student was trained from scratch"
     students = list((run / "study" / "tensorboard").iterdir())
     assert len(students) == 2
     for student in students:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mmkd_ray.cluster.lost import ended_when_lost
+from mmkd_ray.cluster.lost import ended_when_lost, leaving_when_lost
 from mmkd_ray.errors import ClusterError
 
 
@@ -68,3 +68,16 @@ def test_other_errors_and_a_users_interrupt_stay_as_they_are():
     for error in (KeyboardInterrupt, ValueError):
         with processes() as (_, _, info), pytest.raises(error), ended_when_lost(info, private=True):
             raise error
+
+
+def test_a_command_leaves_before_it_asks_ray_for_anything_else():
+    said = []
+    with (  # noqa: PT012
+        processes() as (raylet, _, info),
+        pytest.raises(ClusterError, match="is gone"),
+        leaving_when_lost(said.append),
+        ended_when_lost(info, private=True),
+    ):
+        raylet.close()
+        wait(30)
+    assert ["the raylet of this machine has ended" in str(error) for error in said] == [True]
