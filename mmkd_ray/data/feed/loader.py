@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import shutil
+import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator
+from multiprocessing import util
 
 import numpy as np
 import torch
@@ -12,11 +16,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from mmkd_ray.cluster.parent import end_with_parent
+from mmkd_ray.cluster.session import LONGEST_SOCKET
 from mmkd_ray.data.feed.look import Look, seen
 from mmkd_ray.data.feed.order import Batch
 from mmkd_ray.data.feed.pixels import Feed
 from mmkd_ray.data.views import Views
 
+_SOCKET = "/listener-01234567"
+"""What Python appends to its folder."""
 _Item = tuple[list[int], list[np.ndarray]]
 """Places of the pictures of a batch, and their views: plain, or torch would open a file for each tensor."""
 
@@ -26,6 +33,7 @@ class Loader:
 
     def __init__(self, feed: Feed, look: Look) -> None:
         self._feed, self._order = feed, _Order()
+        keep_sockets_short()
         context = multiprocessing.get_context(
             "forkserver"
         )  # a fork of this process would have its locks, but no threads
@@ -55,6 +63,18 @@ class Loader:
             assert views.seeds_B is not None, "what follows crop and flip needs them"
             parts = (views.scale_B2, views.centre_B2, views.flipped_B, views.brightness_B, views.seeds_B)
             yield self._feed.places(batch.rows_B).tolist(), [part.numpy() for part in parts]
+
+
+def keep_sockets_short() -> None:
+    """Have the sockets of Python's processes in /tmp where TMPDIR is too long for them, as it may be on Slurm.
+
+    Processes that are started later inherit it; there is no public setting.
+    """
+    if len(os.fsencode(util.get_temp_dir())) + len(_SOCKET) <= LONGEST_SOCKET:
+        return
+    folder = tempfile.mkdtemp(prefix="pymp-", dir="/tmp")
+    multiprocessing.current_process()._config["tempdir"] = folder  # noqa: SLF001 # pyrefly: ignore[missing-attribute]
+    util.Finalize(None, shutil.rmtree, args=(folder,), kwargs={"ignore_errors": True}, exitpriority=-100)
 
 
 def _end_with_parent(_: int) -> None:
