@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Mapping, Sequence
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -35,6 +38,17 @@ class Bench:
         self.measurements.append(measurement)
         self.say(f"{name}: {measurement.median:,.4g} {unit}")
         return measurement.median
+
+
+@contextmanager
+def own_folder(say: Callable[[str], None], *, quick: bool) -> Iterator[Bench]:
+    """A benchmark in a temporary folder, which processes that are started anew take for their temporary files, too."""
+    with tempfile.TemporaryDirectory(prefix="mmkd-benchmark-") as temporary:
+        before, os.environ["TMPDIR"] = os.environ.get("TMPDIR"), temporary
+        try:
+            yield Bench(quick, Path(temporary), say)
+        finally:
+            os.environ.pop("TMPDIR") if before is None else os.environ.update(TMPDIR=before)
 
 
 def alternate(rounds: int, contenders: Mapping[str, Callable[[int], Result]]) -> dict[str, list[Result]]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
 import statistics
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +16,7 @@ from PIL import Image, ImageDraw
 
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.benchmark import plain_recipe
-from mmkd_ray.benchmark.bench import Bench, in_own_process
+from mmkd_ray.benchmark.bench import Bench, in_own_process, own_folder
 from mmkd_ray.benchmark.fieldguide_run import SMALL_STUDENT
 from mmkd_ray.benchmark.ratio import Ratio
 from mmkd_ray.benchmark.results import write_results
@@ -61,13 +59,8 @@ def benchmark_faithful(
         size: how much is measured.
     """
     size = size or Size(seeds=3 if quick else 5)
-    with tempfile.TemporaryDirectory(prefix="mmkd-benchmark-") as temporary:
-        bench = Bench(quick, Path(temporary), say)
-        before, os.environ["TMPDIR"] = os.environ.get("TMPDIR"), temporary
-        try:
-            rows = {name: _compare(bench, size, name, shape, fit) for name, (shape, fit) in _ROWS.items()}
-        finally:
-            os.environ.pop("TMPDIR") if before is None else os.environ.update(TMPDIR=before)
+    with own_folder(say, quick=quick) as bench:
+        rows = {name: _compare(bench, size, name, shape, fit) for name, (shape, fit) in _ROWS.items()}
     ratios = [Ratio("accuracy_over_plain", rows, 0.97)]
     return write_results(output, "faithful", ratios=ratios, measurements=bench.measurements, notes=_notes(size))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mmkd_ray.benchmark import our_feed, plain_feed
-from mmkd_ray.benchmark.bench import Bench, alternate, in_own_process
+from mmkd_ray.benchmark.bench import Bench, alternate, in_own_process, own_folder
 from mmkd_ray.benchmark.data import write_pictures
 from mmkd_ray.benchmark.fieldguide_run import SMALL_STUDENT
 from mmkd_ray.benchmark.ratio import Ratio
@@ -57,14 +56,8 @@ def benchmark_feeds(
         size: how much is measured.
     """
     size = size or Size()
-    with tempfile.TemporaryDirectory(prefix="mmkd-benchmark-") as temporary:
-        bench = Bench(quick, Path(temporary), say)
-        # The processes below are started anew: decoded images go into the benchmark's own folder.
-        before, os.environ["TMPDIR"] = os.environ.get("TMPDIR"), temporary
-        try:
-            ratios = [*_speeds(bench, size), *_memory(bench, size), *_huge_table(bench, size)]
-        finally:
-            os.environ.pop("TMPDIR") if before is None else os.environ.update(TMPDIR=before)
+    with own_folder(say, quick=quick) as bench:
+        ratios = [*_speeds(bench, size), *_memory(bench, size), *_huge_table(bench, size)]
     return write_results(output, "feeds", ratios=ratios, measurements=bench.measurements, notes=_notes(size))
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from jaxtyping import Float64
 
 from mmkd_ray import schema
-from mmkd_ray.answers.table import read_teacher_table
+from mmkd_ray.answers.table import TeacherTable, read_teacher_table
 from mmkd_ray.artifacts import Run
 from mmkd_ray.aspects.questions import load_aspects
 from mmkd_ray.config import ARMS, BASELINE, Config, of_variants
@@ -49,7 +49,7 @@ def evaluate_study(config: Config, run: Run) -> Evaluation:
     subgroups = config.data.subgroups
     judged_images = read_measured_images(run, judged, has_groups=bool(config.data.objects), has_subgroups=subgroups)
     in_training = count_subgroups(run, "train") if subgroups else None
-    answers = cache(partial(_class_answers, run, len(images["class_names"])))
+    answers = cache(lambda asked: _class_answers(run, len(images["class_names"]), read(asked)))
     measured: dict[str, Measured] = {}
     for spec in distinct(specs):
         pieces = pieces_of(spec, images)
@@ -90,9 +90,8 @@ def _questions(config: Config, run: Run) -> tuple[str, ...]:
     return tuple(aspect.question for aspect in load_aspects(config, run))
 
 
-def _class_answers(run: Run, classes: int, questions: tuple[str, ...]) -> Float64[np.ndarray, "C Q"]:
+def _class_answers(run: Run, classes: int, teacher: TeacherTable) -> Float64[np.ndarray, "C Q"]:
     table = read_splits(run, ["train"], columns=["image_id", "label"])
-    teacher = read_teacher_table(run, questions)
     return class_answers(teacher.p_yes_of(table["image_id"].to_pylist()), labels_of(table), classes=classes)
 
 

@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 from mmkd_ray import schema
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config
-from mmkd_ray.data.table import read_splits, require_images
+from mmkd_ray.data.table import require_images
 from mmkd_ray.evaluate.evaluation import Evaluation
+from mmkd_ray.evaluate.images import read_measured_images
 from mmkd_ray.evaluate.pieces import PREDICTIONS, pieces_of
 from mmkd_ray.evaluate.probes import CLEAN
 from mmkd_ray.metrics.calibration import log_probabilities, reliability
@@ -41,21 +42,19 @@ def group_chart(config: Config, run: Run, evaluation: Evaluation, predictions: P
     """The primary metric of each group of test images, mean over seeds; None where images have no groups."""
     if not config.data.subgroups:
         return None
-    table = read_splits(run, ["test"], columns=["image_id", "group"])
-    group_of = dict(zip(table["image_id"].to_pylist(), table["group"].to_pylist(), strict=True))
+    test = read_measured_images(run, ["test"], has_groups=False, has_subgroups=True)["test"]
+    group_of = dict(zip(test.image_ids, test.subgroups or (), strict=True))
     values = {arm: _by_group(evaluation, students, group_of) for arm, students in predictions.items()}
     return values_by_group(values, evaluation.primary.unit)
 
 
-def _by_group(
-    evaluation: Evaluation, students: Sequence[pa.Table], group_of: Mapping[str, str | None]
-) -> dict[str, float]:
+def _by_group(evaluation: Evaluation, students: Sequence[pa.Table], group_of: Mapping[str, str]) -> dict[str, float]:
     by_seed: list[dict[str, float]] = []
     for rows in students:
         scores_N = evaluation.of_task.score_images(rows)
         if scores_N is None:
             return {}
-        groups_N = [group_of[image_id] or "no group" for image_id in rows["image_id"].to_pylist()]
+        groups_N = [group_of[image_id] for image_id in rows["image_id"].to_pylist()]
         by_seed.append(by_subgroup(groups_N, scores_N, {}).accuracy)
     return {group: float(np.mean([seed[group] for seed in by_seed])) for group in by_seed[0]} if by_seed else {}
 

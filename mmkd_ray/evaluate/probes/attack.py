@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from mmkd_ray.config import EvaluateConfig, ProbeKind
-from mmkd_ray.evaluate.probes.probe import Probe, Seen
+from mmkd_ray.evaluate.probes.probe import Probe, Seen, only_test
 from mmkd_ray.identity import settings
 
 if TYPE_CHECKING:  # seconds of imports
@@ -41,7 +41,7 @@ class Attack:
 
     def splits(self, held_out: tuple[str, ...]) -> tuple[str, ...]:
         """The test split."""
-        return tuple(split for split in held_out if split == "test")
+        return only_test(held_out)
 
     def seen(self, images: Pixels, severity: float, student: Student | None, config: EvaluateConfig) -> Seen:
         """The chosen images, attacked batch by batch."""

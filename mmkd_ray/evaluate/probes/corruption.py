@@ -11,7 +11,7 @@ import numpy as np
 
 from mmkd_ray.config import EvaluateConfig, ProbeKind
 from mmkd_ray.data.corruptions import CORRUPTIONS, VERSION, CorruptionName, corrupt, table_for
-from mmkd_ray.evaluate.probes.probe import Probe, Seen
+from mmkd_ray.evaluate.probes.probe import Probe, Seen, only_test
 
 if TYPE_CHECKING:  # seconds of imports
     import torch
@@ -38,7 +38,7 @@ class Corruption:
 
     def splits(self, held_out: tuple[str, ...]) -> tuple[str, ...]:
         """The test split."""
-        return tuple(split for split in held_out if split == "test")
+        return only_test(held_out)
 
     def seen(self, images: Pixels, severity: float, student: Student | None, config: EvaluateConfig) -> Seen:  # noqa: ARG002
         """The images, corrupted batch by batch."""

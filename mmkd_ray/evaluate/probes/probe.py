@@ -73,3 +73,8 @@ class Probe(Protocol):
             config: of the evaluation.
         """
         ...
+
+
+def only_test(held_out: tuple[str, ...]) -> tuple[str, ...]:
+    """The test split, if there is one: what most probes look at."""
+    return tuple(split for split in held_out if split == "test")
