@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
@@ -50,6 +50,9 @@ class EvaluateConfig(Section):
         given = [value] if isinstance(value, str) else list(value) if isinstance(value, (list, tuple)) else value
         if not isinstance(given, list):
             return value
+        accepted = (*get_args(ProbeKind), "all")
+        if any(kind not in accepted for kind in given):
+            raise ValueError(f"accepted are {', '.join(accepted)}")
         if "all" in given:
-            given = ["corruptions", "pgd", "autoattack"]
+            given = list(get_args(ProbeKind))
         return ("clean", *dict.fromkeys(kind for kind in given if kind != "clean"))

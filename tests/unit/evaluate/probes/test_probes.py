@@ -72,3 +72,8 @@ def test_what_does_not_decide_an_attack_does_not_identify_it():
     probe, other = PROBES["attack_autoattack"], EvaluateConfig(attack={"linf": (1,), "steps": 7})
     assert probe.facts(EvaluateConfig()) == probe.facts(other)
     assert PROBES["attack_pgd"].facts(EvaluateConfig()) != PROBES["attack_pgd"].facts(other)
+
+
+def test_a_probe_that_there_is_not_is_refused_with_those_that_there_are():
+    with pytest.raises(ValueError, match="accepted are clean, corruptions, pgd, autoattack, all"):
+        EvaluateConfig(probes="corruption")
