@@ -68,21 +68,29 @@ def _speeds(bench: Bench, size: Size) -> list[Ratio]:
     in_own_process(our_feed.make_table, configs["mapped"])
     cores, train = len(os.sched_getaffinity(0)), str(folder / "train")
 
-    def plain(loaders: int) -> float:
-        return in_own_process(plain_feed.feed_rate, train, loaders, size.batch, size.feed_epochs)
+    def plain(loaders: int, *, from_disk: bool = False) -> float:
+        return in_own_process(plain_feed.feed_rate, train, loaders, size.batch, size.feed_epochs, from_disk)
 
     trials = {loaders: plain(loaders) for loaders in sorted({0, 1, cores})}
     best = max(trials, key=trials.__getitem__)
     name = f"ImageFolder, DataLoader of {best}"
-    epochs = {"mapped": size.feed_epochs * size.longer, "encoded": size.feed_epochs}
-    ours = {
-        how: lambda _, how=how: in_own_process(our_feed.feed_rate, configs[how], cores, epochs[how]) for how in configs
+
+    def ours(how: str, times: int, *, from_disk: bool = False) -> Callable[[int], float]:
+        return lambda _: in_own_process(our_feed.feed_rate, configs[how], cores, size.feed_epochs * times, from_disk)
+
+    resident, mapped = "mapped, in memory", "mapped, from the disk"
+    contenders = {
+        resident: ours("mapped", size.longer),
+        mapped: ours("mapped", 1, from_disk=True),
+        "encoded": ours("encoded", 1),
     }
-    rates = alternate(bench.rounds, {name: lambda _: plain(best), **ours})
+    rivals = {name: lambda _: plain(best), f"{name}, from the disk": lambda _: plain(best, from_disk=True)}
+    rates = alternate(bench.rounds, {**rivals, **contenders})
     for contender, values in rates.items():
         bench.add(f"feed alone, 224 px from 500 x 375: {contender}", values, "images/s")
     return [
-        Ratio("mapped_over_dataloader", {"JPEG": _over(rates["mapped"], rates[name])}, 4),
+        Ratio("resident_over_dataloader", {"JPEG": _over(rates[resident], rates[name])}, 4),
+        Ratio("mapped_over_dataloader", {"JPEG": _over(rates[mapped], rates[f"{name}, from the disk"])}, 4),
         Ratio("encoded_over_dataloader", {"JPEG": _over(rates["encoded"], rates[name])}, 1.1),
         *_training(bench, size, configs["mapped"], train, best),
     ]
@@ -191,8 +199,10 @@ def _notes(size: Size) -> list[str]:
         "ImageFolder, RandomResizedCrop, flip, ToTensor, Normalize and a DataLoader with its best number of processes"
     )
     feeds = (
-        "`mapped_over_dataloader`: pictures with a shorter side of 256 px in a mapped file, made before; "
-        "`encoded_over_dataloader`: decoded for each step, cropped at full resolution. Both with antialiasing."
+        "`resident_over_dataloader`: pictures with a shorter side of 256 px in a mapped file, made before, which the "
+        "kernel holds in memory; `mapped_over_dataloader`: forgotten by the kernel before each epoch, as what is "
+        "larger than memory, and so are the rival's files; `encoded_over_dataloader`: decoded for each step, cropped "
+        "at full resolution. All with antialiasing."
     )
     training = (
         "`train_over_plain`: ResNet-18, forward, backward, SGD, the mapped feed against the rival's, samples a second; "

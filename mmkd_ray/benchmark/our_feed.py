@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -47,18 +49,36 @@ def make_table(config: Config) -> None:
     build_image_table(config, _run(config), lambda *_: None)
 
 
-def feed_rate(config: Config, threads: int, epochs: int) -> float:
-    """Images a second that come ready for a student, over all epochs but the first."""
+def feed_rate(config: Config, threads: int, epochs: int, from_disk: bool = False) -> float:
+    """Images a second that come ready for a student, over all epochs but the first.
+
+    Args:
+        config: of the student.
+        threads: that torch may use.
+        epochs: how many, at least two.
+        from_disk: whether the kernel forgets the pictures before each epoch, as if they were larger than memory.
+    """
     prepare_to_compute(threads)
-    feed, seen, started = _feed(config), 0, 0.0
+    feed, seen, seconds = _feed(config), 0, 0.0
     viewer = Viewer(feed, Look(config.train, student_input(config.student).size), torch.device("cpu"))
     for epoch in range(epochs):
-        if epoch == 1:
-            started = time.perf_counter()
+        if from_disk:
+            _forget(feed)
+        started = time.perf_counter()
         batches = epoch_batches(len(feed), config.train, seed=0, epoch=epoch, ratios_N=feed.ratios_N)
         for images_BCHW in viewer.ahead(batches, lambda _, images: images):
             seen += len(images_BCHW) if epoch else 0
-    return seen / (time.perf_counter() - started)
+        seconds += time.perf_counter() - started if epoch else 0
+    return seen / seconds
+
+
+def _forget(feed: Feed) -> None:
+    """Have the kernel drop the pictures that it holds in memory."""
+    assert isinstance(feed.pictures, MappedPictures), "only these lie in a file of decoded ones"
+    file = feed.pictures.file
+    file.mapped.madvise(mmap.MADV_DONTNEED)  # else what this process has mapped stays
+    with file.path.open("rb") as opened:
+        os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def train(config: Config, steps: int, epochs: int, threads: int) -> dict[str, list[list[float]]]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from mmkd_ray import schema
 from mmkd_ray.artifacts import Folder
-from mmkd_ray.data.decode import decode_rgb
+from mmkd_ray.data.decode import check_decodes
 from mmkd_ray.data.encoded import holds_places, sha256_of
 from mmkd_ray.data.sources.base import BadImage, Item, Reader
 from mmkd_ray.errors import DamagedError, DataError
@@ -161,7 +161,7 @@ def read_checked(reader: Reader, items: Sequence[Item], max_pixels: int | None) 
         found = BadImage(item.image_id, item.problem) if item.problem else next(read)
         if isinstance(found, bytes):
             try:
-                _check_size(item, decode_rgb(found, max_pixels=max_pixels).size)
+                _check_size(item, check_decodes(found, max_pixels=max_pixels))
             except DataError as error:
                 yield BadImage(item.image_id, str(error))
                 continue

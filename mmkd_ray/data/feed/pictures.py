@@ -35,6 +35,10 @@ class Pictures(Protocol):
         """One of them; not to be changed."""
         ...
 
+    def expect(self, places: Sequence[int]) -> None:
+        """Say which will be asked for next."""
+        ...
+
 
 @dataclass(frozen=True)
 class MappedPictures:
@@ -49,6 +53,10 @@ class MappedPictures:
         _, width, height = self.file.index[place].tolist()
         content = torch.from_numpy(self.file.bytes_of(place))
         return content.view(height, width, 3).permute(2, 0, 1) if self.interleaved else content.view(3, height, width)
+
+    def expect(self, places: Sequence[int]) -> None:
+        """See `Pictures`."""
+        self.file.expect(places)
 
     def ratios(self) -> Float32[Tensor, " N"]:
         """Width over height of each picture."""
@@ -74,6 +82,10 @@ class EncodedPictures:
         """See `Pictures`."""
         image_HW3 = self.fit(decode_rgb(self.file.bytes_of(place).tobytes()))
         return torch.from_numpy(image_HW3.copy()).permute(2, 0, 1)  # Pillow gives what cannot be written to
+
+    def expect(self, places: Sequence[int]) -> None:
+        """See `Pictures`."""
+        self.file.expect(places)
 
     def ratios(self) -> Float32[Tensor, " N"]:
         """Width over height of each picture."""

@@ -44,6 +44,9 @@ class Pixels:
         """See `Pictures`."""
         return self.images_M3SS[place]
 
+    def expect(self, places: Sequence[int]) -> None:
+        """See `Pictures`: squares are small."""
+
     def places(self, rows_B: Int64[Tensor, " B"]) -> Int64[Tensor, " B"]:
         """Of some rows, among all pictures."""
         return rows_B if self.rows_N is None else self.rows_N[rows_B]

@@ -52,6 +52,7 @@ class Viewer:
         By a thread, because the images are in this process's memory; by processes where transforms of torchvision
         follow, because they draw from a process's only generator.
         """
+        batches = self._expected(batches)
         if not self._look.config.augments:
             yield from prefetched(batches, lambda batch: make(batch, self.see(batch)))
             return
@@ -59,6 +60,15 @@ class Viewer:
             self._loader = Loader(self._feed, self._look)
         for batch, seen_B3SS in self._loader(batches):
             yield make(batch, self._finished(batch, seen_B3SS))
+
+    def _expected(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """The same batches; while one is seen, the pictures of the next are read where the disk alone holds them."""
+        waiting: list[Batch] = []
+        for batch in batches:
+            self._feed.pictures.expect(self._feed.places(batch.rows_B).tolist())
+            yield from waiting
+            waiting = [batch]
+        yield from waiting
 
     def _each(self, function: Callable[[int], Tensor], rows: Sequence[int]) -> Iterable[Tensor]:
         """`map` by as many threads as torch may use here, because it and decoders release the GIL."""

@@ -5,13 +5,14 @@ import struct
 import subprocess
 import sys
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from mmkd_ray.data.decode import decode_rgb
+from mmkd_ray.data.decode import check_decodes, decode_rgb
 from mmkd_ray.errors import DataError
 from tests.support.pictures import (
     GREY,
@@ -33,6 +34,7 @@ RED, WHITE, BLACK = (255, 0, 0), (255, 255, 255), (0, 0, 0)
 def pixels(encoded: bytes) -> np.ndarray:
     image = decode_rgb(encoded)
     assert image.mode == "RGB"
+    assert check_decodes(encoded) == image.size
     return np.asarray(image)
 
 
@@ -339,8 +341,32 @@ def test_a_truncated_file_is_refused(kind: str, options: dict[str, Any]):
     drawn = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     whole = encode(Image.fromarray(drawn), kind, **options)
     for part in (0.3, 0.6, 0.9):
-        with pytest.raises(DataError, match="not a readable image"):
-            decode_rgb(whole[: int(part * len(whole))])
+        for decode in (decode_rgb, check_decodes):
+            with pytest.raises(DataError, match="not a readable image"):
+                decode(whole[: int(part * len(whole))])
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 1}])
+def test_a_damaged_jpeg_is_refused_by_a_check_as_by_decoding(options: dict[str, Any]):
+    """A check makes an eighth of the pixels."""
+    rng, outcomes = np.random.default_rng(0), set()
+    whole = encode(Image.fromarray(rng.integers(0, 256, (40, 56, 3), dtype=np.uint8)), "JPEG", **options)
+    for _ in range(300):
+        damaged = bytearray(whole)
+        for place in rng.integers(len(whole), size=2):
+            damaged[place] = rng.integers(256)
+        outcome = said(check_decodes, bytes(damaged))
+        assert said(lambda encoded: decode_rgb(encoded).size, bytes(damaged)) == outcome
+        outcomes.add(outcome)
+    assert len(outcomes) > 2
+
+
+def said(decode: Callable[[bytes], tuple[int, int]], encoded: bytes) -> str:
+    """The size that it gives, or why it refuses."""
+    try:
+        return str(decode(encoded))
+    except DataError as error:
+        return str(error)
 
 
 @pytest.mark.parametrize("content", [b"not an image", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", bytes(1000)])

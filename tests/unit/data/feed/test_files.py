@@ -1,5 +1,7 @@
 """Decoded images are one file of a machine: whole, shared, and made again where it is not."""
 
+import ctypes
+import mmap
 import multiprocessing
 import os
 import pickle
@@ -7,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -15,7 +18,7 @@ import pytest
 
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.data.decode import decode_rgb
-from mmkd_ray.data.feed.files import cache_folder, cached_files
+from mmkd_ray.data.feed.files import cache_folder, cached_files, image_file
 from mmkd_ray.data.feed.pictures import mapped
 from mmkd_ray.data.fit import Fit
 from mmkd_ray.data.table import read_splits
@@ -178,3 +181,26 @@ def test_two_processes_hold_the_pixels_once(filled, tmp_path):
     assert first == second > 0
     whole = 20 * 3 * size**2 / 1024
     assert one + two == pytest.approx(whole, rel=0.05)
+
+
+def test_expected_pictures_are_read_and_no_others(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    content = np.random.default_rng(0).integers(0, 256, 4 * 2**20, dtype=np.uint8).data
+    file = image_file("large.u8", 16, lambda: [[(content, 1, 1)] * 16], what="pictures")
+
+    def in_memory():
+        """Rows whose first page the kernel holds."""
+        pages = (ctypes.c_ubyte * (16 * len(content) // mmap.PAGESIZE))()
+        address = ctypes.c_void_p(file.content.ctypes.data)
+        assert ctypes.CDLL(None, use_errno=True).mincore(address, ctypes.c_size_t(16 * len(content)), pages) == 0
+        return {row for row in range(16) if pages[row * len(content) // mmap.PAGESIZE] & 1}
+
+    with file.path.open("rb") as opened:
+        os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    if in_memory() - {15}:  # behind the last is the index, which has been read
+        pytest.skip("this disk is kept in memory")
+    file.expect([4, 12])
+    deadline = time.monotonic() + 10
+    while not in_memory() >= {4, 12} and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert in_memory() - {15} == {4, 12}
