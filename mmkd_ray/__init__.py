@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.2.0.dev0"
 
 if TYPE_CHECKING:
-    from mmkd_ray.api import load, load_student, open_run, results, run, summary
+    from mmkd_ray.api import compare, load, load_student, open_run, results, run, summary
 
-__all__ = ["__version__", "load", "load_student", "open_run", "results", "run", "summary"]
+__all__ = ["__version__", "compare", "load", "load_student", "open_run", "results", "run", "summary"]
 
 
 def __getattr__(name: str) -> Any:

@@ -23,6 +23,7 @@ from mmkd_ray.stages import STAGES
 from mmkd_ray.stages.opening import prepare_environment, run_of
 
 if TYPE_CHECKING:
+    from mmkd_ray.report.comparison import RunComparison
     from mmkd_ray.students.bundle import Bundle
 
 ConfigLike: TypeAlias = Config | str | Path | Mapping[str, Any]
@@ -110,6 +111,20 @@ def summary(run: RunLike) -> dict[str, Any]:
     opened = open_run(run)
     _require(opened, "summary.json", "report")
     return opened.folder.read_json("summary.json")
+
+
+def compare(*runs: RunLike) -> RunComparison:
+    """Compare two finished runs or more: `print` shows what differs in configuration, inputs and results.
+
+    Args:
+        runs: each a run, its configuration or its folder; the first is what the others are compared with.
+
+    Raises:
+        ArtifactError: a run has no report yet, or they are of different tasks.
+    """
+    from mmkd_ray.report.comparison import compare_runs  # noqa: PLC0415 (imports what reports need)
+
+    return compare_runs([open_run(run) for run in runs])
 
 
 def load_student(folder: str | Path) -> Bundle:

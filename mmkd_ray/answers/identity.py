@@ -26,7 +26,7 @@ SPLITS = ("train", "val")
 """The teacher is asked about these: train to learn from, val to see how well the student's aspects follow."""
 
 _WEIGHTS = "weights"
-_NOT_IDENTITY: dict[str, Collection[str]] = {
+NOT_IDENTITY: dict[str, Collection[str]] = {
     "vllm": {"model", "revision", "max_model_len"},
     "openai": {"base_url", "api_key_env", "concurrency", "requests_per_minute", "timeout_s", "max_retries"},
 }
@@ -49,7 +49,7 @@ def teacher_identity(teacher: Teacher) -> Identity:
 
 def _of_the_settings(teacher: Teacher) -> Identity:
     """`teacher_identity` without the weights, which a later stage need not have in reach."""
-    return identify("teacher", **settings(teacher, exclude=_NOT_IDENTITY.get(teacher.kind, ())))
+    return identify("teacher", **settings(teacher, exclude=NOT_IDENTITY.get(teacher.kind, ())))
 
 
 def what_is_asked(config: Config, run: Run, images: Mapping[str, Any]) -> dict[str, Any]:

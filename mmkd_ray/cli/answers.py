@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
-from mmkd_ray.cli.arguments import Overrides, RunFolder
+from mmkd_ray.cli.arguments import Overrides, RunFolder, folder_of
 from mmkd_ray.cli.request import Request
 
 
@@ -46,7 +46,7 @@ def _verify(place: str) -> int:
     from mmkd_ray.artifacts import open_run
     from mmkd_ray.integrity import examine
 
-    place, whole, bad = _folder(place), 0, 0
+    place, whole, bad = folder_of(place), 0, 0
     for finding in examine(open_run(place, "")):
         whole, bad = whole + finding.is_whole, bad + (not finding.is_whole)
         print(f"{'ok' if finding.is_whole else 'not ok':<8}  {finding.name}: {finding.text}", flush=True)
@@ -73,17 +73,7 @@ def _export(place: str, file: str, splits: list[str]) -> int:
     from mmkd_ray.answers.interop.exporting import export_teacher as export_table
     from mmkd_ray.answers.interop.exporting import open_finished_run
 
-    place = _folder(place)
+    place = folder_of(place)
     written = export_table(open_finished_run(place), file, splits=splits)
     print(f"{file}: {len(written):,} images; questions in order: {place}/teacher/questions.json")
     return 0
-
-
-def _folder(place: str) -> str:
-    """Of a run, given by its folder or by its configuration."""
-    if not place.endswith((".yaml", ".yml")):
-        return place
-    from mmkd_ray.config import load
-    from mmkd_ray.stages.opening import run_of
-
-    return run_of(load(place)).folder.uri

@@ -20,7 +20,7 @@ _GROUPS = {
     "Run": ("run", "images"),
     "Questions": ("aspects",),
     "Teacher": ("plan", "extract", "verify", "import-teacher", "export-teacher"),
-    "Study": ("study", "train", "tune", "evaluate", "report"),
+    "Study": ("study", "train", "tune", "evaluate", "report", "compare"),
     "Look and maintain": ("config", "doctor", "gc", "fieldguide"),
 }
 PANELS = {command: panel for panel, commands in _GROUPS.items() for command in commands}
@@ -73,6 +73,7 @@ _add("verify", answers.verify)
 _add("import-teacher", answers.import_teacher)
 _add("export-teacher", answers.export_teacher, cls=ManyValues)
 _add("config", looking.config)
+_add("compare", looking.compare)
 _add("doctor", looking.doctor)
 _add("gc", maintaining.gc)
 app.add_typer(questions_app(), name="aspects", rich_help_panel=PANELS["aspects"])

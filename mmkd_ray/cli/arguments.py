@@ -22,6 +22,16 @@ RunFolder = Annotated[
 ]
 
 
+def folder_of(place: str) -> str:
+    """Of a run, given by its folder or by its configuration."""
+    if not place.endswith((".yaml", ".yml")):
+        return place
+    from mmkd_ray.config import load
+    from mmkd_ray.stages.opening import run_of
+
+    return run_of(load(place)).folder.uri
+
+
 class ManyValues(TyperCommand):
     """A command whose `--splits` takes several values: `--splits train val`."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from functools import partial
 from typing import Annotated
 
 from typer import Argument, Option, Typer
 
-from mmkd_ray.cli.arguments import ConfigFile, Overrides
+from mmkd_ray.cli.arguments import ConfigFile, Overrides, folder_of
 from mmkd_ray.cli.request import Request
 
 fieldguide = Typer(no_args_is_help=True, help="Look at the embedded data set.")
@@ -27,6 +28,15 @@ def doctor(
 ) -> Request:
     """Say what a run would find on this machine, and what to do; status 2 if a run is impossible."""
     return Request(partial(_examine, config, overrides or ()))
+
+
+def compare(
+    runs: Annotated[
+        list[str], Argument(metavar="RUN RUN", help="folders or URIs of two runs or more, or their YAML files")
+    ],
+) -> Request:
+    """Say what differs between runs: configuration, images, questions, teacher, results."""
+    return Request(partial(_compare, runs))
 
 
 @fieldguide.command()
@@ -48,6 +58,16 @@ def _print_config(config_file: str, overrides: Sequence[str]) -> int:
     from mmkd_ray.config import load, to_yaml
 
     print(to_yaml(load(config_file, overrides)), end="")
+    return 0
+
+
+def _compare(places: Sequence[str]) -> int:
+    from mmkd_ray.api import compare
+    from mmkd_ray.console import Console
+
+    console = Console(sys.stdout)
+    for part in compare(*map(folder_of, places)).shown():
+        console.say(part)
     return 0
 
 

@@ -15,7 +15,7 @@ from mmkd_ray.data.encoded import encoded_images
 from mmkd_ray.data.origin import require_origin
 from mmkd_ray.identity import identify, settings
 
-_NOT_IMAGES = {"path", "root", "classes", "download", "store", "fit"}
+NOT_IMAGES = {"path", "root", "classes", "download", "store", "fit"}
 """Keys of `data` that say where images are and how they come here, are kept or are seen, not which they are."""
 
 
@@ -31,7 +31,7 @@ def require_images(config: Config, run: Run) -> dict[str, Any]:
 
 def settings_identity(config: Config) -> str:
     """Key of what the configuration says about the images, without where they are, how they come there and are seen."""
-    return identify("image settings", **settings(config.data, exclude=_NOT_IMAGES)).key
+    return identify("image settings", **settings(config.data, exclude=NOT_IMAGES)).key
 
 
 def split_folders(run: Run, splits: Iterable[str] | None = None) -> list[Folder]:

@@ -25,6 +25,7 @@ FORMAT = 2
 """1 was version 0.1.0's."""
 SHIFT_MEAN = "mean of the shift sets"
 """In place of a split: the plain mean over all shift sets."""
+_ADVICE = "run `mmkd evaluate CONFIG` first"
 
 
 class _Frozen(BaseModel):
@@ -147,13 +148,21 @@ def read_evaluation(config: Config, run: Run) -> Evaluation:
         ArtifactError: nothing was; or by another version of this package; or it is damaged.
     """
     identity = evaluation_identity(config, trained_students(config, run)).key
-    advice = "run `mmkd evaluate CONFIG` first"
-    if not run.folder.exists(EVALUATION):
-        raise ArtifactError(f"{run.folder.uri} has no {EVALUATION}: {advice}")
-    try:
-        evaluation = Evaluation.model_validate(run.folder.read_json(EVALUATION))
-    except ValidationError as error:
-        raise ArtifactError(f"{run.folder.uri}/{EVALUATION} is of another version of mmkd_ray: {advice}") from error
+    evaluation = stored_evaluation(run)
     if evaluation.study != identity:
-        raise ArtifactError(f"{run.folder.uri}/{EVALUATION} is not of this study: {advice}")
+        raise ArtifactError(f"{run.folder.uri}/{EVALUATION} is not of this study: {_ADVICE}")
     return evaluation
+
+
+def stored_evaluation(run: Run) -> Evaluation:
+    """What was written, for whatever configuration.
+
+    Raises:
+        ArtifactError: nothing was; or by another version of this package; or it is damaged.
+    """
+    if not run.folder.exists(EVALUATION):
+        raise ArtifactError(f"{run.folder.uri} has no {EVALUATION}: {_ADVICE}")
+    try:
+        return Evaluation.model_validate(run.folder.read_json(EVALUATION))
+    except ValidationError as error:
+        raise ArtifactError(f"{run.folder.uri}/{EVALUATION} is of another version of mmkd_ray: {_ADVICE}") from error

@@ -19,6 +19,7 @@ from mmkd_ray.config import Config, validate
 from mmkd_ray.evaluate.evaluation import Evaluation
 from mmkd_ray.evaluate.pieces import PREDICTIONS, pieces_of
 from mmkd_ray.evaluate.stage import evaluate_study
+from mmkd_ray.identity import fingerprint
 from mmkd_ray.study.students import StudentSpec, list_students
 from tests.support.tables import image_row, write_answers, write_image_table
 
@@ -119,7 +120,8 @@ def image_rows(plan: Plan) -> list[dict[str, Any]]:
 
 def write_images(config: Config, run: Run, rows: list[dict], plan: Plan) -> None:
     bad = [{"path": path, "reason": reason} for path, reason in plan.quarantined]
-    write_image_table(config, run, rows, plan.classes, quarantine=bad)
+    digest = fingerprint(images=[row["sha256"] for row in rows])
+    write_image_table(config, run, rows, plan.classes, quarantine=bad, digest=digest)
 
 
 def write_teacher(config: Config, run: Run, images: list[dict], plan: Plan) -> None:
