@@ -70,9 +70,7 @@ def test_on_other_test_images_there_is_no_difference_and_it_says_why(runs):
 
 def test_other_questions_are_named_and_fidelity_to_them_is_not_compared(runs):
     comparison = mm.compare(runs["first"], runs["asked"])
-    assert comparison.inputs[0].questions == (
-        "A 3, B 1, 1 in both; A alone: 'Is the bird flying?', 'Is there snow?'"
-    )
+    assert comparison.inputs[0].questions == ("A 3, B 1, 1 in both; A alone: 'Is the bird flying?', 'Is there snow?'")
     assert not any(comparison.inputs[0].images.values())
     assert row(comparison, "makd", "aspect_fidelity_auc", "val").differences == (None,)
     assert row(comparison, "makd").differences[0].mean == 0
