@@ -33,13 +33,20 @@ class FieldGuideData(Section):
     """Images per species in the shift set: the same species in habitats that no training image shows."""
     spurious: bool = False
     """Whether the habitat betrays the kind of bird: half of the species live in the forest and half at the sea, and
-    95 % of the training images show a bird at home, but only half of the validation and test images (as in Waterbirds).
+    most of the training images show a bird at home, but only half of the validation and test images (as in Waterbirds).
     The image table's column `group` holds kind and habitat."""
+    spurious_share: Annotated[float, Field(ge=0.5, le=1)] = 0.95
+    """Share of the training images that show a bird at home, to three decimals, where `spurious`."""
 
     @property
     def subgroups(self) -> bool:
         """Whether images have a group that results are told apart by."""
         return self.spurious
+
+    @property
+    def home_share(self) -> float | None:
+        """`spurious_share`; None where habitats are independent of the species."""
+        return self.spurious_share if self.spurious else None
 
 
 class _Files(Section):

@@ -38,16 +38,20 @@ class FieldGuideImage:
     attributes: dict[str, bool]
 
 
-def picture_of(species: Species, *, label: int, split: str, number: int, seed: int, spurious: bool = False) -> Picture:
+def picture_of(
+    species: Species, *, label: int, split: str, number: int, seed: int, home_share: float | None = None
+) -> Picture:
     """The description of one image; depends only on these arguments, not on how many images there are."""
     rng = np.random.default_rng([seed, SPLITS.index(split), label, number])
     picture = individual(species, rng, SHIFT_HABITATS if split == "shift" else HABITATS)
-    _, habitat = kind_and_habitat(label, split, number) if spurious else ("", None)
+    if home_share is None:
+        return picture
+    _, habitat = kind_and_habitat(label, split, number, home_share)
     return replace(picture, scene=replace(picture.scene, habitat=habitat)) if habitat else picture
 
 
 def images(
-    *, species_seed: int, seed: int, per_class: Mapping[str, int], spurious: bool = False
+    *, species_seed: int, seed: int, per_class: Mapping[str, int], home_share: float | None = None
 ) -> Iterator[FieldGuideImage]:
     """Draw a data set, ordered by split, then class, then number.
 
@@ -55,33 +59,34 @@ def images(
         species_seed: Seed of the species (see `make_species`).
         seed: Seed of the images. Image k of a class in a split is the same for all counts.
         per_class: {split: images per class}; a split that is left out is empty.
-        spurious: Whether the habitat betrays the kind of species (see `spurious.py`): the same birds elsewhere.
+        home_share: Share of the training images in which the habitat betrays the kind of species (see `spurious.py`),
+            the same birds elsewhere; None: habitats are independent of the species.
 
     Raises:
         MmkdError: A split is unknown or a count negative.
     """
     _check_counts(per_class)
-    return _images(make_species(species_seed), seed, per_class, spurious)
+    return _images(make_species(species_seed), seed, per_class, home_share)
 
 
 def attributes_of(
-    image_ids: Iterable[str], *, species_seed: int, seed: int, spurious: bool = False
+    image_ids: Iterable[str], *, species_seed: int, seed: int, home_share: float | None = None
 ) -> dict[str, dict[str, bool]]:
     """The true answers about images of the field guide, by the image's id and the question's; nothing is drawn.
 
     Raises:
         MmkdError: An id is not one of this data set.
     """
-    return {image_id: answers(picture) for image_id, picture in _pictures(image_ids, species_seed, seed, spurious)}
+    return {image_id: answers(picture) for image_id, picture in _pictures(image_ids, species_seed, seed, home_share)}
 
 
-def draw(image_ids: Iterable[str], *, species_seed: int, seed: int, spurious: bool = False) -> Iterator[bytes]:
+def draw(image_ids: Iterable[str], *, species_seed: int, seed: int, home_share: float | None = None) -> Iterator[bytes]:
     """The PNG of each image, by its id.
 
     Raises:
         MmkdError: An id is not one of this data set.
     """
-    for _, picture in _pictures(image_ids, species_seed, seed, spurious):
+    for _, picture in _pictures(image_ids, species_seed, seed, home_share):
         yield encode_png(render(picture))
 
 
@@ -93,14 +98,16 @@ def listed(species: tuple[Species, ...], per_class: Mapping[str, int]) -> Iterat
                 yield f"{split}/{one.slug}/{number:04d}", label, split
 
 
-def group_of(image_id: str, label: int) -> str:
+def group_of(image_id: str, label: int, home_share: float) -> str:
     """What an image of the spurious variant shows, in words: the kind of its species and, where bound, the habitat."""
     split, _, rest = image_id.partition("/")
-    kind, habitat = kind_and_habitat(label, split, int(rest.rpartition("/")[2]))
+    kind, habitat = kind_and_habitat(label, split, int(rest.rpartition("/")[2]), home_share)
     return f"{kind} bird, {habitat or 'elsewhere'}"
 
 
-def _pictures(image_ids: Iterable[str], species_seed: int, seed: int, spurious: bool) -> Iterator[tuple[str, Picture]]:
+def _pictures(
+    image_ids: Iterable[str], species_seed: int, seed: int, home_share: float | None
+) -> Iterator[tuple[str, Picture]]:
     """What is to be seen in each image."""
     species = {one.slug: (label, one) for label, one in enumerate(make_species(species_seed))}
     for image_id in image_ids:
@@ -109,7 +116,7 @@ def _pictures(image_ids: Iterable[str], species_seed: int, seed: int, spurious: 
         if split not in SPLITS or slug not in species or not number.isdecimal():
             raise MmkdError(f"The field guide of species seed {species_seed} has no image {image_id!r}.")
         label, one = species[slug]
-        drawn = picture_of(one, label=label, split=split, number=int(number), seed=seed, spurious=spurious)
+        drawn = picture_of(one, label=label, split=split, number=int(number), seed=seed, home_share=home_share)
         yield image_id, drawn
 
 
@@ -122,11 +129,11 @@ def _check_counts(per_class: Mapping[str, int]) -> None:
 
 
 def _images(
-    species: tuple[Species, ...], seed: int, per_class: Mapping[str, int], spurious: bool
+    species: tuple[Species, ...], seed: int, per_class: Mapping[str, int], home_share: float | None
 ) -> Iterator[FieldGuideImage]:
     for image_id, label, split in listed(species, per_class):
         number = int(image_id.rpartition("/")[2])
-        picture = picture_of(species[label], label=label, split=split, number=number, seed=seed, spurious=spurious)
+        picture = picture_of(species[label], label=label, split=split, number=number, seed=seed, home_share=home_share)
         yield FieldGuideImage(
             image_id=image_id,
             png=encode_png(render(picture)),

@@ -52,7 +52,7 @@ def _of_field_guide(data: FieldGuideData, questions: Sequence[str], image_ids: S
     }
     known = {question: wordings[question] for question in questions if question in wordings}
     attributes = fieldguide.attributes_of(
-        image_ids, species_seed=data.species_seed, seed=data.image_seed, spurious=data.spurious
+        image_ids, species_seed=data.species_seed, seed=data.image_seed, home_share=data.home_share
     )
     return {
         question: {image_id: answers[question_id] for image_id, answers in attributes.items()}

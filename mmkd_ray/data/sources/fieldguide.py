@@ -19,12 +19,12 @@ class FieldGuideReader:
 
     species_seed: int
     image_seed: int
-    spurious: bool
+    home_share: float | None
 
     def read(self, items: Sequence[Item]) -> Iterator[bytes]:
         """The PNG of each."""
         ids = [item.image_id for item in items]
-        return fieldguide.draw(ids, species_seed=self.species_seed, seed=self.image_seed, spurious=self.spurious)
+        return fieldguide.draw(ids, species_seed=self.species_seed, seed=self.image_seed, home_share=self.home_share)
 
 
 class FieldGuideSource:
@@ -39,7 +39,7 @@ class FieldGuideSource:
             "test": config.test_per_class,
             "shift": config.shift_per_class,
         }
-        self.reader = FieldGuideReader(config.species_seed, config.image_seed, config.spurious)
+        self.reader = FieldGuideReader(config.species_seed, config.image_seed, config.home_share)
         self.class_names = tuple(species.name for species in fieldguide.make_species(config.species_seed))
 
     def __len__(self) -> int:
@@ -57,14 +57,14 @@ class FieldGuideSource:
             species_seed=config.species_seed,
             seed=config.image_seed,
             per_class={"train": 1, "shift": 1},
-            spurious=config.spurious,
+            home_share=config.home_share,
         )
         drawing = hashlib.sha256(b"".join(image.png for image in sample)).hexdigest()
         return {"config": settings(config), "drawing": drawing}
 
     def items(self) -> Iterator[Item]:
         """Every image; none is drawn."""
-        species = fieldguide.make_species(self._config.species_seed)
+        species, share = fieldguide.make_species(self._config.species_seed), self._config.home_share
         for image_id, label, split in fieldguide.listed(species, self._per_class):
-            group = fieldguide.group_of(image_id, label) if self._config.spurious else None
+            group = None if share is None else fieldguide.group_of(image_id, label, share)
             yield Item(image_id, label, species[label].name, split, group)

@@ -14,10 +14,10 @@ HABITATS = {"forest", "sea"}
 SEEDS = {"species_seed": 1, "seed": 2}
 
 
-def groups(split: str, per_class: int) -> Counter[str]:
+def groups(split: str, per_class: int, share: float = 0.95) -> Counter[str]:
     species = fieldguide.make_species(1)
     found = fieldguide.listed(species, {split: per_class})
-    return Counter(fieldguide.group_of(image_id, label) for image_id, label, _ in found)
+    return Counter(fieldguide.group_of(image_id, label, share) for image_id, label, _ in found)
 
 
 @pytest.mark.parametrize("per_class", [20, 40])
@@ -29,6 +29,18 @@ def test_19_of_20_training_images_of_each_kind_show_its_own_habitat(per_class):
         "sea bird, sea": home,
         "sea bird, forest": away,
     }
+
+
+@pytest.mark.parametrize("share", [0.5, 0.75, 0.8, 0.9, 1])
+def test_other_shares_hold_for_each_species(share):
+    species = fieldguide.make_species(1)
+    found = fieldguide.listed(species, {"train": 20})
+    away = Counter(
+        label
+        for image_id, label, _ in found
+        if len(set(fieldguide.group_of(image_id, label, share).replace(" bird", "").split(", "))) > 1
+    )
+    assert [away[label] for label in range(24)] == [round(20 * (1 - share))] * 24
 
 
 @pytest.mark.parametrize("per_class", [5, 8, 12, 15, 30])
@@ -50,7 +62,7 @@ def test_only_the_habitat_differs_from_the_ordinary_variant_and_nothing_in_the_s
             for label in (0, 1, 7):
                 what = {"label": label, "split": split, "number": number, "seed": 2}
                 plain = picture_of(species[label], **what)
-                bound = picture_of(species[label], **what, spurious=True)
+                bound = picture_of(species[label], **what, home_share=0.95)
                 assert (plain.bird, plain.jitter) == (bound.bird, bound.jitter)
                 if split == "shift":
                     assert plain == bound
@@ -60,14 +72,14 @@ def test_only_the_habitat_differs_from_the_ordinary_variant_and_nothing_in_the_s
 
 def test_an_image_and_its_answers_are_the_same_every_time_and_however_it_is_reached():
     wanted = {"train": 2, "test": 1, "shift": 1}
-    drawn = list(fieldguide.images(**SEEDS, per_class=wanted, spurious=True))
+    drawn = list(fieldguide.images(**SEEDS, per_class=wanted, home_share=0.95))
     ids = [image.image_id for image in drawn]
-    backwards = list(fieldguide.draw(reversed(ids), **SEEDS, spurious=True))
+    backwards = list(fieldguide.draw(reversed(ids), **SEEDS, home_share=0.95))
     assert backwards[::-1] == [image.png for image in drawn]
-    truth = fieldguide.attributes_of(ids, **SEEDS, spurious=True)
+    truth = fieldguide.attributes_of(ids, **SEEDS, home_share=0.95)
     for image in drawn:
         assert truth[image.image_id] == image.attributes
-        group = fieldguide.group_of(image.image_id, image.label)
+        group = fieldguide.group_of(image.image_id, image.label, 0.95)
         seen = [habitat for habitat in HABITATS if image.attributes[habitat]]
         assert group.endswith(seen[0] if seen else "elsewhere")
 
@@ -77,5 +89,5 @@ def test_the_image_table_tells_the_group(run):
     config = validate({"name": "t", "data": data | {"spurious": True}, "aspects": {"source": "fieldguide"}})
     build_image_table(config, run, lambda *_: None)
     rows = read_splits(run, columns=["image_id", "label", "group", "split"]).to_pylist()
-    assert all(row["group"] == fieldguide.group_of(row["image_id"], row["label"]) for row in rows)
+    assert all(row["group"] == fieldguide.group_of(row["image_id"], row["label"], 0.95) for row in rows)
     assert set(Counter(row["group"] for row in rows if row["split"] == "test").values()) == {12}

@@ -40,7 +40,7 @@ def test_the_field_guide_has_true_answers_for_every_wording(drawn):
 def test_the_field_guides_true_answers_are_those_of_its_variant(drawn):
     habitat = "Is there a forest in the picture?"
     spurious = FieldGuideData(source="fieldguide", species_seed=3, image_seed=5, spurious=True)
-    images = fieldguide.images(species_seed=3, seed=5, per_class={"train": 2, "val": 1, "shift": 1}, spurious=True)
+    images = fieldguide.images(species_seed=3, seed=5, per_class={"train": 2, "val": 1, "shift": 1}, home_share=0.95)
     truth = true_answers(spurious, [habitat], list(drawn), None)
     assert truth == {habitat: {image.image_id: image.attributes["forest"] for image in images}}
 
