@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from mmkd_ray.config.base import Place, Section, Seed
 
@@ -273,6 +273,18 @@ class ImageNetData(_Files):
     path: Place
     """The folder with `train/` and `val/`: a local path or a URI. `val/` has class folders, or all images; then their
     classes are read from `ILSVRC2012_devkit_t12/` (or its `.tar.gz`) or `LOC_val_solution.csv` beside it."""
+    shift_sets: tuple[str, ...] = ()
+    """Names of further folders (or links) beside `train/` and `val/`, each a shift set. Its class folders are called by
+    WordNet ids (ImageNet-A, -R, -Sketch) or by class numbers from 0 to 999 (ImageNet-V2). Images of classes that are
+    not in `train/` are left out. `evaluate.restricted_splits` measures some over their own classes alone."""
+
+    @field_validator("shift_sets")
+    @classmethod
+    def _are_folders(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not name or name in ("train", "val", "test") or name.startswith(".") or set(name) & set("/\\\0"):
+                raise ValueError(f"'{name}': give the name of a folder beside train/ and val/, e.g. imagenet-a")
+        return names
 
 
 class WaterbirdsData(_Files):

@@ -42,6 +42,9 @@ class EvaluateConfig(Section):
     """Whose constants: those of ImageNet-C are made for 224 px, those of Tiny-ImageNet-C, milder, for 64 px. `auto`:
     `tiny` up to 96 px."""
     attack: AttackConfig = AttackConfig()
+    restricted_splits: tuple[str, ...] = ()
+    """Shift sets in which a student can only name the classes that occur there, whatever else it has learnt. So the
+    published accuracies on ImageNet-A and -R are measured, over 200 of 1,000 classes. Nothing is predicted again."""
 
     @field_validator("probes", mode="before")
     @classmethod

@@ -67,27 +67,29 @@ def agreement_values(
         clean: its predictions for clean images, by split.
         class_answers_CQ: see `metrics/agreement.py`.
     """
-    if "test" not in clean or (test := task.name_classes(clean["test"])) is None:
+    named = {
+        split: found
+        for split, rows in clean.items()
+        if split != "val" and (found := task.name_classes(rows)) is not None
+    }
+    if "test" not in named:
         return []
-
-    def agreement_of(split: str) -> Float64[np.ndarray, " N"]:
-        named = task.name_classes(clean[split])
-        assert named is not None, "the task names classes"
-        return agreement(schema.matrix(clean[split]["aspect_logits"]), named.class_N, class_answers_CQ)
-
-    agrees_N = agreement_of("test")
+    agrees = {
+        split: agreement(schema.matrix(clean[split]["aspect_logits"]), found.class_N, class_answers_CQ)
+        for split, found in named.items()
+    }
+    test, agrees_N = named.pop("test"), agrees["test"]
     values = {
         ("test", AGREEMENT_AURC): area_under_risk_coverage(agrees_N, test.right_N),
         ("test", AGREEMENT_ERRORS): roc_auc(-agrees_N, ~test.right_N),
         ("test", CONFIDENCE_ERRORS): roc_auc(-test.confidence_N, ~test.right_N),
     }
-    for split in clean:
-        if split not in ("val", "test") and (shifted := task.name_classes(clean[split])) is not None:
-            is_shifted = np.repeat([False, True], [len(agrees_N), len(shifted.class_N)])
-            both = np.concatenate([agrees_N, agreement_of(split)])
-            values[split, AGREEMENT_SHIFT] = roc_auc(-both, is_shifted)
-            confidences = np.concatenate([test.confidence_N, shifted.confidence_N])
-            values[split, CONFIDENCE_SHIFT] = roc_auc(-confidences, is_shifted)
+    for split, shifted in named.items():
+        is_shifted = np.repeat([False, True], [len(test.class_N), len(shifted.class_N)])
+        both = np.concatenate([agrees_N, agrees[split]])
+        values[split, AGREEMENT_SHIFT] = roc_auc(-both, is_shifted)
+        confidences = np.concatenate([test.confidence_N, shifted.confidence_N])
+        values[split, CONFIDENCE_SHIFT] = roc_auc(-confidences, is_shifted)
     return [Value(CLEAN.name, 0.0, split, metric.name, value) for (split, metric), value in values.items()]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,14 +72,15 @@ def measure_student(
     """
     folder = spec.folder(run)
     record = run.require(folder, "train", fingerprint=spec.identity)
+    restricted = spec.config.evaluate.restricted_splits
+    (clean_piece,) = (piece for piece in pieces if piece.probe == CLEAN.name)
+    clean = _read(run, task, clean_piece, restricted)
+    temperature = task.calibrate(clean["val"]) if "val" in clean else 1.0
     values: list[Value] = []
-    by_class, fidelity_Q, image_scores, temperature = [], np.empty(0), {}, 1.0
-    clean: dict[str, pa.Table] = {}
-    for piece in sorted(pieces, key=lambda piece: piece.probe != CLEAN.name):  # stable
-        predictions = piece.folder(run).read_table(PREDICTIONS)
-        if piece.probe == CLEAN.name and (val := predictions.filter(pc.field("split") == "val")).num_rows:
-            temperature = task.calibrate(val)
-        for split, rows in _by_split(predictions, piece.splits):
+    image_scores = {}
+    for piece in pieces:
+        by_split = clean if piece is clean_piece else _read(run, task, piece, restricted)
+        for split, rows in by_split.items():
             found = task.measure(rows, calibrated_by=temperature)
             whole = split in images and rows.num_rows == len(images[split].image_ids)
             if whole and (scores_N := task.score_images(rows)) is not None:
@@ -87,19 +88,16 @@ def measure_student(
                 image_scores[piece.probe, piece.severity, split] = scores_N
                 if in_training is not None and (subgroups := images[split].subgroups) is not None:
                     found |= subgroup_values(by_subgroup(subgroups, scores_N, in_training))
-            if piece.probe == CLEAN.name and split == "test":
-                by_class = task.measure_classes(rows)
-            if piece.probe == CLEAN.name and split == "val":
-                fidelity_Q = _fidelity(rows, teacher)
-                found[FIDELITY.name] = mean_defined(fidelity_Q)
-            if piece.probe == CLEAN.name and class_answers_CQ is not None:
-                clean[split] = rows
             values += [Value(piece.probe, piece.severity, split, name, value) for name, value in found.items()]
+    fidelity_Q = np.empty(0)
+    if "val" in clean:
+        fidelity_Q = _fidelity(clean["val"], teacher)
+        values.append(Value(CLEAN.name, 0.0, "val", FIDELITY.name, mean_defined(fidelity_Q)))
     if class_answers_CQ is not None:
         values += agreement_values(task, clean, class_answers_CQ)
     return Measured(
         tuple(values),
-        by_class,
+        task.measure_classes(clean["test"]) if "test" in clean else [],
         fidelity_Q,
         record,
         folder.read_json(HISTORY, record),
@@ -107,8 +105,11 @@ def measure_student(
     )
 
 
-def _by_split(predictions: pa.Table, splits: tuple[str, ...]) -> list[tuple[str, pa.Table]]:
-    return [(split, predictions.filter(pc.field("split") == split)) for split in splits]
+def _read(run: Run, task: Task, piece: Piece, restricted: Collection[str]) -> dict[str, pa.Table]:
+    """The predictions of a piece by split; of `restricted` ones with the classes alone that occur there."""
+    predictions = piece.folder(run).read_table(PREDICTIONS)
+    by_split = {split: predictions.filter(pc.field("split") == split) for split in piece.splits}
+    return {split: task.restrict(rows) if split in restricted else rows for split, rows in by_split.items()}
 
 
 def _fidelity(rows: pa.Table, teacher: TeacherTable) -> Float64[np.ndarray, " Q"]:

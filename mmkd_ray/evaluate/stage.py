@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 
@@ -17,7 +17,7 @@ from mmkd_ray.artifacts import Run
 from mmkd_ray.aspects.questions import load_aspects
 from mmkd_ray.config import ARMS, BASELINE, Config, of_variants
 from mmkd_ray.data.table import labels_of, read_splits, require_images
-from mmkd_ray.errors import ArtifactError
+from mmkd_ray.errors import ArtifactError, ConfigError, few
 from mmkd_ray.evaluate.compare import Comparison
 from mmkd_ray.evaluate.evaluation import Evaluation, evaluation_identity, write_evaluation
 from mmkd_ray.evaluate.further import corruption_values
@@ -40,12 +40,14 @@ def evaluate_study(config: Config, run: Run) -> Evaluation:
 
     Raises:
         ArtifactError: a student of the study has not been trained, or its predictions have not been made.
+        ConfigError: `evaluate.restricted_splits` names a split that there is not.
     """
     specs, configs, task = trained_students(config, run), of_variants(config), task_of(config)
     questions = {name: _questions(variant, run) for name, variant in configs.items()}
     read = cache(partial(read_teacher_table, run))  # once for all students with the same questions
     images = require_images(config, run)
     judged = [split for split in images["images"] if split not in ("train", "val")]
+    _check_restricted(config.evaluate.restricted_splits, judged)
     subgroups = config.data.subgroups
     judged_images = read_measured_images(run, judged, has_groups=bool(config.data.objects), has_subgroups=subgroups)
     in_training = count_subgroups(run, "train") if subgroups else None
@@ -84,6 +86,12 @@ def evaluate_study(config: Config, run: Run) -> Evaluation:
     run.folder.write_table(RESULTS, _result_table(specs, measured))
     run.folder.write_table(STUDENTS, _student_table(specs, measured))
     return evaluation
+
+
+def _check_restricted(restricted: Iterable[str], judged: Sequence[str]) -> None:
+    if unknown := [split for split in restricted if split not in judged]:
+        accepted = few(judged, near=unknown[0])
+        raise ConfigError(f"evaluate.restricted_splits: there is no split '{unknown[0]}'; accepted are {accepted}")
 
 
 def _questions(config: Config, run: Run) -> tuple[str, ...]:

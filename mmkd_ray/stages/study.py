@@ -90,8 +90,11 @@ class Report(Stage):
         mass, seconds = mean_answer_mass(run), read_seconds(run)
         summary = write_summary(config, run, evaluation, answer_mass=mass, seconds=seconds)
         run.folder.write_bytes("config.yaml", to_yaml(config).encode())
-        robustness.write_page(config, run, evaluation, sheets_of(config, run, evaluation))
-        return {"evaluation": evaluation, "report": write_report(config, run, summary, evaluation)}
+        pages = {
+            "robustness": robustness.write_page(config, run, evaluation, sheets_of(config, run, evaluation)),
+            "report": write_report(config, run, summary, evaluation),
+        }
+        return {"evaluation": evaluation, **pages}
 
     def remark(self, config: Config, run: Run, record: Any) -> str:
         from mmkd_ray.report.summary import SUMMARY
@@ -101,4 +104,5 @@ class Report(Stage):
     def closing(self, config: Config, run: Run, record: Any) -> Sequence[str | Table]:
         from mmkd_ray.report.summary import shown_results
 
-        return ["", *shown_results(record["evaluation"]), f"\nreport: {record['report']}"]
+        pages = f"\nreport: {record['report']}", f"robustness: {record['robustness']}"
+        return ["", *shown_results(record["evaluation"]), *pages]

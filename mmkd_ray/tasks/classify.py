@@ -113,6 +113,14 @@ class Classify:
         }
         return {metric.name: value for metric, value in found.items()}
 
+    def restrict(self, predictions: pa.Table) -> pa.Table:
+        """The logits of the other classes become -inf, so that their probability is 0."""
+        logits_NC, labels_N = _classes(predictions)
+        occurs_C = np.isin(np.arange(logits_NC.shape[1]), labels_N)
+        column = predictions.schema.get_field_index("class_logits")
+        logits = schema.fixed_size_rows(np.where(occurs_C, logits_NC, -np.inf))
+        return predictions.set_column(column, predictions.schema.field(column), logits)
+
     def score_images(self, predictions: pa.Table) -> Float64[np.ndarray, " N"]:
         """1 for an image whose highest class logit is that of its label, else 0."""
         return among_top_k(*_classes(predictions), k=1).astype(np.float64)

@@ -152,6 +152,10 @@ class Task(Protocol):
         """
         ...
 
+    def restrict(self, predictions: pa.Table) -> pa.Table:
+        """The same predictions where the classes alone that occur among their labels can be named."""
+        ...
+
     def score_images(self, predictions: pa.Table) -> Float64[np.ndarray, " N"] | None:
         """What each image contributes to the primary metric, which is the mean of it; None if it is no such mean."""
         ...

@@ -171,6 +171,7 @@ def test_the_output_is_ours_and_complete(unbroken):
     assert re.search(r"^makd +1 +\d+\.\d %", output, re.MULTILINE)
     assert "with one seed, which says nothing about chance" in output
     assert f"report: {unbroken.storage}/r/report.html" in output
+    assert f"robustness: {unbroken.storage}/r/robustness.html" in output
     assert "INFO" not in output
     assert "Warning" not in output
 

@@ -15,12 +15,11 @@ from mmkd_ray.data.sources.files import FileReader, FileSource, ImageFile, open_
 from mmkd_ray.data.sources.junk import Skipped
 from mmkd_ray.data.sources.listing import Found, list_tree
 from mmkd_ray.data.sources.split import cut_missing
-from mmkd_ray.data.sources.wordnet import readable_names
+from mmkd_ray.data.sources.wordnet import NUMBER, published_subset, readable_names, wordnet_ids
 from mmkd_ray.errors import DataError, one_line
 
 _DEVKIT, _SOLUTION = "ILSVRC2012_devkit_t12", "LOC_val_solution.csv"
 _TRUTH, _META = f"{_DEVKIT}/data/ILSVRC2012_validation_ground_truth.txt", f"{_DEVKIT}/data/meta.mat"
-_NUMBER = re.compile(r"n\d{8}")
 _VALIDATION = re.compile(r"ILSVRC2012_val_(\d{8})")
 
 
@@ -28,7 +27,7 @@ class ImageNetSource(FileSource):
     """`train/WNID/` for training, `val/` for the test; validation images are taken from the former.
 
     Classes are those of `train/`, in the order of their numbers, which is torchvision's and timm's; images of others in
-    `val/` are left out, so that a part of the classes is a data set, too.
+    `val/` and in shift sets are left out, so that a part of the classes is a data set, too.
     """
 
     def __init__(self, config: ImageNetData) -> None:
@@ -44,24 +43,34 @@ class ImageNetSource(FileSource):
         root = open_root(config.path, expected)
         found = {split: _list(root, split, expected) for split in ("train", "val")}
         numbers = {file: file.path.split("/")[1] for file in found["train"] if file.path.count("/") > 1}
-        names = readable_names(number for number in set(numbers.values()) if _NUMBER.fullmatch(number))
+        names = readable_names(number for number in set(numbers.values()) if NUMBER.fullmatch(number))
         if not names:
             raise DataError(f"data.path: '{config.path}/train' has no folders such as n01440764; {expected}")
         truth = _classes_of_validation(root, found["val"], expected)
         files = [ImageFile(file, "train", names[number]) for file, number in numbers.items() if number in names]
-        tests = [ImageFile(file, "test", names[number]) for file, number in truth.items() if number in names]
-        self._left_out = Counter(number for number in truth.values() if number not in names)
-        files = cut_missing([*files, *tests], {"val": config.val_fraction}, group=config.group, seed=config.split_seed)
+        measured = {"val": truth} | {name: _classes_of_shift_set(root, name) for name in config.shift_sets}
+        for folder, classes in measured.items():
+            split = "test" if folder == "val" else folder
+            files += [ImageFile(file, split, names[number]) for file, number in classes.items() if number in names]
+        self._shift_sets = {name: set(measured[name].values()) & set(names) for name in config.shift_sets}
+        self._left_out = {
+            folder: Counter(number for number in classes.values() if number not in names)
+            for folder, classes in measured.items()
+        }
+        files = cut_missing(files, {"val": config.val_fraction}, group=config.group, seed=config.split_seed)
         super().__init__(FileReader(root), files, tuple(names.values()), path=config.path)
 
     def describe(self) -> list[str]:
         """What each folder is, and what was left out."""
         lines = ["train/ is train, less the validation images that are chosen; val/, the official validation, is test"]
-        if self._left_out:
-            lines.append(
-                f"left out of val/: {self._left_out.total():,} images of {len(self._left_out):,} classes that are not "
-                "in train/"
-            )
+        for name, numbers in self._shift_sets.items():
+            whose = f", those of {known}" if (known := published_subset(numbers)) else ""
+            lines.append(f"{name}/ is a shift set of {len(numbers):,} of the classes{whose}")
+        lines += [
+            f"left out of {folder}/: {numbers.total():,} images of {len(numbers):,} classes that are not in train/"
+            for folder, numbers in self._left_out.items()
+            if numbers
+        ]
         return [*lines, *super().describe()]
 
 
@@ -73,6 +82,16 @@ def _list(root: Folder, folder: str, expected: str) -> list[Found]:
         Found(f"{folder}/{found.path}", found.size, found.modified_ns, found.problem, found.hides_files)
         for found in tree.found
     ]
+
+
+def _classes_of_shift_set(root: Folder, name: str) -> dict[Found, str]:
+    """The WordNet number of each image in a shift set's class folders."""
+    expected = f"expected {root.uri}/{name}/WNID/, or {name}/0/ to {name}/999/"
+    folder_of = {file: file.path.split("/")[1] for file in _list(root, name, expected) if file.path.count("/") > 1}
+    numbers = wordnet_ids(set(folder_of.values()))
+    if not numbers:
+        raise DataError(f"data.shift_sets: '{root.uri}/{name}' has no folders such as n01440764 or 0; {expected}")
+    return {file: numbers[folder] for file, folder in folder_of.items() if folder in numbers}
 
 
 def _classes_of_validation(root: Folder, found: Iterable[Found], expected: str) -> dict[Found, str]:

@@ -1,6 +1,9 @@
+import pyarrow.compute as pc
 import pytest
 
 from mmkd_ray import schema
+from mmkd_ray.config import EvaluateConfig
+from mmkd_ray.errors import ConfigError
 from mmkd_ray.evaluate.further import (
     AGREEMENT_AURC,
     AGREEMENT_ERRORS,
@@ -8,7 +11,8 @@ from mmkd_ray.evaluate.further import (
     CONFIDENCE_ERRORS,
     CONFIDENCE_SHIFT,
 )
-from mmkd_ray.evaluate.stage import RESULTS, STUDENTS
+from mmkd_ray.evaluate.pieces import PREDICTIONS, needs_predictions, study_pieces
+from mmkd_ray.evaluate.stage import RESULTS, STUDENTS, evaluate_study
 from mmkd_ray.tasks.classify import CLASSIFY, TOP1
 from tests.support.report_run import Plan, make
 
@@ -48,3 +52,23 @@ def test_students_have_the_facts_of_their_training(made):
     assert table["best_epoch"].to_pylist() == [4] * 6
     assert table["epochs"].to_pylist() == [5] * 6
     assert set(table["student"].to_pylist()) == set(made.run.folder.read_table(RESULTS)["student"].to_pylist())
+
+
+def test_of_a_restricted_split_its_own_classes_are_the_answers_and_nothing_is_predicted_again(tmp_path):
+    made = make(tmp_path, Plan(right={"ce": [20]}))
+    (piece,) = study_pieces(made.config, made.run)
+    table = piece.folder(made.run).read_table(PREDICTIONS)
+    table = table.filter(~((pc.field("split") == "shift") & (pc.field("label") == 2)))
+    piece.folder(made.run).write_table(PREDICTIONS, table)
+    config = made.config.model_copy(update={"evaluate": EvaluateConfig(restricted_splits=("shift",))})
+    assert not needs_predictions(config, made.run)
+    measured = {split: evaluate_study(config, made.run).arms["ce"].measure(TOP1, split) for split in ("test", "shift")}
+    shift = table.filter(pc.field("split") == "shift")
+    right = schema.matrix(shift["class_logits"])[:, :2].argmax(axis=1) == shift["label"].to_numpy()
+    assert measured["shift"].values == (right.mean(),)
+    assert measured["shift"].values != made.evaluation.arms["ce"].measure(TOP1, "shift").values
+    assert measured["test"].values == (20 / 36,)
+    with pytest.raises(ConfigError, match="there is no split 'imagenet-a'; accepted are test, shift"):
+        evaluate_study(
+            config.model_copy(update={"evaluate": EvaluateConfig(restricted_splits=("imagenet-a",))}), made.run
+        )

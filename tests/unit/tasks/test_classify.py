@@ -1,7 +1,9 @@
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
+from mmkd_ray.schema import fixed_size_rows, predictions
 from mmkd_ray.students.outputs import BATCH, outputs
 from mmkd_ray.tasks.classify import CLASSIFY
 from tests.support.toy_student import pixels, run, student, trainer
@@ -44,3 +46,22 @@ def test_it_builds_a_student_with_both_kinds_of_outputs():
     assert (made.classes, made.aspects) == (3, 2)
     for key, weight in student().state_dict().items():
         assert torch.equal(weight, made.state_dict()[key])
+
+
+def test_restricted_to_the_classes_that_occur_by_hand():
+    logits_NC = np.array([[5.0, 2, 1, 0], [0, 3, 1, 9]])
+    table = pa.table(
+        {
+            "image_id": ["a", "b"], "split": ["shift", "shift"], "label": pa.array([1, 2], pa.int32()),
+            "class_logits": fixed_size_rows(logits_NC), "aspect_logits": fixed_size_rows(np.zeros((2, 1))),
+        },
+        schema=predictions(4, 1),
+    )  # fmt: skip
+    assert CLASSIFY.measure(table, calibrated_by=1.0)["top1"] == 0
+    measured = CLASSIFY.measure(CLASSIFY.restrict(table), calibrated_by=1.0)
+    # Of classes 1 and 2: e^2 / (e^2 + e) = 0.7311 for what is right in the first, e / (e^3 + e) = 0.1192 in the second.
+    assert measured["top1"] == 0.5
+    assert measured["nll"] == pytest.approx((0.3133 + 2.1269) / 2, abs=1e-4)
+    assert measured["brier"] == pytest.approx((2 * 0.2689**2 + 2 * 0.8808**2) / 2, abs=1e-4)
+    assert CLASSIFY.name_classes(CLASSIFY.restrict(table)).class_N.tolist() == [1, 1]
+    np.testing.assert_array_equal(np.stack(table["class_logits"].to_numpy()), logits_NC)

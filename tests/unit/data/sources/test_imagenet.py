@@ -8,7 +8,7 @@ from mmkd_ray.config import validate
 from mmkd_ray.data.building import build_image_table
 from mmkd_ray.data.sources.opening import open_source
 from mmkd_ray.data.table import read_splits
-from mmkd_ray.errors import DataError
+from mmkd_ray.errors import ConfigError, DataError
 from tests.support import published_layouts as published
 
 WAYS = ["folders", "devkit", "archive", "solution"]
@@ -74,3 +74,37 @@ def test_other_folders_are_one_line(tmp_path):
         published.put(tmp_path / name, next(published.pictures()))
     with pytest.raises(DataError, match=r"has no folders such as n01440764"):
         open_source(config_of(tmp_path))
+
+
+def test_shift_sets_lie_beside_it_with_folders_named_by_wordnet_ids_or_class_numbers(tmp_path):
+    published.imagenet(tmp_path / "set", "folders")
+    image = published.pictures()
+    # -A has classes that this part of ImageNet lacks. In timm, class 0 is tench, 1 goldfish, 999 none of this part.
+    for name in (
+        "a/n01443537/1.jpg",
+        "a/n01498041/1.jpg",
+        "elsewhere/0/1.jpeg",
+        "elsewhere/1/1.jpeg",
+        "elsewhere/999/1.jpeg",
+    ):
+        published.put(tmp_path / "set" / name if name.startswith("a") else tmp_path / name, next(image))
+    (tmp_path / "set" / "v2").symlink_to(tmp_path / "elsewhere")
+    source = open_source(config_of(tmp_path / "set", shift_sets=["a", "v2"]))
+    shifted = {item.image_id: (item.split, item.class_name) for item in source.items() if item.split in ("a", "v2")}
+    assert shifted == {
+        "a/n01443537/1.jpg": ("a", "goldfish"), "v2/0/1.jpeg": ("v2", "tench"), "v2/1/1.jpeg": ("v2", "goldfish"),
+    }  # fmt: skip
+    said = source.describe()
+    assert "v2/ is a shift set of 2 of the classes" in said
+    assert "left out of a/: 1 images of 1 classes that are not in train/" in said
+
+
+def test_a_shift_set_that_is_none_is_one_line(tmp_path):
+    published.imagenet(tmp_path, "folders")
+    with pytest.raises(DataError, match=r"has no folder imagenet-a/; expected .*imagenet-a/WNID/"):
+        open_source(config_of(tmp_path, shift_sets=["imagenet-a"]))
+    published.put(tmp_path / "imagenet-a" / "cats" / "1.jpg", next(published.pictures()))
+    with pytest.raises(DataError, match=r"imagenet-a' has no folders such as n01440764 or 0"):
+        open_source(config_of(tmp_path, shift_sets=["imagenet-a"]))
+    with pytest.raises(ConfigError, match="give the name of a folder beside train/ and val/"):
+        config_of(tmp_path, shift_sets=["../imagenet-a"])
