@@ -1,4 +1,4 @@
-"""Benchmarks: `python jobs/benchmark.py answers|data|extract|faithful|feeds|train|tune [--quick] [--output DIR]`."""
+"""Benchmarks: `python jobs/benchmark.py WHAT [--quick] [--output DIR]`; `--help` lists them."""
 
 import argparse
 import importlib
@@ -9,6 +9,7 @@ from mmkd_ray.console import Console
 BENCHMARKS = {
     "answers": "mmkd_ray.benchmark.answers",
     "data": "mmkd_ray.benchmark.data",
+    "evaluate": "mmkd_ray.benchmark.evaluate",
     "extract": "mmkd_ray.benchmark.extract",
     "faithful": "mmkd_ray.benchmark.faithful",
     "feeds": "mmkd_ray.benchmark.feeds",

@@ -20,6 +20,8 @@ from mmkd_ray.config import Config, validate
 from mmkd_ray.data.building import build_image_table
 from mmkd_ray.data.sources.attributes import true_answers
 from mmkd_ray.identity import Identity, identify
+from mmkd_ray.study.students import list_students
+from mmkd_ray.tasks import task_of
 
 CLASSES = 24
 _SURE = 0.95
@@ -75,3 +77,22 @@ def write_run(config: Config) -> Run:
     read = partial(read_answers, store, wanted)
     write_teacher_table(run, read, {}, wanted, identity, asked, images["quarantined"], config.extract)
     return run
+
+
+def train_students(config: Config, run: Run) -> None:
+    """Every student of the study, trained in this process."""
+    from mmkd_ray.students.model import student_input  # noqa: PLC0415 (seconds)
+    from mmkd_ray.train.loop import StudentTrainer  # noqa: PLC0415
+    from mmkd_ray.train.outcome import write_outcome  # noqa: PLC0415
+    from mmkd_ray.train.study_data import StudyData  # noqa: PLC0415
+
+    study_data = StudyData(run)
+    for spec in list_students(config, run):
+        student = study_data.new_student(spec)
+        trainer = StudentTrainer(
+            student, student, study_data.training_set(spec), spec.config.train,
+            task=task_of(config), image_size=student_input(spec.config.student).size, seed=spec.seed,
+        )  # fmt: skip
+        for _ in range(config.train.epochs):
+            trainer.run_epoch()
+        write_outcome(spec, spec.folder(run), trainer, study_data.class_names)
