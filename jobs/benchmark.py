@@ -9,6 +9,7 @@ from mmkd_ray.console import Console
 BENCHMARKS = {
     "answers": "mmkd_ray.benchmark.answers",
     "data": "mmkd_ray.benchmark.data",
+    "deploy": "mmkd_ray.benchmark.deploy",
     "evaluate": "mmkd_ray.benchmark.evaluate",
     "extract": "mmkd_ray.benchmark.extract",
     "faithful": "mmkd_ray.benchmark.faithful",

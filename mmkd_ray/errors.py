@@ -26,6 +26,10 @@ class DataError(MmkdError):
     """The images, or a table made from them, cannot be used."""
 
 
+class TooManyPixelsError(DataError):
+    """An image has more pixels than the limit."""
+
+
 class NoRoomError(DataError):
     """A disk does not hold the images that a training needs."""
 
@@ -44,6 +48,19 @@ class LedgerError(MmkdError):
 
 class StudentError(MmkdError):
     """The student model cannot be built or trained as configured."""
+
+
+class RequestError(MmkdError):
+    """What a served student was asked over HTTP is refused."""
+
+    def __init__(self, status: int, message: str) -> None:
+        """The status of the reply, 4xx, and its sentence."""
+        super().__init__(status, message)
+        self.status, self.message = status, message
+
+    def __str__(self) -> str:
+        """The sentence."""
+        return self.message
 
 
 class ClusterError(MmkdError):

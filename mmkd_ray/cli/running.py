@@ -1,4 +1,4 @@
-"""Run what needs a configuration and a run: with a log file, and everybody else's output in it."""
+"""Run what takes a while: with a log file, and everybody else's output in it."""
 
 from __future__ import annotations
 
@@ -38,33 +38,66 @@ def run_work(
         overrides: as given.
         closing: gives what is said at the end.
     """
-    from mmkd_ray.cli.failures import explain_failure, leave_at_once, stop_among_causes
-    from mmkd_ray.cluster.lost import leaving_when_lost
     from mmkd_ray.config import load
-    from mmkd_ray.console import quiet_output
     from mmkd_ray.stages.opening import prepare_environment, run_of
 
     config = load(config_file, overrides)
     run = run_of(config)
-    log = _log_file(run, command.replace(" ", "-"))
+
+    def do(console: Console) -> None:
+        prepare_environment(config)
+        work(config, run, console)
+
+    def close() -> str:
+        return closing(config) if closing else ""
+
+    folder = None if "://" in run.folder.uri else Path(run.folder.uri)
+    return run_logged(do, command, config_file, run.folder.uri, folder=folder, closing=close)
+
+
+def run_logged(
+    work: Callable[[Console], None],
+    command: str,
+    about: str,
+    run: str = "",
+    *,
+    folder: Path | None,
+    closing: Callable[[], str] = str,
+) -> int:
+    """Do the work, which others' output does not disturb and a failure of which is explained; gives the exit status.
+
+    Args:
+        work: imports what it needs by itself.
+        command: for people, and for the log's name.
+        about: what it is about, for people.
+        run: where the run is, if it is about one.
+        folder: where logs go, in `logs/`; the temporary folder's `mmkd-logs` if None.
+        closing: gives what is said at the end.
+    """
+    from mmkd_ray.cli.failures import explain_failure, leave_at_once, stop_among_causes
+    from mmkd_ray.cluster.lost import leaving_when_lost
+    from mmkd_ray.console import quiet_output
+
+    log = _log_file(folder, command.replace(" ", "-"))
     with quiet_output(log) as console, leaving_when_lost(lambda error: leave_at_once(error, console)):
-        console.say(f"mmkd_ray {__version__}  {command} {config_file}")
-        console.say(f"run       {run.folder.uri}\nlogs      {log}")
+        console.say(f"mmkd_ray {__version__}  {command} {about}")
+        if run:
+            console.say(f"run       {run}")
+        console.say(f"logs      {log}")
         try:
-            prepare_environment(config)
-            work(config, run, console)
+            work(console)
         except Exception as error:
             if stop := stop_among_causes(error):
                 raise stop from error
             traceback.print_exc()
             sys.stderr.flush()
             return explain_failure(error, log=log, console=console)
-        if closing and (text := closing(config)):
+        if text := closing():
             console.say(text)
     return 0
 
 
-def _log_file(run: Run, command: str) -> Path:
+def _log_file(folder: Path | None, command: str) -> Path:
     """A new file's path, whose folder is there.
 
     Raises:
@@ -73,12 +106,12 @@ def _log_file(run: Run, command: str) -> Path:
     from mmkd_ray.errors import ArtifactError
 
     name = f"{command}-{datetime.now(UTC):%Y%m%d-%H%M%S}.log"
-    folder = Path(tempfile.gettempdir()) / "mmkd-logs" if "://" in run.folder.uri else Path(run.folder.uri) / "logs"
+    logs = Path(tempfile.gettempdir()) / "mmkd-logs" if folder is None else folder / "logs"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        logs.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise ArtifactError(
-            f"storage: the folder {folder} cannot be made: {reason}; choose another storage.path or name"
+            f"storage: the folder {logs} cannot be made: {reason}; choose another storage.path or name"
         ) from error
-    return folder / name
+    return logs / name

@@ -34,6 +34,7 @@ from mmkd_ray.config.evaluate import AttackConfig, EvaluateConfig, ProbeKind
 from mmkd_ray.config.loading import load, load_yaml, of_variants, parse_yaml, to_yaml, validate, with_values
 from mmkd_ray.config.places import ClusterConfig, ExtractConfig
 from mmkd_ray.config.root import Config
+from mmkd_ray.config.serve import ServeConfig
 from mmkd_ray.config.student import FlipTargets, StudentConfig, StudyConfig, TrainConfig
 from mmkd_ray.config.teacher import Asking, ImportedTeacher, NoInferenceTeacher, OpenAiTeacher, Teacher, VllmTeacher
 from mmkd_ray.config.tune import Domain, TuneConfig
@@ -73,6 +74,7 @@ __all__ = [
     "PilotConfig",
     "ProbeKind",
     "QuestionRules",
+    "ServeConfig",
     "StudentConfig",
     "StudyConfig",
     "TableColumns",

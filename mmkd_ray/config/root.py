@@ -2,8 +2,8 @@
 
 `data`, `aspects`, `teacher`, `student`, `train`, `study` and `evaluate` change results: they enter the fingerprints
 that decide what can be reused. So does `pilot`, if questions are chosen by evidence. `extract`, `cluster` and `storage`
-only decide where a run executes and how fast, and `tune` only how values of other keys are searched for: they enter
-none.
+only decide where a run executes and how fast, `tune` only how values of other keys are searched for, and `serve` only
+how a finished student is served: they enter none.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from mmkd_ray.config.base import Section
 from mmkd_ray.config.data import Data
 from mmkd_ray.config.evaluate import EvaluateConfig
 from mmkd_ray.config.places import ClusterConfig, ExtractConfig, StorageConfig
+from mmkd_ray.config.serve import ServeConfig
 from mmkd_ray.config.student import StudentConfig, StudyConfig, TrainConfig
 from mmkd_ray.config.teacher import Teacher, VllmTeacher
 from mmkd_ray.config.tracking import TrackingConfig
@@ -42,6 +43,7 @@ class Config(Section):
     extract: ExtractConfig = ExtractConfig()
     cluster: ClusterConfig = ClusterConfig()
     storage: StorageConfig = StorageConfig()
+    serve: ServeConfig = ServeConfig()
 
     @field_validator("name")
     @classmethod

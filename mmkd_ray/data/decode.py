@@ -18,7 +18,7 @@ from mmkd_ray.data.colours import rescale_transparent_colour, to_rgb
 from mmkd_ray.data.formats import what_it_is
 from mmkd_ray.data.metadata import split_metadata
 from mmkd_ray.data.profiles import to_srgb
-from mmkd_ray.errors import DataError
+from mmkd_ray.errors import DataError, TooManyPixelsError
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "ICO", "TGA", "PCX")
 """Accepted formats, recognised by content. EPS is not one: Pillow would start Ghostscript on an untrusted file."""
@@ -50,7 +50,8 @@ def decode_rgb(encoded: bytes, *, max_pixels: int | None = None) -> Image.Image:
             that were checked before.
 
     Raises:
-        DataError: the bytes are not a complete, readable image, or it has more than `max_pixels`.
+        DataError: the bytes are not a complete, readable image.
+        TooManyPixelsError: it has more than `max_pixels`.
     """
     return _decoded(encoded, max_pixels, smaller=False)[0]
 
@@ -130,7 +131,7 @@ def _check(image: ImageFile, max_pixels: int | None) -> None:
 
 def _check_size(width: int, height: int, max_pixels: int | None) -> None:
     if max_pixels is not None and width * height > max_pixels:
-        raise DataError(f"{width} x {height} pixels are more than the limit of {max_pixels} (data.max_pixels)")
+        raise TooManyPixelsError(f"{width} x {height} pixels are more than the limit of {max_pixels}")
 
 
 def _check_icon(encoded: bytes, max_pixels: int | None) -> None:

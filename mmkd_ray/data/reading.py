@@ -14,7 +14,7 @@ from mmkd_ray.artifacts import Folder
 from mmkd_ray.data.decode import check_decodes
 from mmkd_ray.data.encoded import holds_places, sha256_of
 from mmkd_ray.data.sources.base import BadImage, Item, Reader
-from mmkd_ray.errors import DamagedError, DataError
+from mmkd_ray.errors import DamagedError, DataError, TooManyPixelsError
 
 TABLE, PARTS = "table", "parts"
 """Folders of an image table: `SPLIT/part-*.parquet` with the images, and as many files on what was read."""
@@ -163,7 +163,8 @@ def read_checked(reader: Reader, items: Sequence[Item], max_pixels: int | None) 
             try:
                 _check_size(item, check_decodes(found, max_pixels=max_pixels))
             except DataError as error:
-                yield BadImage(item.image_id, str(error))
+                key = " (data.max_pixels)" if isinstance(error, TooManyPixelsError) else ""
+                yield BadImage(item.image_id, f"{error}{key}")
                 continue
         yield found
 

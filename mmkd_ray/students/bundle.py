@@ -68,7 +68,11 @@ class Bundle:
         Raises:
             DataError: one cannot be read, the message says which, counted from 0; or it is one image and no list.
         """
-        class_logits_NC, aspect_logits_NQ = outputs(self.student, self.pixels(images).split(BATCH))
+        return self.predict_pixels(self.pixels(images))
+
+    def predict_pixels(self, pixels_N3SS: UInt8[Tensor, "N 3 S S"]) -> Prediction:
+        """The same of what `pixels` makes of images."""
+        class_logits_NC, aspect_logits_NQ = outputs(self.student, pixels_N3SS.split(BATCH))
         return Prediction(
             class_names=self.card.class_names,
             class_logits_NC=class_logits_NC.numpy(),
