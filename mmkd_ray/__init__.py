@@ -9,6 +9,7 @@ In a notebook:
     mm.summary(run)["arms"]["makd"]
     mm.results(run).to_pandas()
     mm.load_student("runs/quickstart/study/makd-seed0-...").predict(["bird.png"])
+    mm.export(run, "student", format="onnx")
 
 `mmkd_ray.api` says what each does; it is imported when it is first used, because it takes seconds.
 """
@@ -21,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.2.0.dev0"
 
 if TYPE_CHECKING:
-    from mmkd_ray.api import compare, load, load_student, open_run, results, run, summary
+    from mmkd_ray.api import compare, export, load, load_student, open_run, results, run, summary
 
-__all__ = ["__version__", "compare", "load", "load_student", "open_run", "results", "run", "summary"]
+__all__ = ["__version__", "compare", "export", "load", "load_student", "open_run", "results", "run", "summary"]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,7 @@ import io
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import pyarrow as pa
 
@@ -20,11 +20,13 @@ from mmkd_ray.config import load as load_config
 from mmkd_ray.console import Console
 from mmkd_ray.errors import ArtifactError, ConfigError
 from mmkd_ray.stages import STAGES
-from mmkd_ray.stages.opening import prepare_environment, run_of
+from mmkd_ray.stages.opening import configured_run, prepare_environment, run_of
 
 if TYPE_CHECKING:
+    from mmkd_ray.export.exported import Exported
     from mmkd_ray.report.comparison import RunComparison
     from mmkd_ray.students.bundle import Bundle
+    from mmkd_ray.students.card import Precision
 
 ConfigLike: TypeAlias = Config | str | Path | Mapping[str, Any]
 """A configuration, its file, or what the file would say."""
@@ -127,11 +129,48 @@ def compare(*runs: RunLike) -> RunComparison:
     return compare_runs([open_run(run) for run in runs])
 
 
+def export(
+    run: RunLike,
+    to: str | Path,
+    *,
+    format: Literal["timm", "torch", "onnx"] = "timm",  # noqa: A002 (as on the command line)
+    precision: Precision = "float32",
+    aspects: bool = False,
+    arm: str | None = None,
+    seed: int | Literal["best"] = "best",
+    variant: str | None = None,
+) -> Exported:
+    """Write a finished student as other tools load it; `load_student(to)` opens it, too.
+
+    Args:
+        run: a finished run, its folder, or the configuration of one whose students are trained.
+        to: folder to write: new, empty, or an earlier export, which is replaced.
+        format: a folder for timm and transformers, a program of `torch.export`, or an ONNX model.
+        precision: of the weights; int8 for ONNX alone.
+        aspects: whether the aspect outputs are exported beside the class outputs.
+        arm: of the study; unset: `makd`, or the first that is not the baseline.
+        seed: `best` is the best on the validation split.
+        variant: of the study; unset: the first.
+
+    Returns:
+        What was written, and how near it is to the student: `.verification`, `.cost`.
+
+    Raises:
+        MmkdError: there is no such student, the format cannot hold it, or what was written is not the student.
+    """
+    config, opened = (run, run_of(run)) if isinstance(run, Config) else configured_run(_place(run))
+    prepare_environment(config)
+    from mmkd_ray.export.exporting import Wanted, export_student  # noqa: PLC0415 (imports torch)
+
+    wanted = Wanted(format, precision, aspects, arm, seed, variant)
+    return export_student(config, opened, str(to), wanted)
+
+
 def load_student(folder: str | Path) -> Bundle:
     """A trained student, ready to predict; neither its configuration nor its run is needed.
 
     Args:
-        folder: of the student, a local path or a URI: `runs/NAME/study/ARM-seedSEED-...`, or a copy of it.
+        folder: of the student, a local path or a URI: `runs/NAME/study/ARM-seedSEED-...`, a copy of it, or an export.
 
     Returns:
         `.predict(images)` takes paths, PIL images, encoded bytes or arrays.
@@ -142,6 +181,10 @@ def load_student(folder: str | Path) -> Bundle:
     from mmkd_ray.students.bundle import load_bundle  # noqa: PLC0415 (imports torch)
 
     return load_bundle(str(folder))
+
+
+def _place(run: Run | str | Path) -> str:
+    return run.folder.address if isinstance(run, Run) else str(run)
 
 
 def _require(opened: Run, file: str, command: str) -> None:

@@ -17,6 +17,8 @@ from mmkd_ray.identity import identify, settings
 
 NOT_IMAGES = {"path", "root", "classes", "download", "store", "fit"}
 """Keys of `data` that say where images are and how they come here, are kept or are seen, not which they are."""
+_SPREAD_FILES = 16
+"""Files that some images of a split are taken from: of a large table not all are read."""
 
 
 def require_images(config: Config, run: Run) -> dict[str, Any]:
@@ -82,6 +84,33 @@ def first_images(run: Run, split: str, count: int) -> list[bytes]:
             if len(found) == count:
                 return found
     return found
+
+
+def spread_images(run: Run, split: str, count: int) -> tuple[list[str], list[bytes]]:
+    """Ids and encoded images of some rows of a split, from all over it: its images may lie class after class.
+
+    Args:
+        run: with its image table.
+        split: which.
+        count: how many, or all that there are.
+
+    Raises:
+        DamagedError, DataError: see `encoded_images`.
+    """
+    files = [(folder, name) for folder in split_folders(run, [split]) for name in folder.tables()]
+    files = [files[place] for place in _spread(len(files), _SPREAD_FILES)]
+    ids, images = [], []
+    for number, (folder, name) in enumerate(files):
+        rows = folder.read_table(name, ["image_id", "image", "sha256"])
+        rows = rows.take(_spread(rows.num_rows, -(-(count - len(ids)) // (len(files) - number))))
+        ids += rows["image_id"].to_pylist()
+        images += encoded_images(run, rows)
+    return ids, images
+
+
+def _spread(there: int, wanted: int) -> list[int]:
+    """So many places out of those that there are, at even distances."""
+    return [place * there // wanted for place in range(wanted)] if wanted < there else list(range(there))
 
 
 def check_files(run: Run, splits: Iterable[str] | None = None) -> None:

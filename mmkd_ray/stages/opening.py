@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from mmkd_ray.errors import ArtifactError, ConfigError
 
 if TYPE_CHECKING:
     from mmkd_ray.artifacts import Run
     from mmkd_ray.config import Config
+
+CONFIG = "config.yaml"
+"""In a run's folder: its configuration, every default filled in."""
 
 
 def prepare_environment(config: Config) -> None:
@@ -27,6 +33,35 @@ def run_of(config: Config) -> Run:
     from mmkd_ray.artifacts import open_run
 
     return open_run(storage_of(config), config.name)
+
+
+def configured_run(place: str, overrides: Sequence[str] = ()) -> tuple[Config, Run]:
+    """A run with its configuration.
+
+    Args:
+        place: a configuration, or the folder of a finished run, which holds one.
+        overrides: of a configuration.
+
+    Raises:
+        ConfigError: the configuration is invalid; or overrides are given for a folder.
+        ArtifactError: the folder holds no configuration.
+    """
+    from mmkd_ray.artifacts import Run
+    from mmkd_ray.artifacts.folder import Folder
+    from mmkd_ray.config import load, parse_yaml, validate
+
+    if place.endswith((".yaml", ".yml")):
+        config = load(place, overrides)
+        return config, run_of(config)
+    if overrides:
+        raise ConfigError(f"{place} is a run's folder, whose configuration is as it is: got '{overrides[0]}'")
+    run = Run(Folder.at(place.rstrip("/")))
+    if not run.folder.exists(CONFIG):
+        raise ArtifactError(
+            f"'{run.folder.uri}' has no {CONFIG}, which `mmkd report` writes: give the run's own configuration, or the "
+            "folder of a finished run, e.g. runs/quickstart"
+        )
+    return validate(parse_yaml(run.folder.read_bytes(CONFIG), run.folder.place(CONFIG))), run
 
 
 def storage_of(config: Config) -> str:

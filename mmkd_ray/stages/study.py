@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mmkd_ray.stages import checks
+from mmkd_ray.stages.opening import CONFIG
 from mmkd_ray.stages.stage import Stage
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Report(Stage):
         evaluation = read_evaluation(config, run)
         mass, seconds = mean_answer_mass(run), read_seconds(run)
         summary = write_summary(config, run, evaluation, answer_mass=mass, seconds=seconds)
-        run.folder.write_bytes("config.yaml", to_yaml(config).encode())
+        run.folder.write_bytes(CONFIG, to_yaml(config).encode())
         pages = {
             "robustness": robustness.write_page(config, run, evaluation, sheets_of(config, run, evaluation)),
             "report": write_report(config, run, summary, evaluation),

@@ -1,11 +1,14 @@
-"""A bundle: a folder with a trained student's weights and `student.json`; used without a configuration or a run."""
+"""A bundle: a folder with a trained student's weights and `student.json`; used without a configuration or a run.
+
+Every form of weights (`students.forms`) is read in the same way: a run's own student, and what `mmkd export` makes of
+it.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,15 +22,17 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from mmkd_ray.artifacts import Folder
+from mmkd_ray.artifacts.checksums import content_hash
 from mmkd_ray.config.locations import absolute
 from mmkd_ray.data.colours import to_rgb
 from mmkd_ray.data.decode import decode_rgb
-from mmkd_ray.errors import ArtifactError, DamagedError, DataError, StudentError
+from mmkd_ray.errors import ArtifactError, DamagedError, DataError, MmkdError, StudentError
 from mmkd_ray.students.card import Card
-from mmkd_ray.students.model import Student, build_student
-from mmkd_ray.students.outputs import BATCH, outputs
+from mmkd_ray.students.forms import FORMS, Network, StudentNetwork
+from mmkd_ray.students.model import Student
+from mmkd_ray.students.outputs import BATCH
 
-WEIGHTS, CARD = "student.safetensors", "student.json"
+WEIGHTS, CARD = FORMS["student"].weights, "student.json"
 
 AnyImage = str | os.PathLike[str] | bytes | Image.Image | np.ndarray
 """A local file's path, the bytes of one, a picture of Pillow's, or RGB values: uint8 [H, W, 3]."""
@@ -56,8 +61,23 @@ class Bundle:
     """A trained student, ready to be used."""
 
     card: Card
-    student: Student
-    """In evaluation mode."""
+    logits: Network
+    """Given uint8 images [B, 3, S, S], as `pixels` makes them: class logits [B, C] and aspect logits [B, Q]. Q is 0 for
+    an export without aspects."""
+
+    @property
+    def student(self) -> Student:
+        """The student as a PyTorch module in evaluation mode, on any device.
+
+        Raises:
+            ArtifactError: it is an export as a program, which is none.
+        """
+        if isinstance(self.logits, StudentNetwork):
+            return self.logits.student
+        raise ArtifactError(
+            f"'{self.card.name}' is an export in the form {self.card.form}, which is no PyTorch module: use the "
+            "student's own folder, or an export in the form timm"
+        )
 
     def predict(self, images: Sequence[AnyImage]) -> Prediction:
         """What the student says of images, seen exactly as an evaluation shows them.
@@ -72,7 +92,7 @@ class Bundle:
 
     def predict_pixels(self, pixels_N3SS: UInt8[Tensor, "N 3 S S"]) -> Prediction:
         """The same of what `pixels` makes of images."""
-        class_logits_NC, aspect_logits_NQ = outputs(self.student, pixels_N3SS.split(BATCH))
+        class_logits_NC, aspect_logits_NQ = self.outputs(pixels_N3SS.split(BATCH) if len(pixels_N3SS) else ())
         return Prediction(
             class_names=self.card.class_names,
             class_logits_NC=class_logits_NC.numpy(),
@@ -81,6 +101,13 @@ class Bundle:
             aspect_logits_NQ=aspect_logits_NQ.numpy(),
             p_yes_NQ=aspect_logits_NQ.sigmoid().numpy(),
         )
+
+    def outputs(self, batches: Iterable[UInt8[Tensor, "B 3 S S"]]) -> tuple[Tensor, Tensor]:
+        """Class logits [N, C] and aspect logits [N, Q] of the N images of some batches; N may be 0."""
+        said = [self.logits(images_B3SS) for images_B3SS in batches]
+        none = [(torch.empty((0, self.card.classes)), torch.empty((0, len(self.card.questions))))]
+        classes, aspects = zip(*(said or none), strict=True)
+        return torch.cat(classes), torch.cat(aspects)
 
     def pixels(self, images: Sequence[AnyImage]) -> UInt8[Tensor, "N 3 S S"]:
         """The images as the student takes them: as squares of its size."""
@@ -102,7 +129,12 @@ def write_bundle(folder: Folder, card: Card, student: Student) -> None:
     weights = {name: weight.detach().cpu().contiguous() for name, weight in student.state_dict().items()}
     content = safetensors.torch.save(weights)
     folder.write_bytes(WEIGHTS, content)
-    card = card.model_copy(update={"weights": _hash(content)})
+    write_card(folder, card, content)
+
+
+def write_card(folder: Folder, card: Card, weights: bytes) -> None:
+    """Write the card of a file of weights, with its hash."""
+    card = card.model_copy(update={"weights": content_hash(weights)})
     folder.write_json(CARD, json.loads(card.model_dump_json()))
 
 
@@ -114,27 +146,33 @@ def load_bundle(place: Folder | str) -> Bundle:
 
     Raises:
         ArtifactError: there is none, it is damaged, or another version of this package made it.
+        ConfigError: its form needs a package that is not installed.
     """
     folder = place if isinstance(place, Folder) else Folder.at(place)
-    card = _read_card(folder)
+    card = read_card(folder)
+    form = FORMS[card.form]
     try:
-        student = build_student(card.config, classes=card.classes, aspects=len(card.questions))
+        content = folder.read_bytes(form.weights)
+    except OSError as error:
+        raise ArtifactError(_damaged(folder, form.weights, error)) from error
+    if card.weights not in (None, content_hash(content)):
+        raise ArtifactError(_damaged(folder, form.weights, "it is not what its card says"))
+    try:
+        return Bundle(card, form.load(card, content, folder))
     except StudentError as error:
         raise ArtifactError(_damaged(folder, CARD, error)) from error
-    try:
-        content = folder.read_bytes(WEIGHTS)
-        if card.weights not in (None, _hash(content)):
-            raise ArtifactError(_damaged(folder, WEIGHTS, "it is not what its card says"))
-        student.load_state_dict(safetensors.torch.load(content))
-    except (OSError, RuntimeError, safetensors.SafetensorError) as error:
-        raise ArtifactError(_damaged(folder, WEIGHTS, " ".join(str(error).split()))) from error
-    # As the student was trained, whatever timm says of the model by now.
-    student.mean.copy_(torch.tensor(card.mean).view(1, 3, 1, 1))
-    student.std.copy_(torch.tensor(card.std).view(1, 3, 1, 1))
-    return Bundle(card, student.eval().requires_grad_(False))
+    except MmkdError:
+        raise
+    except Exception as error:  # PyTorch, timm and onnxruntime raise any error for a file that is none of theirs
+        raise ArtifactError(_damaged(folder, form.weights, " ".join(str(error).split()))) from error
 
 
-def _read_card(folder: Folder) -> Card:
+def read_card(folder: Folder) -> Card:
+    """The card of a bundle.
+
+    Raises:
+        ArtifactError: there is none, it is damaged, or another version of this package made it.
+    """
     if not folder.exists(CARD):
         raise ArtifactError(
             f"'{folder.uri}' is not a student's bundle: it has no {CARD}; give the folder of a finished student, "
@@ -148,10 +186,6 @@ def _read_card(folder: Folder) -> Card:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ArtifactError(_damaged(folder, CARD, f"{where}: {first['msg']}" if where else first["msg"])) from error
-
-
-def _hash(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def _damaged(folder: Folder, name: str, reason: Any) -> str:

@@ -16,6 +16,10 @@ FORMAT = 1
 
 TaskName = Literal["classify"]
 """Tasks that a bundle may be for; `mmkd_ray.tasks` has them."""
+FormName = Literal["student", "timm", "torch", "onnx"]
+"""How the weights are stored: `student` as training leaves them, the others as `mmkd export` writes them."""
+Precision = Literal["float32", "float16", "int8"]
+"""Of an export's weights."""
 
 
 class Card(BaseModel):
@@ -49,6 +53,10 @@ class Card(BaseModel):
     std: tuple[float, ...]
     metrics: dict[str, float]
     """What is known of its worth, by name."""
+    form: FormName = "student"
+    """Which files the weights are in, and what reads them; see `students.forms`."""
+    precision: Precision = "float32"
+    """Of the weights."""
     weights: str | None = None
     """Hash of the file of weights; None in bundles of earlier versions."""
 

@@ -57,7 +57,7 @@ def test_what_only_tells_something_ends_well(mmkd, words):
         (["aspects", "audit", "c.yaml", "--dry-run"], "no such option: --dry-run"),
         (["aspects", "--stored", "c.yaml"], "no such option: --stored (`mmkd aspects --help`"),
         (["aspects", "scor", "c.yaml"], "no such command or file: 'scor'; did you mean 'score'?"),
-        (["extrct", "c.yaml"], "no such command 'extrct'; did you mean 'extract'?"),
+        (["extrct", "c.yaml"], "no such command 'extrct'; did you mean 'extract'"),
         (["train"], "missing argument 'CONFIG'"),
         (["study", "c.yaml", "--seconds-per-epoch", "abc"], "invalid value for '--seconds-per-epoch': "),
         (["verify", "a", "b"], "got unexpected extra argument(s) (b)"),
@@ -126,7 +126,7 @@ def test_completion_knows_the_commands(monkeypatch):
     ended = subprocess.run(
         [sys.executable, "-m", "mmkd_ray"], capture_output=True, text=True, check=False, env=environment
     )
-    assert ended.stdout.split() == ["extract", "export-teacher"]
+    assert ended.stdout.split() == ["extract", "export-teacher", "export"]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from mmkd_ray.data.building import build_image_table
 from mmkd_ray.data.encoded import encoded_images
 from mmkd_ray.data.feed.pixels import load_pixels
 from mmkd_ray.data.fit import Fit
-from mmkd_ray.data.table import check_files, first_images, read_splits, require_images
+from mmkd_ray.data.table import check_files, first_images, read_splits, require_images, spread_images
 from mmkd_ray.errors import DataError
 from mmkd_ray.integrity import examine
 from mmkd_ray.report.gallery import read_images
@@ -60,10 +60,21 @@ def test_answers_and_students_are_found_again_however_images_are_stored(by_path,
     }  # fmt: skip
     assert encoded_images(run, places) == rows["image"].to_pylist() == encoded_images(other, rows)
     assert first_images(run, "train", 7) == first_images(other, "train", 7)
+    assert spread_images(run, "train", 7) == spread_images(other, "train", 7)
     pixels, same = load_pixels(run, ["train"], FIT), load_pixels(other, ["train"], FIT)
     assert pixels.images_M3SS.equal(same.images_M3SS)
     name = "train/b %?#/5.png"
     assert read_images(run, [name]) == read_images(other, [name])
+
+
+def test_some_images_of_a_split_come_from_all_over_it(folder, run):
+    build_image_table(config_for(folder), run, no_progress)
+    ids = read_splits(run, ["train"])["image_id"].to_pylist()
+    some, images = spread_images(run, "train", 5)
+    assert len(some) == len(images) == 5
+    assert {image_id.split("/")[1] for image_id in some} == {"a %?#", "b %?#"}
+    assert spread_images(run, "train", 100)[0] == ids
+    assert spread_images(run, "shift", 5) == ([], [])
 
 
 def test_a_file_that_is_gone_or_another_is_named_whoever_reads_it(by_path, folder, run):

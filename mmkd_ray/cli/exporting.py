@@ -1,0 +1,68 @@
+"""The command that takes a student out of its run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from typer import BadParameter, Option
+
+from mmkd_ray.cli.arguments import Overrides, RunFolder
+from mmkd_ray.cli.request import Request
+
+if TYPE_CHECKING:
+    from mmkd_ray.students.card import Card
+
+
+def _seed(text: str) -> str:
+    if text != "best" and not text.isdecimal():
+        raise BadParameter(f"got '{text}'; accepted are a number, or best")
+    return text
+
+
+def export(
+    run: RunFolder,
+    to: Annotated[
+        str, Option(metavar="DIR", help="folder to write: new, empty, or an earlier export", show_default=False)
+    ],
+    overrides: Overrides = None,
+    format_: Annotated[Literal["timm", "torch", "onnx"], Option("--format", help="what is to load it")] = "timm",
+    precision: Annotated[
+        Literal["float32", "float16", "int8"], Option(help="of the weights; int8 with --format onnx")
+    ] = "float32",
+    aspects: Annotated[bool, Option("--aspects", help="also the answers to the questions, after the classes")] = False,
+    arm: Annotated[str | None, Option(help="of the study; makd if unset and there", show_default=False)] = None,
+    seed: Annotated[
+        str, Option(callback=_seed, metavar="best|N", help="best: the best on the validation split")
+    ] = "best",
+    variant: Annotated[str | None, Option(help="of the study; the first if unset", show_default=False)] = None,
+) -> Request:
+    """Write a finished student as others load it: a timm folder, a torch.export program, an ONNX model."""
+    choice = {"format": format_, "precision": precision, "aspects": aspects, "arm": arm, "variant": variant}
+    return Request(partial(_export, run, to, overrides or (), seed=seed, choice=choice))
+
+
+def _export(place: str, to: str, overrides: Sequence[str], *, seed: str, choice: dict[str, Any]) -> int:
+    from mmkd_ray.stages.opening import configured_run, prepare_environment
+
+    config, run = configured_run(place, overrides)
+    prepare_environment(config)
+    from mmkd_ray.console import Console, Table
+    from mmkd_ray.export.exporting import Wanted, export_student
+
+    wanted = Wanted(seed="best" if seed == "best" else int(seed), **choice)
+    found = export_student(config, run, to, wanted)
+    console, card = Console(sys.stdout), found.card
+    console.say(f"student   {card.name} of {run.folder.uri}")
+    console.say(f"export    {found.place}: {card.form}, {card.precision}, {_outputs(found.card)}")
+    console.say(f"verified  {found.sentence}\n")
+    console.say(Table(("", "export", "student"), found.rows, right=frozenset({1, 2})))
+    console.say(f"\nmodel card: {found.place}/README.md")
+    return 0
+
+
+def _outputs(card: Card) -> str:
+    questions = f" and {len(card.questions)} questions" if card.questions else ""
+    return f"{card.classes} classes{questions}"
