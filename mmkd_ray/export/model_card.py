@@ -112,9 +112,9 @@ def _measures(spec: StudentSpec, evaluation: Evaluation | None) -> str:
         *(_row(arm, results, metric) for arm, results in evaluation.variants[spec.variant].items()),
     ]
     return "\n".join(rows) + (
-        f"\n\nMeans over seeds, \N{PLUS-MINUS SIGN} their standard deviation; intervals at {confidence}: over seeds they "
-        "cover the randomness of training, over images which images the test happened to have. Unseen is the mean over "
-        "the shift sets. This is one of these students, so its own value may lie beside its arm's mean."
+        f"\n\nMeans over seeds, \N{PLUS-MINUS SIGN} their standard deviation; intervals at {confidence}: over seeds "
+        "they cover the randomness of training, over images which images the test happened to have. Unseen is the mean "
+        "over the shift sets. This is one of these students, so its own value may lie beside its arm's mean."
     )
 
 
