@@ -13,7 +13,7 @@ export RAY_USAGE_STATS_ENABLED = 0
 export VLLM_NO_USAGE_STATS = 1
 export DO_NOT_TRACK = 1
 
-.PHONY: help install quickstart test test-fast check lint types layers format clean
+.PHONY: help install quickstart docs test test-fast check lint types layers format clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,6 +33,9 @@ $(filter-out .uv/bin/uv,$(UV)):
 
 quickstart: install ## the main job on the embedded data and teacher: a table and a report in minutes
 	$(BIN)/mmkd run configs/quickstart.yaml
+
+docs: install ## the documentation site: site/html/index.html
+	$(BIN)/python docs/site/build.py
 
 test: install ## all tests
 	$(PYTEST)

@@ -1,0 +1,1 @@
+"""Documentation; `site/` makes the site of it."""
