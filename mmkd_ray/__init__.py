@@ -8,6 +8,7 @@ In a notebook:
     run = mm.run(config)
     mm.summary(run)["arms"]["makd"]
     mm.results(run).to_pandas()
+    mm.predict("runs/quickstart/study/makd-seed0-...", ["birds/", "bird.png"]).to_pandas()
     mm.load_student("runs/quickstart/study/makd-seed0-...").predict(["bird.png"])
     mm.export(run, "student", format="onnx")
 
@@ -22,9 +23,20 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.2.0.dev0"
 
 if TYPE_CHECKING:
-    from mmkd_ray.api import compare, export, load, load_student, open_run, results, run, summary
+    from mmkd_ray.api import compare, export, load, load_student, open_run, predict, results, run, summary
 
-__all__ = ["__version__", "compare", "export", "load", "load_student", "open_run", "results", "run", "summary"]
+__all__ = [
+    "__version__",
+    "compare",
+    "export",
+    "load",
+    "load_student",
+    "open_run",
+    "predict",
+    "results",
+    "run",
+    "summary",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -183,6 +183,39 @@ def load_student(folder: str | Path) -> Bundle:
     return load_bundle(str(folder))
 
 
+def predict(
+    student: str | Path, images: str | Path | Sequence[str | Path], *, explain: bool = False, quiet: bool = False
+) -> pa.Table:
+    """What a finished student says of images, as `mmkd predict` has it: a row for each, broken ones included.
+
+    Args:
+        student: its folder, as for `load_student`.
+        images: paths or URIs of files, folders, patterns or Parquet files with images; one, or several.
+        explain: whether rows say which aspects speak for the class and which against it.
+        quiet: whether to say nothing; a Ray cluster is named that is used for many images.
+
+    Returns:
+        Columns `image`, `error` (why it cannot be read; then the others are null), `class`, `confidence`,
+        `probabilities` by class, `aspects` (P(yes) by question), and `explanation`; the table's metadata names classes
+        and questions in their order.
+
+    Raises:
+        ArtifactError: it is not the folder of a student, or the student cannot explain.
+        DataError: a folder or pattern holds nothing.
+    """
+    from mmkd_ray.cluster.environment import prepare_process  # noqa: PLC0415 (before ray is imported)
+
+    prepare_process(offline=True)
+    from mmkd_ray.prediction.finding import find_images  # noqa: PLC0415 (imports torch)
+    from mmkd_ray.prediction.predicting import PredictionJob  # noqa: PLC0415
+
+    console = Console(io.StringIO() if quiet else sys.stdout)
+    job = PredictionJob.by(str(student), explains=explain)
+    words = [images] if isinstance(images, (str, Path)) else images
+    rows = list(job.of(find_images(map(str, words)), console.say))
+    return pa.concat_tables(rows).cast(job.columns) if rows else job.columns.empty_table()
+
+
 def _place(run: Run | str | Path) -> str:
     return run.folder.address if isinstance(run, Run) else str(run)
 

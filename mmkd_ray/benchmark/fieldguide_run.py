@@ -95,4 +95,4 @@ def train_students(config: Config, run: Run) -> None:
         )  # fmt: skip
         for _ in range(config.train.epochs):
             trainer.run_epoch()
-        write_outcome(spec, spec.folder(run), trainer, study_data.class_names)
+        write_outcome(spec, spec.folder(run), trainer, study_data.class_names, study_data.class_answers(spec))

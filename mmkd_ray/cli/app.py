@@ -9,7 +9,7 @@ from typer import Exit, Option, Typer
 from typer.core import TyperGroup
 
 from mmkd_ray import __version__
-from mmkd_ray.cli import answers, exporting, looking, maintaining, serving, whole
+from mmkd_ray.cli import answers, exporting, looking, maintaining, predicting, serving, whole
 from mmkd_ray.cli.arguments import ManyValues
 from mmkd_ray.cli.questions import questions_app
 from mmkd_ray.cli.request import Request
@@ -21,7 +21,7 @@ _GROUPS = {
     "Questions": ("aspects",),
     "Teacher": ("plan", "extract", "verify", "import-teacher", "export-teacher"),
     "Study": ("study", "train", "tune", "evaluate", "report", "compare"),
-    "Use a student": ("export", "serve"),
+    "Use a student": ("export", "predict", "serve"),
     "Look and maintain": ("config", "doctor", "gc", "fieldguide"),
 }
 PANELS = {command: panel for panel, commands in _GROUPS.items() for command in commands}
@@ -74,6 +74,7 @@ _add("verify", answers.verify)
 _add("import-teacher", answers.import_teacher)
 _add("export-teacher", answers.export_teacher, cls=ManyValues)
 _add("export", exporting.export)
+_add("predict", predicting.predict)
 _add("serve", serving.serve)
 _add("config", looking.config)
 _add("compare", looking.compare)

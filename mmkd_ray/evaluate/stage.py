@@ -7,16 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 
-import numpy as np
 import pyarrow as pa
-from jaxtyping import Float64
 
 from mmkd_ray import schema
-from mmkd_ray.answers.table import TeacherTable, read_teacher_table
+from mmkd_ray.answers.by_class import answers_by_class
+from mmkd_ray.answers.table import read_teacher_table
 from mmkd_ray.artifacts import Run
 from mmkd_ray.aspects.questions import load_aspects
 from mmkd_ray.config import ARMS, BASELINE, Config, of_variants
-from mmkd_ray.data.table import labels_of, read_splits, require_images
+from mmkd_ray.data.table import require_images
 from mmkd_ray.errors import ArtifactError, ConfigError, few
 from mmkd_ray.evaluate.compare import Comparison
 from mmkd_ray.evaluate.evaluation import Evaluation, evaluation_identity, write_evaluation
@@ -24,7 +23,6 @@ from mmkd_ray.evaluate.further import corruption_values
 from mmkd_ray.evaluate.images import count_subgroups, read_measured_images
 from mmkd_ray.evaluate.measure import Measured, measure_student
 from mmkd_ray.evaluate.pieces import pieces_of
-from mmkd_ray.metrics.agreement import class_answers
 from mmkd_ray.study.students import StudentSpec, distinct, trained_students
 from mmkd_ray.tasks import Task, task_of
 
@@ -51,7 +49,7 @@ def evaluate_study(config: Config, run: Run) -> Evaluation:
     subgroups = config.data.subgroups
     judged_images = read_measured_images(run, judged, has_groups=bool(config.data.objects), has_subgroups=subgroups)
     in_training = count_subgroups(run, "train") if subgroups else None
-    answers = cache(lambda asked: _class_answers(run, len(images["class_names"]), read(asked)))
+    answers = cache(lambda asked: answers_by_class(run, read(asked)))
     measured: dict[str, Measured] = {}
     for spec in distinct(specs):
         pieces = pieces_of(spec, images)
@@ -96,11 +94,6 @@ def _check_restricted(restricted: Iterable[str], judged: Sequence[str]) -> None:
 
 def _questions(config: Config, run: Run) -> tuple[str, ...]:
     return tuple(aspect.question for aspect in load_aspects(config, run))
-
-
-def _class_answers(run: Run, classes: int, teacher: TeacherTable) -> Float64[np.ndarray, "C Q"]:
-    table = read_splits(run, ["train"], columns=["image_id", "label"])
-    return class_answers(teacher.p_yes_of(table["image_id"].to_pylist()), labels_of(table), classes=classes)
 
 
 def _with_corruption_errors(

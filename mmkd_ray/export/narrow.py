@@ -19,4 +19,4 @@ def without_aspects(card: Card, student: Student) -> tuple[Card, Student]:
     with torch.no_grad():
         narrow.mean.copy_(student.mean)
         narrow.std.copy_(student.std)
-    return card.model_copy(update={"questions": ()}), narrow.eval().requires_grad_(False)
+    return card.model_copy(update={"questions": (), "class_answers": None}), narrow.eval().requires_grad_(False)

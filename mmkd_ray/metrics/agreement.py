@@ -38,6 +38,46 @@ def agreement(
 
     Higher is better: 0 where both are certain and the same.
     """
-    seen_NQ = expit(aspect_logits_NQ.astype(np.float64))
-    expected_NQ = class_answers_CQ.clip(_LEAST, 1 - _LEAST)[named_N]
+    seen_NQ, expected_NQ = _seen(aspect_logits_NQ), _certain(class_answers_CQ)[named_N]
     return (seen_NQ * np.log(expected_NQ) + (1 - seen_NQ) * np.log(1 - expected_NQ)).mean(axis=1)
+
+
+def agreement_with_all(
+    aspect_logits_NQ: Float[np.ndarray, "N Q"], class_answers_CQ: Float64[np.ndarray, "C Q"]
+) -> Float64[np.ndarray, "N C"]:
+    """`agreement` with every class, whichever is named."""
+    seen_NQ, expected_CQ = _seen(aspect_logits_NQ), _certain(class_answers_CQ)
+    total_NC = seen_NQ @ np.log(expected_CQ).T + (1 - seen_NQ) @ np.log(1 - expected_CQ).T
+    return total_NC / seen_NQ.shape[1]
+
+
+def log_odds(
+    aspect_logits_NQ: Float[np.ndarray, "N Q"],
+    named_N: Int[np.ndarray, " N"],
+    other_N: Int[np.ndarray, " N"],
+    class_answers_CQ: Float64[np.ndarray, "C Q"],
+) -> Float64[np.ndarray, "N Q"]:
+    """What each question adds to the log-odds of one class against another, as naive Bayes counts it (in nats).
+
+    With p the student's P(yes) and a, b the mean answers about both classes:
+    p log(a / b) + (1 - p) log((1 - a) / (1 - b)), which is the expected log-likelihood ratio of an answer that is yes
+    with probability p. Their sum over questions is Q times the difference of both classes' `agreement`. Questions are
+    taken to be independent given the class (Duda and Hart 1973, section 2.10), which they are not.
+
+    Args:
+        aspect_logits_NQ: of the student.
+        named_N: the class that positive values speak for.
+        other_N: the class that negative values speak for.
+        class_answers_CQ: see `class_answers`.
+    """
+    seen_NQ, expected_CQ = _seen(aspect_logits_NQ), _certain(class_answers_CQ)
+    yes_CQ, no_CQ = np.log(expected_CQ), np.log(1 - expected_CQ)
+    return seen_NQ * (yes_CQ[named_N] - yes_CQ[other_N]) + (1 - seen_NQ) * (no_CQ[named_N] - no_CQ[other_N])
+
+
+def _seen(aspect_logits_NQ: Float[np.ndarray, "N Q"]) -> Float64[np.ndarray, "N Q"]:
+    return expit(aspect_logits_NQ.astype(np.float64))
+
+
+def _certain(class_answers_CQ: Float64[np.ndarray, "C Q"]) -> Float64[np.ndarray, "C Q"]:
+    return class_answers_CQ.clip(_LEAST, 1 - _LEAST)

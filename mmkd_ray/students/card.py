@@ -53,6 +53,9 @@ class Card(BaseModel):
     std: tuple[float, ...]
     metrics: dict[str, float]
     """What is known of its worth, by name."""
+    class_answers: tuple[tuple[float, ...], ...] | None = None
+    """The teacher's mean P(yes) about each class's training images, C rows of Q: what `mmkd predict --explain` compares
+    with. None for students that were taught no aspects, and in bundles of earlier versions."""
     form: FormName = "student"
     """Which files the weights are in, and what reads them; see `students.forms`."""
     precision: Precision = "float32"
@@ -61,9 +64,12 @@ class Card(BaseModel):
     """Hash of the file of weights; None in bundles of earlier versions."""
 
     @model_validator(mode="after")
-    def _classes_have_names(self) -> Self:
+    def _fits_together(self) -> Self:
         if self.classes != len(self.class_names):
             raise ValueError(f"classes is {self.classes}, but class_names has {len(self.class_names)}")
+        shape = (self.classes, {len(self.questions)})
+        if self.class_answers is not None and (len(self.class_answers), set(map(len, self.class_answers))) != shape:
+            raise ValueError(f"class_answers are not {self.classes} rows of {len(self.questions)}")
         return self
 
     @property

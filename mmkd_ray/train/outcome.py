@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+from jaxtyping import Float64
 from torch import Tensor
 
 from mmkd_ray.artifacts import Folder
@@ -12,8 +14,17 @@ from mmkd_ray.study.students import HISTORY, StudentSpec
 from mmkd_ray.tasks import task_of
 from mmkd_ray.train.loop import StudentTrainer
 
+_DIGITS = 4
+"""Of a mean answer in a card: it is of some dozens of images."""
 
-def write_outcome(spec: StudentSpec, folder: Folder, trainer: StudentTrainer, class_names: list[str]) -> None:
+
+def write_outcome(
+    spec: StudentSpec,
+    folder: Folder,
+    trainer: StudentTrainer,
+    class_names: list[str],
+    class_answers_CQ: Float64[np.ndarray, "C Q"] | None,
+) -> None:
     """Write the student with its best weights, and how it was trained; the record last.
 
     Args:
@@ -21,12 +32,13 @@ def write_outcome(spec: StudentSpec, folder: Folder, trainer: StudentTrainer, cl
         folder: where to write; whatever it holds is deleted, predictions of another training among it.
         trainer: that has trained it to the end.
         class_names: in the order of the class outputs.
+        class_answers_CQ: see `Card.class_answers`.
     """
     folder.delete()
     student, best_epoch = trainer.best_student()
     metric = task_of(spec.config).primary
     metrics = {metric.val_key: trainer.history[best_epoch][metric.val_key]}
-    write_bundle(folder, _card(spec, student, class_names, metrics), student)
+    write_bundle(folder, _card(spec, student, class_names, metrics, class_answers_CQ), student)
     folder.write_json(HISTORY, trainer.history)
     folder.finish(
         spec.identity,
@@ -40,7 +52,13 @@ def write_outcome(spec: StudentSpec, folder: Folder, trainer: StudentTrainer, cl
     )
 
 
-def _card(spec: StudentSpec, student: Student, class_names: list[str], metrics: dict[str, float]) -> Card:
+def _card(
+    spec: StudentSpec,
+    student: Student,
+    class_names: list[str],
+    metrics: dict[str, float],
+    class_answers_CQ: Float64[np.ndarray, "C Q"] | None,
+) -> Card:
     config = spec.config.student
     taken = student_input(config)
     return Card(
@@ -59,6 +77,7 @@ def _card(spec: StudentSpec, student: Student, class_names: list[str], metrics: 
         mean=_plain(student.mean),
         std=_plain(student.std),
         metrics=metrics,
+        class_answers=None if class_answers_CQ is None else tuple(map(tuple, class_answers_CQ.round(_DIGITS).tolist())),
     )
 
 

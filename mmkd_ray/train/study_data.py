@@ -7,9 +7,10 @@ from functools import cache
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float32, Float64
 from torch import Tensor
 
+from mmkd_ray.answers.by_class import answers_by_class
 from mmkd_ray.answers.needs import class_questions
 from mmkd_ray.answers.query import Query
 from mmkd_ray.answers.table import TeacherTable, read_teacher_table
@@ -66,6 +67,12 @@ class StudyData:
         """The student of a student before training: the same for all arms of a seed."""
         torch.manual_seed(spec.seed)
         return task_of(spec.config).build(spec.config.student, classes=len(self.class_names), aspects=len(spec.aspects))
+
+    def class_answers(self, spec: StudentSpec) -> Float64[np.ndarray, "C Q"] | None:
+        """The teacher's mean answers about each class; None for the student of an arm without aspects."""
+        if not ARMS[spec.arm].aspects:
+            return None
+        return answers_by_class(self._run, self._answers(tuple(Query(aspect.question) for aspect in spec.aspects)))
 
     def _aspect_targets(self, spec: StudentSpec, train: Feed) -> tuple[Tensor | None, Tensor | None]:
         """Targets [N, Q] of the images as they are, and of their mirrored views."""

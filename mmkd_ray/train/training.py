@@ -79,7 +79,8 @@ def train_student(spec: StudentSpec, study_data: StudyData, run: Run, monitor: A
                 monitor.reached.remote(spec.identity, trainer.epochs_done)
     if context.get_world_rank() == 0:
         require_inputs(run, spec.inputs)
-        write_outcome(spec, spec.folder(run), trainer, study_data.class_names)
+        class_answers_CQ = study_data.class_answers(spec)
+        write_outcome(spec, spec.folder(run), trainer, study_data.class_names, class_answers_CQ)
 
 
 @contextmanager

@@ -23,5 +23,5 @@ def write_students(config: Config, run: Run, *, epochs: int = 1) -> list[Student
         )  # fmt: skip
         for _ in range(epochs):
             trainer.run_epoch()
-        write_outcome(spec, spec.folder(run), trainer, study_data.class_names)
+        write_outcome(spec, spec.folder(run), trainer, study_data.class_names, study_data.class_answers(spec))
     return specs

@@ -1,8 +1,9 @@
-"""A bundle of the toy student: red, green and blue pictures."""
+"""Bundles of the toy student: red, green and blue pictures."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -11,7 +12,7 @@ from mmkd_ray.artifacts import Folder
 from mmkd_ray.students.bundle import write_bundle
 from mmkd_ray.students.card import Card
 from tests.support.pictures import encode
-from tests.support.toy_student import STUDENT, run, trainer
+from tests.support.toy_student import STUDENT, pixels, run, student, trainer
 
 CARD = Card(
     task="classify",
@@ -29,6 +30,9 @@ CARD = Card(
     metrics={"val_top1": 0.9},
 )
 """Some names are what a page must not take for markup."""
+CLASSES = ("red", "green", "blue")
+QUESTIONS = ("Is it red?", "Is it green?")
+ANSWERS = ((0.9, 0.1), (0.1, 0.8), (0.2, 0.3))
 
 
 def write_toy_bundle(folder: Path) -> str:
@@ -46,3 +50,22 @@ def coloured(count: int) -> list[bytes]:
         pixels[..., number % 3] += 120
         found.append(encode(Image.fromarray(pixels), ("PNG", "JPEG")[number % 2]))
     return found
+
+
+def untrained_bundle(folder: Path, **changes: Any) -> str:
+    """Write the student with its first weights, which explains, and with plain names; gives the folder.
+
+    `changes` are of its card.
+    """
+    plain = {"class_names": CLASSES, "questions": QUESTIONS, "class_answers": ANSWERS}
+    write_bundle(Folder(str(folder)), Card(**{**CARD.model_dump(), **plain, **changes}), student())
+    return str(folder)
+
+
+def save_pictures(folder: Path, count: int) -> list[str]:
+    """Write so many pictures of the toy data; gives their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{number:04}.png" for number in range(count)]
+    for path, image in zip(paths, pixels(count, 3).images_M3SS, strict=True):
+        Image.fromarray(image.permute(1, 2, 0).numpy()).save(path)
+    return [str(path) for path in paths]

@@ -53,26 +53,27 @@ def find_columns(
     return found
 
 
-def find_image_column(columns: pa.Schema, named: str, *, place: str) -> str | None:
+def find_image_column(columns: pa.Schema, named: str, *, place: str, key: str = "data.columns.image") -> str | None:
     """The column of encoded images: bytes, or Hugging Face's `{bytes, path}`; None if there is none.
 
     Args:
         columns: that there are.
-        named: `data.columns.image`.
+        named: the one that is meant; empty for one that is found.
         place: the data set, for messages.
+        key: what names one, for messages.
 
     Raises:
         DataError: the named one is not there, or has no images; or several could be meant.
     """
     names = [field.name for field in columns if _holds_images(field.type)]
     if named and named not in columns.names:
-        raise DataError(f"data.columns.image: {place} has no column '{named}'; it has {_shown(columns.names, named)}")
+        raise DataError(f"{key}: {place} has no column '{named}'; it has {_shown(columns.names, named)}")
     if named and named not in names:
         raise DataError(
-            f"data.columns.image: '{named}' of {place} is of the type {columns.field(named).type}; accepted are bytes "
+            f"{key}: '{named}' of {place} is of the type {columns.field(named).type}; accepted are bytes "
             f"and {{bytes, path}}{f': {few(names)}' if names else ''}"
         )
-    return named or (names[0] if len(names) == 1 else _usual(names, "image", place)) or None
+    return named or (names[0] if len(names) == 1 else _usual(names, "image", place, key)) or None
 
 
 def _holds_images(kind: pa.DataType) -> bool:
@@ -86,12 +87,12 @@ def read_from(columns: Mapping[str, str]) -> str:
     return ", ".join(f"{role} from '{name}'" for role, name in columns.items())
 
 
-def _usual(present: Sequence[str], role: str, place: str) -> str:
+def _usual(present: Sequence[str], role: str, place: str, key: str = "") -> str:
     names = [name for name in present if re.sub(r"[^a-z0-9]", "", name.casefold()) in _USUAL[role]]
     if len(names) > 1:
         raise DataError(
-            f"{place}: {few(names)} may all be its {role}; say which one by data.columns.{role}={names[0]} (it has "
-            f"{_shown(present, role)})"
+            f"{place}: {few(names)} may all be its {role}; say which one by {key or f'data.columns.{role}'}={names[0]} "
+            f"(it has {_shown(present, role)})"
         )
     return names[0] if names else ""
 

@@ -93,10 +93,17 @@ def _read_shard(
             )
     with open_parquet(root, shard.path) as file:
         table = file.read(columns=list(columns.values()))
-        return table, list(_rows(file, shard, image)) if image else []
+        return table, list(image_rows(file, shard, image)) if image else []
 
 
-def _rows(file: pq.ParquetFile, shard: Found, image: str) -> Iterator[tuple[Found, tuple[str, int, int]]]:
+def image_rows(file: pq.ParquetFile, shard: Found, image: str) -> Iterator[tuple[Found, tuple[str, int, int]]]:
+    """Every row of a file: what it is called and about how large it is, and its place for `ParquetReader`.
+
+    Args:
+        file: opened.
+        shard: what it was opened as.
+        image: its column of images.
+    """
     number = 0
     for group in range(file.num_row_groups):
         facts = file.metadata.row_group(group)

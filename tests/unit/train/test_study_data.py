@@ -7,6 +7,7 @@ from mmkd_ray.answers.query import Query, mirrored
 from mmkd_ray.answers.table import read_teacher_table
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.config import ARMS, Arm, arms, validate
+from mmkd_ray.data.table import read_splits
 from mmkd_ray.errors import ArtifactError
 from mmkd_ray.students.targets.labels import Labels
 from mmkd_ray.study.students import list_students
@@ -149,12 +150,28 @@ def test_a_larger_student_is_read_from_its_folder(made):
         seed=0,
     )
     trainer.run_epoch()
-    write_outcome(larger, larger.folder(run), trainer, study_data.class_names)
+    write_outcome(larger, larger.folder(run), trainer, study_data.class_names, study_data.class_answers(larger))
     read = study_data.training_set(pupil).classes.larger
     assert not read.training
     assert not any(weight.requires_grad for weight in read.parameters())
     for key, weight in student.state_dict().items():
         assert torch.equal(weight, read.state_dict()[key])
+
+
+def test_the_teachers_answers_by_class_are_in_the_card_of_a_student_with_aspects(made):
+    """Of all training images, whatever share of them it is trained on; an identity does not know of them."""
+    from mmkd_ray.students.bundle import load_bundle
+    from tests.support.bundles import write_students
+
+    _, specs, run = made(["ce", "makd"], {"train_fraction": 0.5, "batch_size": 9})
+    write_students(specs[0].config, run)
+    cards = {spec.arm: load_bundle(spec.folder(run)).card for spec in specs}
+    assert cards["ce"].class_answers is None
+    train = read_splits(run, ["train"])
+    p_yes = read_teacher_table(run).p_yes_of(train["image_id"].to_pylist())[:, :3]
+    labels = train["label"].to_numpy()
+    means = [p_yes[labels == label].mean(axis=0) for label in range(3)]
+    np.testing.assert_allclose(cards["makd"].class_answers, means, atol=1e-4)
 
 
 def test_images_or_answers_of_another_identity_teach_nothing(made):
