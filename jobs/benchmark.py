@@ -27,7 +27,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=list(BENCHMARKS))
     parser.add_argument(
-        "--quick", action="store_true", help="some minutes on two cores: `extract` 10, `feeds` 8, the others 6"
+        "--quick", action="store_true", help="some minutes on two cores: `extract` 10, `feeds` 11, the others 6"
     )
     parser.add_argument("--output", default="runs/benchmarks", help="folder for the JSON and the table")
     arguments = parser.parse_args()

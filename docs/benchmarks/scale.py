@@ -59,9 +59,9 @@ def rates() -> Rates:
     of_million = [measured("answers", f"1,000,000 images x 50 questions: {step}") for step in steps]
     known = [seconds for seconds in of_million if seconds is not None]
     return Rates(
-        table=by_core("data", "4,000 JPEGs: image table, 2 cores"),
+        table=by_core("data", "8,000 JPEGs: image table, 2 cores"),
         extraction=by_core("extract", "no inference, 20,000 images, Q = 50"),
-        mapped=by_core("feeds", "feed alone, 224 px from 500 x 375: mapped"),
+        mapped=by_core("feeds", "feed alone, 224 px from 500 x 375: mapped, in memory"),
         encoded=by_core("feeds", "feed alone, 224 px from 500 x 375: encoded"),
         driver_s=sum(known) * ALL / 1e6 if len(known) == len(of_million) else None,
     )

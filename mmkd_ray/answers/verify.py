@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from mmkd_ray.answers.identity import SUBJECTS
 from mmkd_ray.answers.ledger import Ledger
 from mmkd_ray.answers.table import QUARANTINE, prove_folder, stored_queries
 from mmkd_ray.answers.wanted import wanted_cells
 from mmkd_ray.artifacts import Run
+from mmkd_ray.data.subjects import Subjects
 from mmkd_ray.errors import ArtifactError
 
 
@@ -21,9 +23,10 @@ def verify(run: Run) -> Ledger:
         raise ArtifactError(
             f"the images have changed since {run.teacher.uri} was made: run `mmkd extract CONFIG` first"
         )
+    subjects = Subjects.from_facts(teacher["asked"].get(SUBJECTS, {}))
     failed = run.teacher.read_table(QUARANTINE)["path"].to_pylist()
     return prove_folder(
         run.teacher.child("table"),
-        wanted_cells(run, stored_queries(run)).without(failed),
+        wanted_cells(run, stored_queries(run), subjects).without(failed),
         quarantined=len(failed) + images["quarantined"],
     )

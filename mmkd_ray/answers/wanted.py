@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
 
@@ -15,6 +15,7 @@ from jaxtyping import Int64, UInt64
 from mmkd_ray.answers.identity import SPLITS
 from mmkd_ray.answers.query import Query
 from mmkd_ray.artifacts import Run
+from mmkd_ray.data.subjects import IMAGES, Subjects
 from mmkd_ray.data.table import read_splits
 
 ROWS_A_PART = 65_536
@@ -62,11 +63,13 @@ class ImageIndex:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Cells that must be there: N images, and Q queries about each."""
+    """Cells that must be there: N subjects, and Q queries about each."""
 
     images: pa.Table
-    """`image_id`, `sha256` of the content."""
+    """`image_id`, `sha256` of the content of each subject."""
     queries: tuple[Query, ...]
+    subjects: Subjects = IMAGES
+    """What the subjects are."""
 
     def __len__(self) -> int:
         """N."""
@@ -99,10 +102,10 @@ class Wanted:
         if not image_ids:
             return self
         out = pc.is_in(self.images["image_id"], value_set=pa.array(list(image_ids), pa.string()))  # pyrefly: ignore[missing-attribute]
-        return Wanted(self.images.filter(pc.invert(out)), self.queries)  # pyrefly: ignore[missing-attribute]
+        return replace(self, images=self.images.filter(pc.invert(out)))  # pyrefly: ignore[missing-attribute]
 
 
-def wanted_cells(run: Run, queries: Iterable[Query | str]) -> Wanted:
-    """Every image of the splits that the teacher is asked about, with these queries."""
-    images = read_splits(run, SPLITS, columns=["image_id", "sha256"])
-    return Wanted(images, tuple(Query.of(query) for query in queries))
+def wanted_cells(run: Run, queries: Iterable[Query | str], subjects: Subjects = IMAGES) -> Wanted:
+    """Every subject of the images of the splits that the teacher is asked about, with these queries."""
+    rows = subjects.rows(read_splits(run, SPLITS, columns=subjects.columns))
+    return Wanted(rows.select(["image_id", "sha256"]), tuple(Query.of(query) for query in queries), subjects)

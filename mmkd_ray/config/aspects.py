@@ -78,7 +78,23 @@ Topic = Literal["shape", "colour", "marking", "scene"]
 """What a question of the embedded data set is about: the first three are the bird's plumage and build."""
 
 
-class FieldGuideAspects(Section):
+SubjectKind = Literal["image", "box", "box_in_context"]
+"""What a question is about."""
+
+
+class _Asked(Section):
+    """What the questions are about."""
+
+    subject: SubjectKind = "image"
+    """What the teacher is shown with a question: the whole `image`; or, where images have boxes, each object by itself:
+    cut out (`box`), or in the whole picture with a red line around it (`box_in_context`)."""
+    box_margin: Fraction = 0.15
+    """Of `subject: box`: how much of the picture is seen on each side of a box, as a share of its width or height."""
+    min_box_side: NonNegativeFloat = 8
+    """In pixels: boxes with a shorter side are not asked about; no aspects are learnt from them."""
+
+
+class FieldGuideAspects(_Asked):
     """The questions that come with the embedded data set."""
 
     source: Literal["fieldguide"]
@@ -93,7 +109,7 @@ class FieldGuideAspects(Section):
     """Seed of the random order."""
 
 
-class FileAspects(Section):
+class FileAspects(_Asked):
     """Questions from a YAML file: a list of texts, or of `{question: ..., orientation_sensitive: true}`."""
 
     source: Literal["file"]
@@ -113,7 +129,7 @@ _JSON = (
 )
 
 
-class LlmAspects(Section):
+class LlmAspects(_Asked):
     """Questions that an LLM proposes; `mmkd aspects` asks it and writes `aspects.yaml`."""
 
     source: Literal["llm"]

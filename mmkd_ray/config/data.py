@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
 from mmkd_ray.config.base import Place, Section, Seed
 
@@ -340,6 +340,33 @@ class VocData(BoxData):
     URI."""
 
 
+class ScenesData(Section):
+    """Scenes of the embedded field guide: one to six drawn birds in a picture of 128 pixels a side, with boxes."""
+
+    labelled: ClassVar[Labelled] = "detect"
+    objects: ClassVar[str] = ""
+    fit: ClassVar[FitName] = "crop"
+    squares: ClassVar[bool] = True
+    """Whether all of its pictures are squares, which any `fit` leaves as they are."""
+    subgroups: ClassVar[bool] = False
+    """Whether images have a group that results are told apart by."""
+    source: Literal["scenes"]
+    species_seed: Seed = 0
+    """Seed of the species (classes)."""
+    image_seed: Seed = 0
+    """Seed of the scenes."""
+    species: Annotated[int, Field(ge=1, le=20)] = 12
+    """C: how many of the 24 species are classes; the last four never are."""
+    train: PositiveInt = 400
+    """Scenes to train on."""
+    val: PositiveInt = 100
+    test: PositiveInt = 200
+    shift: NonNegativeInt = 100
+    """Scenes in habitats that no other one shows."""
+    strangers: NonNegativeInt = 100
+    """Scenes in which half of the birds are of species that are no class: to call one by a class's name is wrong."""
+
+
 Data = Annotated[
     FieldGuideData
     | FolderData
@@ -353,7 +380,8 @@ Data = Annotated[
     | ImageNetData
     | WaterbirdsData
     | CocoData
-    | VocData,
+    | VocData
+    | ScenesData,
     Field(discriminator="source"),
 ]
 """Where the images come from, by `source`."""

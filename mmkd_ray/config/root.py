@@ -64,6 +64,11 @@ class Config(Section):
                 f"train.batch_size ({self.train.batch_size}) is less than cluster.train_workers "
                 f"({self.cluster.most_train_workers}): every worker needs at least one image per step"
             )
+        if self.aspects.subject != "image" and self.data.labelled != "detect":
+            raise ValueError(
+                f"aspects.subject: '{self.aspects.subject}' needs images with boxes (data.source: coco, voc, scenes), "
+                f"and those of '{self.data.source}' have none: set it to image"
+            )
         if self.train.decode_size == "full" and self.data.fit != "crop":
             raise ValueError(
                 f"train.decode_size: full needs data.fit: crop, got '{self.data.fit}': set a number of pixels"

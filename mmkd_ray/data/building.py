@@ -21,7 +21,7 @@ from mmkd_ray.data.origin import refer_to_images
 from mmkd_ray.data.reading import PARTS, TABLE, PartReader, here
 from mmkd_ray.data.remaining import Remaining, held_images, read_parts
 from mmkd_ray.data.sources.base import Source
-from mmkd_ray.data.sources.boxes import BoxSource
+from mmkd_ray.data.sources.boxes import HasBoxes
 from mmkd_ray.data.sources.files import FileReader
 from mmkd_ray.data.sources.opening import forget_listed, open_source
 from mmkd_ray.data.table import check_count, settings_identity
@@ -170,7 +170,7 @@ def _build(
 
     limit, files = getattr(config.data, "max_pixels", None), _files_to_refer_to(config, source)
     columns = schema.images(
-        has_groups=bool(source.group_kind), has_boxes=isinstance(source, BoxSource), as_places=files is not None
+        has_groups=bool(source.group_kind), has_boxes=isinstance(source, HasBoxes), as_places=files is not None
     )
     spread(PartReader(folder, source.reader, columns, limit, run.images, files), parts, tick)
     facts = _finish(config, run, source, folder)
@@ -202,7 +202,7 @@ def _finish(config: Config, run: Run, source: Source, folder: Folder) -> dict[st
     folder.write_table(QUARANTINE, quarantine)
     try:
         _check_bad(bad, len(source), config.extract.max_bad_fraction, place)
-        if not isinstance(source, BoxSource):
+        if not isinstance(source, HasBoxes):
             _check_classes(train_labels, source.class_names, place)
         _check_measurable(by_split)
     except DataError:
@@ -210,7 +210,7 @@ def _finish(config: Config, run: Run, source: Source, folder: Folder) -> dict[st
         folder.delete()
         raise
     boxes = {}
-    if isinstance(source, BoxSource):
+    if isinstance(source, HasBoxes):
         digest.update(source.boxes_digest.encode())
         folder.write_table(BAD_BOXES, pa.Table.from_pylist(source.bad_boxes, schema=schema.BAD_BOXES))
         boxes = {"boxes": source.boxes, "bad_boxes": len(source.bad_boxes)}

@@ -70,22 +70,6 @@ def check_count(images: Folder, split: str, found: int, expected: int) -> None:
         raise damaged(images.place(f"table/{split}"), reason)
 
 
-def first_images(run: Run, split: str, count: int) -> list[bytes]:
-    """The first few encoded images of a split.
-
-    Raises:
-        DamagedError, DataError: see `encoded_images`.
-    """
-    found: list[bytes] = []
-    for folder in split_folders(run, [split]):
-        for name in folder.tables():
-            rows = folder.read_table(name, ["image_id", "image", "sha256"])
-            found += encoded_images(run, rows.slice(0, count - len(found)))
-            if len(found) == count:
-                return found
-    return found
-
-
 def spread_images(run: Run, split: str, count: int) -> tuple[list[str], list[bytes]]:
     """Ids and encoded images of some rows of a split, from all over it: its images may lie class after class.
 

@@ -21,6 +21,7 @@ from mmkd_ray.artifacts import Run
 from mmkd_ray.aspects.questions import Aspect
 from mmkd_ray.cluster.monitor import ProgressCallback
 from mmkd_ray.config import Config, ImportedTeacher, PilotConfig
+from mmkd_ray.data.subjects import Subjects
 from mmkd_ray.data.table import labels_of, read_splits, require_images
 from mmkd_ray.errors import ArtifactError, DataError
 from mmkd_ray.evidence.answers import PilotAnswers
@@ -48,7 +49,7 @@ def ask_pilot(config: Config, run: Run, aspects: Sequence[Aspect], progress: Pro
         DataError: images of the sample cannot be asked about.
     """
     sample, ways, queries = _sample(config, run), _ways(config, aspects), pilot_queries(config, aspects)
-    wanted = Wanted(sample.select(["image_id", "sha256"]), queries)
+    wanted = Wanted(sample.select(["image_id", "sha256"]), queries, Subjects.of(config))
     collected = answer_cells(_without_mass_limit(config), run, teacher_identity(config.teacher), wanted, progress)
     answered = np.isfinite(collected.log_p_yes_NQ).all(axis=1)
     if not answered.any():
@@ -80,14 +81,22 @@ def pilot_lacks_answers(config: Config, run: Run, aspects: Sequence[Aspect]) -> 
     Raises:
         ArtifactError: the image table is not finished.
     """
-    wanted = Wanted(_sample(config, run).select(["image_id", "sha256"]), pilot_queries(config, aspects))
+    rows = _sample(config, run).select(["image_id", "sha256"])
+    wanted = Wanted(rows, pilot_queries(config, aspects), Subjects.of(config))
     return lacks_answers(run, teacher_identity(config.teacher), wanted)
 
 
 def _sample(config: Config, run: Run) -> pa.Table:
-    require_images(config, run)
-    table = read_splits(run, ["train"], columns=["image_id", "sha256", "label"])
+    table = _labelled(config, run)
     return table.take(choose_images(labels_of(table), config.pilot))
+
+
+def _labelled(config: Config, run: Run) -> pa.Table:
+    """The training images, or the objects in them: `image_id`, `sha256`, `label`."""
+    require_images(config, run)
+    subjects = Subjects.of(config)
+    columns = dict.fromkeys([*subjects.columns, "label"])
+    return subjects.rows(read_splits(run, ["train"], columns=list(columns)))
 
 
 def _ways(config: Config, aspects: Sequence[Aspect]) -> dict[str, dict[str, Query]]:
@@ -112,7 +121,7 @@ def stored_answers(config: Config, run: Run, aspects: Sequence[Aspect]) -> Pilot
     """
     questions = [aspect.question for aspect in aspects]
     table = read_teacher_table(run, questions)
-    train = read_splits(run, ["train"], columns=["image_id", "label"])
+    train = _labelled(config, run)
     p_NQ = table.p_yes_of(train["image_id"].to_pylist())
     answered = np.isfinite(p_NQ).all(axis=1)
     if not answered.any():

@@ -18,7 +18,7 @@ from mmkd_ray.answers.store import AnswerStore
 from mmkd_ray.answers.teacher import needs_hub
 from mmkd_ray.cluster.environment import prepare_process
 from mmkd_ray.config import ExtractConfig, Teacher
-from mmkd_ray.data.encoded import encoded_images
+from mmkd_ray.data.subjects import Subjects, subject_pictures
 from mmkd_ray.errors import MmkdError, TeacherError, explain, typed_cause
 from mmkd_ray.extract.engines.load import load_engine
 from mmkd_ray.extract.engines.mirror import answer_all
@@ -37,6 +37,8 @@ class Assignment:
     queries: tuple[Query, ...]
     ask_PQ: Bool[np.ndarray, "P Q"]
     """Sets of queries; an image's column `ask` says which is its own."""
+    subjects: Subjects
+    """What is asked about."""
     store: AnswerStore
     monitor: Any
     all_may_fail: bool
@@ -44,7 +46,7 @@ class Assignment:
 
 
 class AskTeacher:
-    """Input rows `{image_id, sha256, image, ask}`; output, for each batch, one row `{images}`: how many were asked.
+    """Input rows of `only_todo`; output, for each batch, one row `{images}`: how many were asked.
 
     The answers themselves go to the store, a file a batch, before the batch counts as done: what is killed loses no
     more than its batches in flight, and a batch that Ray hands out again after a restart is found there.
@@ -92,7 +94,7 @@ class AskTeacher:
         store = self._assignment.store
         if store.has(name):
             return 0
-        encoded = encoded_images(store.run, images)
+        encoded = subject_pictures(store.run, self._assignment.subjects, images)
         self._preflight(encoded, queries)
         answers = answer_all(self._engine, encoded, queries)
         store.write(name, *_names(images), queries, answers)

@@ -14,7 +14,8 @@ from mmkd_ray.answers.wanted import wanted_cells
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config, ImportedTeacher, VllmTeacher
 from mmkd_ray.data.decode import decode_rgb
-from mmkd_ray.data.table import first_images, require_images
+from mmkd_ray.data.subjects import Subjects, first_pictures
+from mmkd_ray.data.table import require_images
 from mmkd_ray.errors import ConfigError, DataError, TeacherError
 from mmkd_ray.extract.engines.tokens import answer_tokens
 from mmkd_ray.extract.engines.vllm.processor import check_prompts, load_processor
@@ -59,12 +60,15 @@ def describe_cost(config: Config, run: Run, *, answers_per_second: float | None 
     if isinstance(config.teacher, ImportedTeacher):
         raise ConfigError("teacher.kind is 'imported': its answers are read by `mmkd import-teacher`, nothing is asked")
     asked = what_is_asked(config, run, require_images(config, run))
-    store, wanted = AnswerStore(run, Identity.from_dict(asked["teacher"])), wanted_cells(run, asked["questions"])
+    store, wanted = (
+        AnswerStore(run, Identity.from_dict(asked["teacher"])),
+        wanted_cells(run, asked["questions"], Subjects.of(config)),
+    )
     plan = make_plan(wanted, overview(store, wanted).present_NQ)
     images, questions = len(wanted), len(wanted.queries)
     lines = [
         f"teacher   {describe_teacher(config.teacher)}",
-        f"images    {images:,} ({' and '.join(SPLITS)}), {plan.images:,} of them with something to ask",
+        f"{wanted.subjects.unit:<9} {images:,} ({' and '.join(SPLITS)}), {plan.images:,} of them with something to ask",
         f"questions {questions}",
         f"cells     {images * questions:,} wanted, {images * questions - plan.cells:,} present, {plan.cells:,} to ask",
     ]
@@ -128,7 +132,7 @@ def _length(processor: Any, teacher: VllmTeacher, text: str, encoded: bytes) -> 
 def _tokens_line(config: Config, run: Run, questions: tuple[str, ...], images: int, cells: int) -> str:
     if not isinstance(config.teacher, VllmTeacher):
         return f"requests  {cells:,}, one a cell"
-    tokens = count_tokens(config.teacher, first_images(run, SPLITS[0], _SAMPLE), questions)
+    tokens = count_tokens(config.teacher, first_pictures(run, Subjects.of(config), SPLITS[0], _SAMPLE), questions)
     each = cells / images
     least, naive = tokens.least(each), tokens.one_by_one(each)
     return (

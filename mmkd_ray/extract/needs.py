@@ -9,6 +9,7 @@ from mmkd_ray.answers.table import finished_table
 from mmkd_ray.answers.wanted import Wanted, wanted_cells
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config, ImportedTeacher
+from mmkd_ray.data.subjects import Subjects
 from mmkd_ray.data.table import require_images
 from mmkd_ray.identity import Identity
 
@@ -24,7 +25,9 @@ def needs_asking(config: Config, run: Run) -> bool:
     asked = what_is_asked(config, run, require_images(config, run))
     if finished_table(run, table_identity(config, asked).key):
         return False
-    return lacks_answers(run, Identity.from_dict(asked["teacher"]), wanted_cells(run, asked["questions"]))
+    return lacks_answers(
+        run, Identity.from_dict(asked["teacher"]), wanted_cells(run, asked["questions"], Subjects.of(config))
+    )
 
 
 def lacks_answers(run: Run, teacher: Identity, wanted: Wanted) -> bool:

@@ -11,12 +11,13 @@ from jaxtyping import Bool, Int32
 from mmkd_ray.answers.identity import SPLITS
 from mmkd_ray.answers.wanted import ImageIndex, Wanted
 from mmkd_ray.artifacts import Folder, Run
+from mmkd_ray.data.subjects import IMAGES, Subjects, with_images
 from mmkd_ray.data.table import split_folders
 
 
 @dataclass(frozen=True)
 class ToDo:
-    """The M images that lack an answer: arrays alone, so that processes share them and look up a block in no time."""
+    """The M subjects that lack an answer: arrays alone, so that processes share them and look up a block in no time."""
 
     index: ImageIndex
     ask_M: Int32[np.ndarray, " M"]
@@ -51,17 +52,19 @@ def make_plan(wanted: Wanted, present_NQ: Bool[np.ndarray, "N Q"]) -> Plan:
     return Plan(ToDo(ImageIndex.of(wanted.keys[lacking]), ask_M.ravel().astype(np.int32)), ask_PQ)
 
 
-def files_with(run: Run, todo: ToDo) -> list[tuple[Folder, str]]:
-    """The files of the image table that hold one of these images: a resumed run need not read the others."""
+def files_with(run: Run, todo: ToDo, subjects: Subjects = IMAGES) -> list[tuple[Folder, str]]:
+    """The files of the image table that hold one of these subjects: a resumed run need not read the others."""
     found = []
     for folder in split_folders(run, SPLITS):
-        for name, table in folder.read_tables(folder.names(), columns=["image_id", "sha256"]):
-            if len(todo.index.find(table)[0]):
+        for name, table in folder.read_tables(folder.names(), columns=subjects.columns):
+            if len(todo.index.find(subjects.rows(table))[0]):
                 found.append((folder, name))
     return found
 
 
-def only_todo(block: pa.Table, todo: ToDo) -> pa.Table:
-    """The rows of the image table that have something to ask, with a column `ask` that says what."""
-    there, here = todo.index.find(block)
-    return block.take(pa.array(there)).append_column("ask", pa.array(todo.ask_M[here], pa.int32()))
+def only_todo(block: pa.Table, todo: ToDo, subjects: Subjects = IMAGES) -> pa.Table:
+    """The subjects of a block of the image table that have something to ask, with a column `ask` that says what."""
+    rows = subjects.rows(block)
+    there, here = todo.index.find(rows)
+    asked = with_images(rows.take(pa.array(there)), block)
+    return asked.append_column("ask", pa.array(todo.ask_M[here], pa.int32()))

@@ -20,6 +20,7 @@ from mmkd_ray.answers.wanted import Wanted, wanted_cells
 from mmkd_ray.artifacts import Run
 from mmkd_ray.cluster.monitor import ProgressCallback, monitored
 from mmkd_ray.config import Config, ImportedTeacher
+from mmkd_ray.data.subjects import Subjects
 from mmkd_ray.data.table import check_files, require_images
 from mmkd_ray.errors import causes, mmkd_cause
 from mmkd_ray.extract.actor import AskTeacher, Assignment
@@ -54,7 +55,7 @@ def ask_teacher(config: Config, run: Run, progress: ProgressCallback) -> dict[st
     identity = table_identity(config, asked).key
     if record := finished_table(run, identity):
         return record
-    wanted = wanted_cells(run, asked["questions"])
+    wanted = wanted_cells(run, asked["questions"], Subjects.of(config))
     store = _answer_missing(config, run, Identity.from_dict(asked["teacher"]), wanted, progress)
     return write_teacher_table(
         run,
@@ -113,12 +114,13 @@ def _ask(config: Config, run: Run, wanted: Wanted, plan: Plan, store: AnswerStor
             teacher=config.teacher,
             extract=config.extract,
             queries=wanted.queries,
+            subjects=wanted.subjects,
             ask_PQ=plan.ask_PQ,
             store=store,
             monitor=monitor,
             all_may_fail=plan.images <= config.extract.max_bad_fraction * total,
         )
-        _drive(_images(config, run, plan, readers=options["compute"].max_size), assignment, options)
+        _drive(_images(config, run, wanted.subjects, plan, readers=options["compute"].max_size), assignment, options)
         engines = ray.get(monitor.engines.remote())
     meter.write(store.folder, engines, actors=options["compute"].max_size)
 
@@ -149,8 +151,8 @@ def _damage_named(run: Run) -> Iterator[None]:
         raise
 
 
-def _images(config: Config, run: Run, plan: Plan, *, readers: int) -> ray.data.Dataset:
-    """The images that lack an answer, a batch a block, encoded as they were found.
+def _images(config: Config, run: Run, subjects: Subjects, plan: Plan, *, readers: int) -> ray.data.Dataset:
+    """The subjects that lack an answer, a batch a block, with their images encoded as they were found.
 
     Reading asks for no CPU, because the engines may have claimed them all; so the number of readers is limited here, or
     Ray would start a process for every file.
@@ -160,7 +162,7 @@ def _images(config: Config, run: Run, plan: Plan, *, readers: int) -> ray.data.D
     # The second version of Ray 2.60's Parquet source lists its files in a task that insists on a whole CPU, and would
     # wait for ever where the engines have claimed them all.
     context.use_datasource_v2 = False
-    files = files_with(run, plan.todo)
+    files = files_with(run, plan.todo, subjects)
     context.execution_options.resource_limits = ray.data.ExecutionResources.for_limits(
         object_store_memory=read_ahead(files[0], batch_size=config.extract.batch_size, engines=readers)
     )
@@ -168,13 +170,13 @@ def _images(config: Config, run: Run, plan: Plan, *, readers: int) -> ray.data.D
     return ray.data.read_parquet(
         [f"{folder.path}/{name}" for folder, name in files],
         filesystem=files[0][0].filesystem,
-        columns=["image_id", "sha256", "image"],
+        columns=[*subjects.columns, "image"],
         num_cpus=0,
         concurrency=min(readers, len(files)),
         # Blocks of a batch: an engine that is done early takes the next from what another would have had.
         override_num_blocks=_batches(config, plan),
     ).map_batches(
-        partial(_keep_todo, todo=todo),
+        partial(_keep_todo, todo=todo, subjects=subjects),
         batch_format="pyarrow",
         batch_size=None,
         num_cpus=0,
@@ -182,9 +184,9 @@ def _images(config: Config, run: Run, plan: Plan, *, readers: int) -> ray.data.D
     )
 
 
-def _keep_todo(block: pa.Table, *, todo: ray.ObjectRef) -> pa.Table:
+def _keep_todo(block: pa.Table, *, todo: ray.ObjectRef, subjects: Subjects) -> pa.Table:
     # Two arrays in the object store, which every process of a node reads in place.
-    return only_todo(block, ray.get(todo))
+    return only_todo(block, ray.get(todo), subjects)
 
 
 def _batches(config: Config, plan: Plan) -> int:

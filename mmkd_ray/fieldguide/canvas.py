@@ -65,11 +65,11 @@ class Canvas:
     answer a question can be located: a much stronger training signal for a teacher than the answer alone.
     """
 
-    def __init__(self, *, with_parts: bool = False) -> None:
-        self.image = Image.new("RGB", (CANVAS_SIZE, CANVAS_SIZE))
+    def __init__(self, *, with_parts: bool = False, size: int = CANVAS_SIZE) -> None:
+        self.image = Image.new("RGB", (size, size))
         self._draw = ImageDraw.Draw(self.image)
         self.labels: list[tuple[str, ...]] = [()]
-        self._regions = Image.new("I", (CANVAS_SIZE, CANVAS_SIZE)) if with_parts else None
+        self._regions = Image.new("I", (size, size)) if with_parts else None
         self._draw_regions = ImageDraw.Draw(self._regions) if self._regions is not None else None
 
     def polygon(

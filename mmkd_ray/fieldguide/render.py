@@ -24,7 +24,7 @@ def render(picture: Picture) -> NDArray[np.uint8]:
     """
     texture_rng = np.random.default_rng(picture.jitter.texture_seed)
     canvas = _compose(picture, texture_rng, with_parts=False)
-    return _photograph(canvas.image, picture, texture_rng)
+    return photograph(canvas.image, picture, texture_rng)
 
 
 def render_with_parts(picture: Picture) -> tuple[NDArray[np.uint8], NDArray[np.int32], list[tuple[str, ...]]]:
@@ -36,7 +36,7 @@ def render_with_parts(picture: Picture) -> tuple[NDArray[np.uint8], NDArray[np.i
     """
     texture_rng = np.random.default_rng(picture.jitter.texture_seed)
     canvas = _compose(picture, texture_rng, with_parts=True)
-    return _photograph(canvas.image, picture, texture_rng), canvas.region_map(), canvas.labels
+    return photograph(canvas.image, picture, texture_rng), canvas.region_map(), canvas.labels
 
 
 def encode_png(image_HWC: NDArray[np.uint8]) -> bytes:
@@ -72,7 +72,8 @@ def _compose(picture: Picture, texture_rng: np.random.Generator, *, with_parts: 
     return canvas
 
 
-def _photograph(painting: Image.Image, picture: Picture, texture_rng: np.random.Generator) -> NDArray[np.uint8]:
+def photograph(painting: Image.Image, picture: Picture, texture_rng: np.random.Generator) -> NDArray[np.uint8]:
+    """The finished picture, `image_HWC`, of what is painted on a canvas: in the picture's light, with noise."""
     jitter = picture.jitter
     small = painting.reduce(OVERSAMPLING)
     if jitter.blur:

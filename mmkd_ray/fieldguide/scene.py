@@ -87,6 +87,17 @@ def draw_foreground(canvas: Canvas, scene: Scene, texture: np.ndarray, *, water_
         canvas.polygon(ellipse(x, 156, 6, 6), (250, 220, 60), labels=("flower",))
 
 
+def draw_perch(canvas: Canvas, scene: Scene, foot: tuple[float, float], scale: float) -> None:
+    """Paint what one bird among several stands on: a piece of a branch, or its shadow on the ground."""
+    x, y = foot
+    if scene.pose == "branch":
+        branch = bar((x - 44 * scale, y + 7 * scale), (x + 44 * scale, y + 5 * scale), 11 * scale)
+        canvas.polygon(branch, _BARK, labels=("on_branch",))
+    elif scene.pose == "ground":
+        shadow = ellipse(x, y + 3 * scale, 30 * scale, 5 * scale)
+        canvas.polygon(shadow, shade(_LAND[scene.habitat], 0.62), labels=("on_ground",))
+
+
 def _box(left: float, top: float, right: float, bottom: float) -> list[tuple[float, float]]:
     return [(left, top), (right, top), (right, bottom), (left, bottom)]
 

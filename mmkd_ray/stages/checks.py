@@ -40,6 +40,11 @@ def task(config: Config, _run: Run) -> str:
     return ""
 
 
+def labels(config: Config, run: Run) -> str:
+    """What the teacher is asked about has a class: an image, or an object in a box."""
+    return task(config, run) if config.aspects.subject == "image" else ""
+
+
 def class_answers(config: Config, run: Run) -> str:
     """The images have classes, if the teacher is to be asked about them."""
     from mmkd_ray.config import ARMS, of_variants
@@ -49,10 +54,10 @@ def class_answers(config: Config, run: Run) -> str:
 
 
 def evidence(config: Config, run: Run) -> str:
-    """The images have classes, if questions are chosen by what they tell about these."""
+    """There are classes, if questions are chosen by what they tell about these."""
     from mmkd_ray.aspects.questions import is_selected
 
-    return task(config, run) if is_selected(config) and config.aspects.select != "llm" else ""
+    return labels(config, run) if is_selected(config) and config.aspects.select != "llm" else ""
 
 
 def teacher(config: Config, _run: Run) -> str:

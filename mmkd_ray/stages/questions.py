@@ -68,7 +68,7 @@ class _OnPilot(Stage):
 
     unit, rated = "images", "answers"
     first = (Images,)
-    checks = (checks.task, checks.candidates, checks.teacher)
+    checks = (checks.labels, checks.candidates, checks.teacher)
 
     def needs_cluster(self, config: Config, run: Run) -> bool:
         from mmkd_ray.evidence.stage import scoring_needs_cluster

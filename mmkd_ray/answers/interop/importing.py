@@ -23,6 +23,7 @@ from mmkd_ray.artifacts import Run
 from mmkd_ray.aspects.questions import in_own_order
 from mmkd_ray.config import Config, ImportedTeacher
 from mmkd_ray.config.locations import looked_at
+from mmkd_ray.data.subjects import Subjects
 from mmkd_ray.data.table import read_splits, require_images
 from mmkd_ray.errors import AspectError, ConfigError, DataError, LedgerError
 from mmkd_ray.identity import Identity, fingerprint, identify
@@ -65,7 +66,7 @@ def import_teacher(
     content = _read(path)
     entries = makd_json.parse(content, path)
     _check_questions(entries, asked["questions"], path)
-    wanted = wanted_cells(run, asked["questions"])
+    wanted = wanted_cells(run, asked["questions"], Subjects.of(config))
     matches = match_names(entries.names, wanted.image_ids, _other_images(run, wanted), path)
     merged = merge([matches.image_of.get(name, name) for name in entries.names], entries.p_yes_NQ)
     if not merge_duplicates:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mmkd_ray import fieldguide
-from mmkd_ray.config import CubData, FieldGuideData, load_yaml
+from mmkd_ray.config import CubData, FieldGuideData, ScenesData, load_yaml
 from mmkd_ray.config.data import Data
 from mmkd_ray.data.sources.cub import read_attributes
+from mmkd_ray.data.subjects import CORNERS, subject_id
 from mmkd_ray.errors import ConfigError, DataError
 
 Truth = Mapping[str, Mapping[str, bool]]
@@ -30,7 +31,12 @@ def true_answers(data: Data, questions: Sequence[str], image_ids: Sequence[str],
     if mapping is not None and not isinstance(data, CubData):
         raise ConfigError(f"--mapping is for data.source 'cub'; this run's is '{data.source}'")
     if isinstance(data, FieldGuideData):
-        return _of_field_guide(data, questions, image_ids)
+        attributes = fieldguide.attributes_of(
+            image_ids, species_seed=data.species_seed, seed=data.image_seed, home_share=data.home_share
+        )
+        return _of_field_guide(questions, attributes)
+    if isinstance(data, ScenesData):
+        return _of_field_guide(questions, _birds(data, image_ids))
     if isinstance(data, CubData):
         if mapping is None:
             raise ConfigError(
@@ -40,20 +46,30 @@ def true_answers(data: Data, questions: Sequence[str], image_ids: Sequence[str],
         return _of_cub(data, questions, image_ids, _read_mapping(mapping))
     raise ConfigError(
         f"data.source '{data.source}' has no attribute labels to audit the teacher with; accepted are 'fieldguide', "
-        "and 'cub' with a mapping file"
+        "'scenes', and 'cub' with a mapping file"
     )
 
 
-def _of_field_guide(data: FieldGuideData, questions: Sequence[str], image_ids: Sequence[str]) -> Truth:
+def _birds(data: ScenesData, subject_ids: Sequence[str]) -> dict[str, dict[str, bool]]:
+    """The true answers about birds of scenes, by the subject that each is."""
+    scenes = dict.fromkeys(subject_id.partition("#")[0] for subject_id in subject_ids)
+    birds = {}
+    for image_id in scenes:
+        scene = fieldguide.scene_of(
+            image_id, species_seed=data.species_seed, seed=data.image_seed, classes=data.species
+        )
+        for bird in scene.birds:
+            birds[subject_id(image_id, dict(zip(CORNERS, bird.box, strict=True)))] = fieldguide.answers(bird.picture)
+    return {one: birds[one] for one in subject_ids if one in birds}
+
+
+def _of_field_guide(questions: Sequence[str], attributes: Mapping[str, Mapping[str, bool]]) -> Truth:
     wordings = {
         text: question.id
         for question in fieldguide.QUESTIONS
         for text in (question.text, *question.paraphrases, question.held_out)
     }
     known = {question: wordings[question] for question in questions if question in wordings}
-    attributes = fieldguide.attributes_of(
-        image_ids, species_seed=data.species_seed, seed=data.image_seed, home_share=data.home_share
-    )
     return {
         question: {image_id: answers[question_id] for image_id, answers in attributes.items()}
         for question, question_id in known.items()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
@@ -36,7 +37,24 @@ class Annotated:
     """Each with what it is called in messages: "annotation 17"."""
 
 
-class BoxSource:
+class HasBoxes(ABC):
+    """A source of images with boxes."""
+
+    bad_boxes: list[dict[str, str]]
+    """Those that were left out: `image_id`, `box`, `reason`."""
+
+    @property
+    @abstractmethod
+    def boxes(self) -> int:
+        """How many good ones there are."""
+
+    @property
+    @abstractmethod
+    def boxes_digest(self) -> str:
+        """Another one if a box or a class is another."""
+
+
+class BoxSource(HasBoxes):
     """Images with any number of boxes, none among them; what is wrong with a box leaves its image in place.
 
     A box that reaches beyond the picture is cut at its edge.

@@ -17,6 +17,7 @@ from mmkd_ray.config import (
     ImageNetData,
     MiniImageNetData,
     ParquetData,
+    ScenesData,
     TableData,
     TorchvisionData,
     VocData,
@@ -34,6 +35,7 @@ from mmkd_ray.data.sources.huggingface import HuggingFaceSource
 from mmkd_ray.data.sources.imagenet import ImageNetSource
 from mmkd_ray.data.sources.mini_imagenet import MiniImageNetSource
 from mmkd_ray.data.sources.parquet import ParquetSource
+from mmkd_ray.data.sources.scenes import SceneSource
 from mmkd_ray.data.sources.table import TableSource
 from mmkd_ray.data.sources.torchvision_sets import TorchvisionSource
 from mmkd_ray.data.sources.voc import VocSource
@@ -60,6 +62,7 @@ _SOURCES: dict[type[Section], Callable[[Any, str], Source]] = {
     WaterbirdsData: lambda data, _storage: WaterbirdsSource(data),
     CocoData: CocoSource,
     VocData: VocSource,
+    ScenesData: lambda data, _storage: SceneSource(data),
 }
 
 

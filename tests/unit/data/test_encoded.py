@@ -14,7 +14,8 @@ from mmkd_ray.data.building import build_image_table
 from mmkd_ray.data.encoded import encoded_images
 from mmkd_ray.data.feed.pixels import load_pixels
 from mmkd_ray.data.fit import Fit
-from mmkd_ray.data.table import check_files, first_images, read_splits, require_images, spread_images
+from mmkd_ray.data.subjects import IMAGES, first_pictures
+from mmkd_ray.data.table import check_files, read_splits, require_images, spread_images
 from mmkd_ray.errors import DataError
 from mmkd_ray.integrity import examine
 from mmkd_ray.report.gallery import read_images
@@ -59,7 +60,7 @@ def test_answers_and_students_are_found_again_however_images_are_stored(by_path,
         "folder": f"{folder}/", "path": "test/a %?#/0.png", "size": (folder / "test/a %?#/0.png").stat().st_size
     }  # fmt: skip
     assert encoded_images(run, places) == rows["image"].to_pylist() == encoded_images(other, rows)
-    assert first_images(run, "train", 7) == first_images(other, "train", 7)
+    assert first_pictures(run, IMAGES, "train", 7) == first_pictures(other, IMAGES, "train", 7)
     assert spread_images(run, "train", 7) == spread_images(other, "train", 7)
     pixels, same = load_pixels(run, ["train"], FIT), load_pixels(other, ["train"], FIT)
     assert pixels.images_M3SS.equal(same.images_M3SS)
