@@ -18,12 +18,11 @@ from mmkd_ray.config import Config
 from mmkd_ray.config.aspects import SubjectKind
 from mmkd_ray.data.decode import decode_rgb
 from mmkd_ray.data.encoded import encoded_images
+from mmkd_ray.data.sources.base import CORNERS, place_of, subject_id
 from mmkd_ray.data.table import split_folders
 
 _OUTLINE = (255, 0, 0)
 """Colour of the box that is drawn into a picture."""
-CORNERS = ("x", "y", "width", "height")
-"""What says where a box lies."""
 
 
 @dataclass(frozen=True)
@@ -101,22 +100,17 @@ class Subjects:
         for row, boxes in enumerate(images["boxes"].to_pylist()):
             seen = set()
             for box in boxes:
-                place = _place(box)
+                place = place_of(box)
                 if not box["is_crowd"] and min(box["width"], box["height"]) >= self.least_side and place not in seen:
                     seen.add(place)
                     yield row, box
 
     def _hash(self, image_sha256: str, box: Mapping[str, Any]) -> str:
-        return hashlib.sha256(f"{image_sha256} {self.kind} {self.margin:g} {_place(box)}".encode()).hexdigest()
+        return hashlib.sha256(f"{image_sha256} {self.kind} {self.margin:g} {place_of(box)}".encode()).hexdigest()
 
 
 IMAGES = Subjects()
 """Every image is one subject."""
-
-
-def subject_id(image_id: str, box: Mapping[str, Any]) -> str:
-    """Name of the subject that a box of an image is: the image's, and where the box lies in it, in pixels."""
-    return f"{image_id}#{_place(box)}"
 
 
 def subject_pictures(run: Run, subjects: Subjects, rows: pa.Table) -> list[bytes]:
@@ -168,10 +162,6 @@ def with_images(rows: pa.Table, images: pa.Table) -> pa.Table:
         return images.take(row)
     whole = rows.append_column("image", images["image"].take(row))
     return whole.append_column("image_sha256", images["sha256"].take(row)).drop_columns(["row"])
-
-
-def _place(box: Mapping[str, Any]) -> str:
-    return ",".join(f"{box[key]:.6g}" for key in CORNERS)
 
 
 def _show(picture: Image.Image, box: list[float], subjects: Subjects) -> Image.Image:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from mmkd_ray import fieldguide
 from mmkd_ray.config import CubData, FieldGuideData, ScenesData, load_yaml
 from mmkd_ray.config.data import Data
+from mmkd_ray.data.sources.base import CORNERS, subject_id
 from mmkd_ray.data.sources.cub import read_attributes
-from mmkd_ray.data.subjects import CORNERS, subject_id
 from mmkd_ray.errors import ConfigError, DataError
 
 Truth = Mapping[str, Mapping[str, bool]]

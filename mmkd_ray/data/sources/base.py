@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -28,6 +28,20 @@ class Box:
     is_crowd: bool = False
     """Whether it stands for many objects at once (or, of Pascal VOC, is marked as difficult): no detector is asked to
     find it."""
+
+
+CORNERS = ("x", "y", "width", "height")
+"""What says where a box lies."""
+
+
+def place_of(box: Mapping[str, Any]) -> str:
+    """Where a box lies in its image, in pixels: the same text for the same place."""
+    return ",".join(f"{box[key]:.6g}" for key in CORNERS)
+
+
+def subject_id(image_id: str, box: Mapping[str, Any]) -> str:
+    """Name of the object in a box as what a question is about: the image's, and where the box lies in it."""
+    return f"{image_id}#{place_of(box)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,4 +90,9 @@ class SceneSource(HasBoxes):
             image_id, species_seed=self._config.species_seed, seed=self._config.image_seed, classes=self._config.species
         )
         known = [bird for bird in scene.birds if bird.species < self._config.species]
-        return tuple(Box(*map(float, bird.box), bird.species, float(bird.box[2] * bird.box[3])) for bird in known)
+        return tuple(_box(bird.box, bird.species) for bird in known)
+
+
+def _box(place: tuple[int, int, int, int], label: int) -> Box:
+    x, y, width, height = map(float, place)
+    return Box(x, y, width, height, label, width * height)

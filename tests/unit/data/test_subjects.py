@@ -10,7 +10,8 @@ from PIL import Image
 from mmkd_ray import schema
 from mmkd_ray.answers.wanted import ImageIndex, keys_of
 from mmkd_ray.data.encoded import sha256_of
-from mmkd_ray.data.subjects import IMAGES, Subjects, subject_id, subject_pictures, with_images
+from mmkd_ray.data.sources.base import subject_id
+from mmkd_ray.data.subjects import IMAGES, Subjects, subject_pictures, with_images
 from mmkd_ray.extract.plan import ToDo, only_todo
 from tests.support.pictures import encode
 
