@@ -254,23 +254,11 @@ def test_workers_and_then_the_driver_killed_in_training_it_ends_as_the_unbroken_
         assert resumed["arms"][arm]["top1"] == measured["top1"], arm
 
 
-def test_an_engine_killed_while_loading_and_again_while_asking_is_replaced(storage, unbroken, repository):
-    with marked() as processes, extracting(processes, storage, repository) as (driver, output):
-        wait_for(lambda: named(processes, ASKS), driver, output)
-        (first,) = named(processes, ASKS)
-        first.kill()
-        wait_for(lambda: len(stored(storage)) >= 3, driver, output)
-        before = stored(storage)
-        (second,) = named(processes, ASKS)
-        second.kill()
-        assert wait_and_watch(driver, storage, before) == 0, output.read_text()
-    assert first.pid != second.pid
-    assert check_same(storage, unbroken)["asked_again"] == 0
-    assert f"{IMAGES} / {IMAGES} images" in output.read_text()
-
-
 def test_a_driver_killed_at_any_moment_and_a_preempted_one_are_continued(storage, unbroken, repository):
-    """Killed while loading, killed between batches, preempted with batches in flight, and then left alone."""
+    """Killed while loading, killed between batches, preempted with batches in flight.
+
+    Then the driver is left alone, and its engine is killed while loading, and the next one while asking.
+    """
     snapshots = []
     for moment, signum in (("loading", signal.SIGKILL), ("asking", signal.SIGKILL), ("asking", signal.SIGTERM)):
         enough = len(stored(storage)) + (4 if moment == "asking" else 0)
@@ -293,8 +281,17 @@ def test_a_driver_killed_at_any_moment_and_a_preempted_one_are_continued(storage
     for before, after in itertools.pairwise(snapshots):
         assert before.items() <= after.items(), "a batch that was written was asked again"
     with marked() as processes, extracting(processes, storage, repository) as (driver, output):
-        assert wait_and_watch(driver, storage, snapshots[-1]) == 0, output.read_text()
+        wait_for(lambda: named(processes, ASKS), driver, output)
+        (first,) = named(processes, ASKS)
+        first.kill()
+        wait_for(lambda: len(stored(storage)) >= len(snapshots[-1]) + 2, driver, output)
+        before = stored(storage)
+        (second,) = named(processes, ASKS)
+        second.kill()
+        assert wait_and_watch(driver, storage, before) == 0, output.read_text()
+    assert first.pid != second.pid
     assert check_same(storage, unbroken)["asked_again"] == 0
+    assert f"{IMAGES} / {IMAGES} images" in output.read_text()
 
 
 def test_killed_between_the_last_answers_and_the_record_it_asks_nothing_again(unbroken, repository, tmp_path):

@@ -284,7 +284,7 @@ CONTENTS = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=20)
 @given(files=st.dictionaries(NAMES, CONTENTS, max_size=8))
 def test_whatever_files_there_are_each_is_read_or_named(files: dict[bytes, bytes | str]):
     with tempfile.TemporaryDirectory() as temporary:
