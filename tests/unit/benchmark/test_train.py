@@ -126,7 +126,7 @@ def test_waiting_for_data_is_seen(config, monkeypatch):
     """Compared with each other only: on a busy machine a step takes as long as it likes."""
     quick = our_training.time_steps(config, 2, None)
     views = seeing.apply_views
-    monkeypatch.setattr(seeing, "apply_views", lambda *args, **named: time.sleep(0.5) or views(*args, **named))
+    monkeypatch.setattr(seeing, "apply_views", lambda *args, **named: time.sleep(0.1) or views(*args, **named))
     slow = our_training.time_steps(config, 2, None)
     assert train.wait_share(quick["begins"], quick["ends"]) < train.wait_share(slow["begins"], slow["ends"])
     assert quick["first_batch_s"] > 0

@@ -157,5 +157,5 @@ def test_missing_labels_say_what_is_expected(tmp_path):
 
 
 def test_other_data_sets_have_no_true_answers():
-    with pytest.raises(ConfigError, match=r"'folder' has no attribute labels .* accepted are 'fieldguide', 'scenes', and 'cub'"):
+    with pytest.raises(ConfigError, match=r"'folder' has no attribute labels .* 'scenes', and 'cub'"):
         true_answers(FolderData(source="folder", path="/data"), [QUESTION], ["a"], None)
