@@ -45,17 +45,3 @@ def _compute(place: str, pictures: list[str], core: int, batch: int, seconds: fl
         bundle.predict(images[first : first + batch])
         done += batch
     return done / passed
-
-
-def median_latency(place: str, picture: Path, *, repetitions: int) -> float:
-    """Milliseconds that one decoded image takes on one core, the median."""
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
-    prepare_to_compute(1)
-    bundle = load_bundle(place)
-    pixels_13SS = bundle.pixels([picture])
-    taken = []
-    for _ in range(repetitions + 5):
-        started = time.perf_counter()
-        bundle.predict_pixels(pixels_13SS)
-        taken.append(1000 * (time.perf_counter() - started))
-    return sorted(taken[5:])[repetitions // 2]

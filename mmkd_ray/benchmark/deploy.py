@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,19 @@ from mmkd_ray.benchmark.bare import bare_rate
 from mmkd_ray.benchmark.bench import Bench, alternate, in_own_process, own_folder
 from mmkd_ray.benchmark.data import write_pictures
 from mmkd_ray.benchmark.load import form_request, latencies, saturate
+from mmkd_ray.benchmark.predicting import Size as PredictedSize
+from mmkd_ray.benchmark.predicting import predict_over_plain
 from mmkd_ray.benchmark.ratio import Ratio
 from mmkd_ray.benchmark.results import write_results
+from mmkd_ray.cluster.computing import prepare_to_compute
 from mmkd_ray.cluster.environment import prepare_process
 from mmkd_ray.config import ClusterConfig, ServeConfig, StudentConfig
-from mmkd_ray.students.bundle import write_bundle
+from mmkd_ray.export import onnx
+from mmkd_ray.export.measured import BATCHES, measure_cost
+from mmkd_ray.export.quantise import quantise
+from mmkd_ray.students.bundle import load_bundle, write_bundle, write_card
 from mmkd_ray.students.card import Card
+from mmkd_ray.students.forms import FORMS
 from mmkd_ray.students.model import build_student, student_input
 
 _CLASSES, _QUESTIONS = 100, 50
@@ -72,29 +79,41 @@ def benchmark_deploy(output: str, *, quick: bool, say: Callable[[str], None]) ->
         say: called with each result as it comes.
     """
     size = Size(warm_s=2, seconds=6) if quick else Size()
+    predicted = PredictedSize(images=400) if quick else PredictedSize()
     with own_folder(say, quick=quick) as bench:
-        ratios = [*photographs(bench, size), drawings(bench, size)]
+        served = photographs(bench, size, ("torch",) if quick else _forms())
+        ratios = [served, drawings(bench, size), *predict_over_plain(bench, predicted), *narrow(bench, size)]
     return write_results(output, "deploy", ratios=ratios, measurements=bench.measurements, notes=_notes(size))
 
 
-def photographs(bench: Bench, size: Size) -> list[Ratio]:
-    """Requests of one image, to a student that takes milliseconds for it."""
+def photographs(bench: Bench, size: Size, forms: Sequence[str]) -> Ratio:
+    """Requests of one image, to a student that takes milliseconds for it, in each form that is named."""
     place, pictures = _prepared(bench, PHOTOGRAPHS, size)
-    bare = partial(bare_rate, place, pictures, processes=size.replicas, batch=size.batch, seconds=size.seconds)
-    rounds = alternate(
-        bench.rounds,
-        {
-            _BARE: lambda _: {"rate": bare()},
-            _SERVED: lambda _: in_own_process(serve_round, place, pictures, size, (1,)),
-        },
-    )
-    rates = {name: [one["rate" if name == _BARE else "rate of 1"] for one in them] for name, them in rounds.items()}
+    places = {"torch": place, "onnxruntime": f"{place}-onnx"}
+    if "onnxruntime" in forms:
+        in_own_process(write_onnx, place, places["onnxruntime"])
+    over_bare = {}
+    for form in forms:
+        row = f"{PHOTOGRAPHS.name}, {form}"
+        over_bare[row] = _served_over_bare(bench, row, places[form], pictures, size)
+    return Ratio("serve_over_bare", over_bare, 0.8)
+
+
+def _served_over_bare(bench: Bench, row: str, place: str, pictures: list[Path], size: Size) -> list[float]:
+    def bare(_: int) -> dict[str, float]:
+        rate = bare_rate(place, pictures, processes=size.replicas, batch=size.batch, seconds=size.seconds)
+        return {"rate of 1": rate}
+
+    def served(_: int) -> dict[str, float]:
+        return in_own_process(serve_round, place, pictures, size, (1,))
+
+    rounds = alternate(bench.rounds, {_BARE: bare, _SERVED: served})
+    rates = {name: [one["rate of 1"] for one in them] for name, them in rounds.items()}
     for name, values in rates.items():
-        bench.add(f"{PHOTOGRAPHS.name}: {name}, {size.replicas} processes", values, "images/s")
+        bench.add(f"{row}: {name}, {size.replicas} processes", values, "images/s")
     for percentile in ("p50", "p99"):
-        values = [one[percentile] for one in rounds[_SERVED]]
-        bench.add(f"{PHOTOGRAPHS.name}: {percentile} at 50 % of that rate", values, "ms")
-    return [Ratio("serve_over_bare", {PHOTOGRAPHS.name: _over(rates[_SERVED], rates[_BARE])}, 0.8)]
+        bench.add(f"{row}: {percentile} at 50 % of that rate", [one[percentile] for one in rounds[_SERVED]], "ms")
+    return _over(rates[_SERVED], rates[_BARE])
 
 
 def drawings(bench: Bench, size: Size) -> Ratio:
@@ -145,9 +164,56 @@ def serve_round(place: str, pictures: list[Path], size: Size, images_per_request
     return found
 
 
+def narrow(bench: Bench, size: Size) -> list[Ratio]:
+    """A batch's time in int8 over that in float32, both by onnxruntime on one core; nothing where that is missing."""
+    if "onnxruntime" not in _forms():
+        return [Ratio("int8_over_float32", {}, lower_is_better=True)]
+    place, pictures = _prepared(bench, PHOTOGRAPHS, size)
+    places = {precision: f"{place}-{precision}" for precision in ("float32", "int8")}
+    for precision, to in places.items():
+        in_own_process(write_onnx, place, to, pictures if precision == "int8" else ())
+    contenders = {name: lambda _, to=to: in_own_process(batch_ms, to) for name, to in places.items()}
+    rounds = alternate(bench.rounds, contenders)
+    rows = {}
+    for batch in BATCHES:
+        taken = {name: [one[batch] for one in them] for name, them in rounds.items()}
+        for name, values in taken.items():
+            bench.add(f"{PHOTOGRAPHS.name}, onnxruntime {name}: a batch of {batch}", values, "ms")
+        rows[f"batch of {batch}"] = _over(taken["int8"], taken["float32"])
+    return [Ratio("int8_over_float32", rows, lower_is_better=True)]
+
+
+def batch_ms(place: str) -> dict[int, float]:
+    """Milliseconds of a batch on one core, by its size."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
+    prepare_to_compute(1)
+    cost = measure_cost(load_bundle(place), Folder(place))
+    return {batch: 1000 * seconds for batch, seconds in cost.seconds.items()}
+
+
+def write_onnx(place: str, to: str, pictures: Sequence[Path] = ()) -> None:
+    """Write a bundle's ONNX form; in int8, calibrated on pictures, if there are some."""
+    bundle, file = load_bundle(place), Path(to) / FORMS["onnx"].weights
+    Path(to).mkdir(parents=True)
+    onnx.write(bundle.card, bundle.student, Path(to))
+    if pictures:
+        quantise(file, bundle.pixels(pictures))
+    precision = "int8" if pictures else "float32"
+    card = bundle.card.model_copy(update={"form": "onnx", "precision": precision})
+    write_card(Folder(to), card, file.read_bytes())
+
+
+def _forms() -> tuple[str, ...]:
+    """What a student can be computed by here."""
+    installed = all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime", "onnxscript"))
+    return ("torch", "onnxruntime") if installed else ("torch",)
+
+
 def _prepared(bench: Bench, workload: Workload, size: Size) -> tuple[str, list[Path]]:
     """A bundle with first weights, and pictures."""
     folder = bench.folder / workload.name.replace(" ", "-").replace(",", "").replace("'", "")
+    if folder.exists():
+        return str(folder / "bundle"), sorted((folder / "pictures").rglob("*.jpg"))
     write_pictures(folder / "pictures", size.pictures, side=workload.side, suffix="jpg")
     torch.manual_seed(0)
     student = build_student(workload.student, classes=_CLASSES, aspects=_QUESTIONS)
@@ -187,4 +253,8 @@ def _notes(size: Size) -> list[str]:
         "`serve_over_bare_small`: a student whose image costs less than a request does, which is what several images "
         "a request are for"
     )
-    return [f"{note}." for note in (served, late, small)]
+    predicted = (
+        "`predict_over_plain`: `mmkd predict` against a plain DataLoader and the same model, the best of three loaders"
+    )
+    int8 = "`int8_over_float32`: the time of a decoded batch, on one core, by onnxruntime"
+    return [f"{note}." for note in (served, late, small, predicted, int8)]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mmkd_ray.config import ServeConfig
+from mmkd_ray.prediction.explaining import Explanation, explain
 from mmkd_ray.students.bundle import Prediction
 from mmkd_ray.students.card import Card
 
@@ -14,18 +15,21 @@ _DIGITS = 6
 """Of probabilities."""
 
 
-def replies_of(said: Prediction, *, top_classes: int) -> list[dict[str, Any]]:
+def replies_of(card: Card, said: Prediction, *, top_classes: int) -> list[dict[str, Any]]:
     """What the student says of N images, one mapping each.
 
     Args:
+        card: of the student.
         said: of the N images.
         top_classes: how many classes are named.
 
     Returns:
         `{"class": ..., "probability": ..., "classes": [{"name", "probability"}, ...], "aspects": [{"question",
-        "p_yes"}, ...]}`, the most probable class first, questions in the student's order.
+        "p_yes"}, ...], "explanation": ...}`, the most probable class first, questions in the student's order. The
+        explanation is that of `mmkd predict --explain`, None where the card has no answers by class.
     """
     order_NC = np.argsort(-said.class_probabilities_NC, axis=1, kind="stable")[:, :top_classes]
+    explanations = explain(card, said) if card.class_answers and card.questions else [None] * len(order_NC)
     replies = []
     for image, order_C in enumerate(order_NC):
         classes = [
@@ -42,6 +46,7 @@ def replies_of(said: Prediction, *, top_classes: int) -> list[dict[str, Any]]:
                 "probability": classes[0]["probability"],
                 "classes": classes,
                 "aspects": aspects,
+                "explanation": _plain(explanations[image]),
             }
         )
     return replies
@@ -72,6 +77,19 @@ def metadata_of(card: Card, config: ServeConfig) -> dict[str, Any]:
             "url_prefixes": list(config.url_prefixes),
         },
     }
+
+
+def _plain(explanation: Explanation | None) -> dict[str, Any] | None:
+    """An explanation with rounded numbers."""
+    if explanation is None:
+        return None
+    values = explanation.as_dict()
+    for side in ("speaks_for", "speaks_against"):
+        values[side] = [
+            {key: _rounded(value) if isinstance(value, float) else value for key, value in one.items()}
+            for one in values[side]
+        ]
+    return values
 
 
 def _rounded(probability: Any) -> float:

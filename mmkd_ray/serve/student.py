@@ -72,4 +72,4 @@ class ServedStudent:
 
     def _compute(self, squares: Sequence[Square]) -> list[dict[str, Any]]:
         said = self._bundle.predict_pixels(torch.stack(list(squares)))
-        return replies_of(said, top_classes=self._config.top_classes)
+        return replies_of(self._bundle.card, said, top_classes=self._config.top_classes)

@@ -158,6 +158,9 @@ def test_the_page_classifies_a_picture_and_says_what_is_wrong(service, tmp_path)
         names = page.value("[...document.querySelectorAll('#classes .name')].map(one => one.textContent)")
         assert sorted(names) == sorted(CARD.class_names)  # as text, whatever they look like
         assert page.value("document.querySelectorAll('#aspects .row').length") == 2
+        why = page.value("document.getElementById('why').innerText")
+        assert why.startswith("For red rather than ")
+        assert "Is it red? Yes" in why
         assert page.value("document.documentElement.scrollWidth") <= 390
         page.choose_file("#file", tmp_path / "text.png")
         page.wait("!document.getElementById('error').hidden")

@@ -28,6 +28,7 @@ CARD = Card(
     mean=(0.485, 0.456, 0.406),
     std=(0.229, 0.224, 0.225),
     metrics={"val_top1": 0.9},
+    class_answers=((0.9, 0.1), (0.1, 0.9), (0.1, 0.1)),
 )
 """Some names are what a page must not take for markup."""
 CLASSES = ("red", "green", "blue")

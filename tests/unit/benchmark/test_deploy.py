@@ -22,14 +22,16 @@ def test_rounds_become_ratios(tmp_path, monkeypatch):
     measured = {"rate of 1": 170.0, "rate of 2": 90.0, "p50": 12.0, "p99": 30.0}
     monkeypatch.setattr(deploy, "in_own_process", lambda *_: measured)
     bench = Bench(True, tmp_path, lambda _: None)
-    (large,), small = deploy.photographs(bench, TINY), deploy.drawings(bench, TINY)
+    large, small = deploy.photographs(bench, TINY, ("torch",)), deploy.drawings(bench, TINY)
     assert (large.median, large.goal, large.reached) == (0.85, 0.8, True)
     assert small.rows == {"1 image a request": [0.85], "2 images a request": [0.9]}
     assert {one.name.rpartition(": ")[2]: one.median for one in bench.measurements}["p99 at 50 % of that rate"] == 30
 
 
 def test_results_are_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(deploy, "photographs", lambda *_: [deploy.Ratio("serve_over_bare", {"x": [0.9, 0.91]}, 0.8)])
+    monkeypatch.setattr(deploy, "photographs", lambda *_: deploy.Ratio("serve_over_bare", {"x": [0.9, 0.91]}, 0.8))
+    for name in ("predict_over_plain", "narrow"):
+        monkeypatch.setattr(deploy, name, lambda *_, name=name: [deploy.Ratio(name, {"x": [1.0]})])
     monkeypatch.setattr(deploy, "drawings", lambda *_: deploy.Ratio("serve_over_bare_small", {"x": [0.2]}))
     deploy.benchmark_deploy(str(tmp_path), quick=True, say=lambda _: None)
     assert json.loads((tmp_path / "deploy.json").read_text())["ratios"]["serve_over_bare"]["reached"] is True
