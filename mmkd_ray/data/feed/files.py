@@ -103,8 +103,11 @@ def cache_folder() -> Path:
 
 def cached_files() -> list[Path]:
     """All of them, the least recently used first."""
-    found = [file for file in cache_folder().glob("*") if file.suffix != ".lock"]
-    return sorted(found, key=lambda file: file.stat().st_mtime)
+    used = {}
+    for file in cache_folder().glob("*"):
+        with suppress(FileNotFoundError):  # another process has just renamed or deleted it
+            used[file] = file.stat().st_mtime
+    return sorted((file for file in used if file.suffix != ".lock"), key=lambda file: used[file])
 
 
 def _own(folder: Path) -> Path:

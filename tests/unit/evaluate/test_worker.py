@@ -188,3 +188,20 @@ def test_more_probes_leave_the_students_and_their_clean_predictions_as_they_are(
     clean, more = study_pieces(config, run), study_pieces(everything, run)
     assert [piece.identity for piece in more if piece.probe == "clean"] == [piece.identity for piece in clean]
     assert len(in_shares(more)) < len(more)
+
+
+def test_a_process_loads_a_student_once_and_another_training_of_it_anew(study):
+    config, run = study
+    pieces = [
+        piece
+        for piece in study_pieces(with_values(config, {"evaluate.probes": ["corruptions"]}, where=""), run)
+        if piece.spec.arm == "ce"
+    ]
+    predict_pieces(pieces[:1], run, CPU)
+    folder = pieces[0].spec.folder(run)
+    folder.write_bytes("student.safetensors", b"half")
+    predict_pieces(pieces[1:2], run, CPU)
+    assert pieces[1].is_done(run)
+    folder.write_json("student.json", {**folder.read_json("student.json"), "name": "another"})
+    with pytest.raises(ArtifactError, match=r"student.safetensors cannot be used"):
+        predict_pieces(pieces[2:3], run, CPU)

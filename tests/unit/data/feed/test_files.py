@@ -204,3 +204,13 @@ def test_expected_pictures_are_read_and_no_others(tmp_path, monkeypatch):
     while not in_memory() >= {4, 12} and time.monotonic() < deadline:
         time.sleep(0.01)
     assert in_memory() - {15} == {4, 12}
+
+
+def test_a_file_that_another_process_renames_meanwhile_is_left_out(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    cache_folder().mkdir(parents=True)
+    (cache_folder() / "a.u8.part").symlink_to(
+        cache_folder() / "gone"
+    )  # is listed, and is not there when it is looked at
+    (cache_folder() / "b.u8").write_bytes(b"b")
+    assert [file.name for file in cached_files()] == ["b.u8"]
