@@ -34,7 +34,7 @@ class NotRun:
 
 
 RULES: dict[str, Run | NotRun] = {
-    r"make (quickstart|install|test|check)\b.*": NotRun(
+    r"make (quickstart|install|docs|test|check)\b.*": NotRun(
         "make makes the environment that tests run in; its recipes are what CI and test_killed.py run"
     ),
     r"\$EDITOR .*": NotRun("a person writes"),

@@ -60,6 +60,9 @@ def test_the_site_is_built_strictly_and_asks_no_other_host(html):
             assert (page.parent / urlsplit(asked).path).exists() or page.name == "404.html", f"{page}: {asked}"
         assert 'class="mermaid"' not in text, f"{page}: the theme would fetch Mermaid from another host"
         assert not (private := _PRIVATE.search(text)), f"{page}: {private}"
+    index = (html / "benchmarks" / "index.html").read_text(encoding="utf-8")
+    for page in (html / "benchmarks").glob("2*.html"):
+        assert f'href="{page.name}"' in index
     for sheet in html.rglob("*.css"):
         assert not re.search(r"url\(['\"]?(https?:)?//|@import", sheet.read_text(encoding="utf-8")), sheet
 
