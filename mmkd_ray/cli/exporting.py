@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -13,6 +12,9 @@ from mmkd_ray.cli.arguments import Overrides, RunFolder
 from mmkd_ray.cli.request import Request
 
 if TYPE_CHECKING:
+    from mmkd_ray.artifacts import Run
+    from mmkd_ray.config import Config
+    from mmkd_ray.console import Console
     from mmkd_ray.students.card import Card
 
 
@@ -45,22 +47,28 @@ def export(
 
 
 def _export(place: str, to: str, overrides: Sequence[str], *, seed: str, choice: dict[str, Any]) -> int:
-    from mmkd_ray.stages.opening import configured_run, prepare_environment
+    from mmkd_ray.cli.running import run_logged
+    from mmkd_ray.stages.opening import configured_run
 
     config, run = configured_run(place, overrides)
+    choice["seed"] = "best" if seed == "best" else int(seed)
+    work = partial(_write, config, run, to, choice)
+    return run_logged(work, "export", place, run.folder.uri, folder=None)
+
+
+def _write(config: Config, run: Run, to: str, choice: dict[str, Any], console: Console) -> None:
+    from mmkd_ray.stages.opening import prepare_environment
+
     prepare_environment(config)
-    from mmkd_ray.console import Console, Table
+    from mmkd_ray.console import Table
     from mmkd_ray.export.exporting import Wanted, export_student
 
-    wanted = Wanted(seed="best" if seed == "best" else int(seed), **choice)
-    found = export_student(config, run, to, wanted)
-    console, card = Console(sys.stdout), found.card
-    console.say(f"student   {card.name} of {run.folder.uri}")
-    console.say(f"export    {found.place}: {card.form}, {card.precision}, {_outputs(found.card)}")
+    found = export_student(config, run, to, Wanted(**choice))
+    console.say(f"student   {found.card.name}")
+    console.say(f"export    {found.place}: {found.card.form}, {found.card.precision}, {_outputs(found.card)}")
     console.say(f"verified  {found.sentence}\n")
     console.say(Table(("", "export", "student"), found.rows, right=frozenset({1, 2})))
     console.say(f"\nmodel card: {found.place}/README.md")
-    return 0
 
 
 def _outputs(card: Card) -> str:

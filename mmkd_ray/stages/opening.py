@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mmkd_ray.errors import ArtifactError, ConfigError
+from mmkd_ray.errors import ConfigError
 
 if TYPE_CHECKING:
     from mmkd_ray.artifacts import Run
     from mmkd_ray.config import Config
-
-CONFIG = "config.yaml"
-"""In a run's folder: its configuration, every default filled in."""
 
 
 def prepare_environment(config: Config) -> None:
@@ -46,9 +43,9 @@ def configured_run(place: str, overrides: Sequence[str] = ()) -> tuple[Config, R
         ConfigError: the configuration is invalid; or overrides are given for a folder.
         ArtifactError: the folder holds no configuration.
     """
-    from mmkd_ray.artifacts import Run
-    from mmkd_ray.artifacts.folder import Folder
-    from mmkd_ray.config import load, parse_yaml, validate
+    from mmkd_ray.artifacts import Folder, Run
+    from mmkd_ray.artifacts.configuration import read_config
+    from mmkd_ray.config import load
 
     if place.endswith((".yaml", ".yml")):
         config = load(place, overrides)
@@ -56,12 +53,7 @@ def configured_run(place: str, overrides: Sequence[str] = ()) -> tuple[Config, R
     if overrides:
         raise ConfigError(f"{place} is a run's folder, whose configuration is as it is: got '{overrides[0]}'")
     run = Run(Folder.at(place.rstrip("/")))
-    if not run.folder.exists(CONFIG):
-        raise ArtifactError(
-            f"'{run.folder.uri}' has no {CONFIG}, which `mmkd report` writes: give the run's own configuration, or the "
-            "folder of a finished run, e.g. runs/quickstart"
-        )
-    return validate(parse_yaml(run.folder.read_bytes(CONFIG), run.folder.place(CONFIG))), run
+    return read_config(run), run
 
 
 def storage_of(config: Config) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mmkd_ray.stages import checks
-from mmkd_ray.stages.opening import CONFIG
 from mmkd_ray.stages.stage import Stage
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ class Report(Stage):
     help = "write summary.json and the HTML report"
 
     def run(self, config: Config, run: Run, progress: Any) -> dict[str, Any]:
-        from mmkd_ray.config import to_yaml
+        from mmkd_ray.artifacts.configuration import write_config
         from mmkd_ray.evaluate.evaluation import read_evaluation
         from mmkd_ray.extract.stage import mean_answer_mass
         from mmkd_ray.report import robustness
@@ -90,7 +89,7 @@ class Report(Stage):
         evaluation = read_evaluation(config, run)
         mass, seconds = mean_answer_mass(run), read_seconds(run)
         summary = write_summary(config, run, evaluation, answer_mass=mass, seconds=seconds)
-        run.folder.write_bytes(CONFIG, to_yaml(config).encode())
+        write_config(config, run)
         pages = {
             "robustness": robustness.write_page(config, run, evaluation, sheets_of(config, run, evaluation)),
             "report": write_report(config, run, summary, evaluation),

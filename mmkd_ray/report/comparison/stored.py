@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from mmkd_ray.artifacts import Run
-from mmkd_ray.config import Config, parse_yaml, validate
+from mmkd_ray.artifacts.configuration import read_config
+from mmkd_ray.config import Config
 from mmkd_ray.data.table import read_splits
 from mmkd_ray.errors import ArtifactError
 from mmkd_ray.evaluate.evaluation import Evaluation, stored_evaluation
@@ -16,7 +17,6 @@ from mmkd_ray.evaluate.stage import RESULTS
 from mmkd_ray.identity import Identity
 from mmkd_ray.report.summary import SUMMARY
 
-CONFIG = "config.yaml"
 Images: TypeAlias = Counter[tuple[str, str]]
 """How often an image, by the hash of its bytes and its class, is in a split."""
 Student: TypeAlias = tuple[str, str, int]
@@ -58,16 +58,15 @@ def read_run(letter: str, run: Run) -> StoredRun:
         ArtifactError: it has no report yet, or it was written by another version.
         DamagedError: a file is not as it was written.
     """
-    for name in (CONFIG, SUMMARY):
-        if not run.folder.exists(name):
-            raise ArtifactError(f"{run.folder.uri} has no {name}: run `mmkd report CONFIG` first")
-    place = run.folder.place(CONFIG)
+    config = read_config(run)
+    if not run.folder.exists(SUMMARY):
+        raise ArtifactError(f"{run.folder.uri} has no {SUMMARY}: run `mmkd report CONFIG` first")
     table = run.folder.read_table(RESULTS, ["variant", "arm", "seed", "student"]).to_pylist()
     teacher = run.teacher.record()
     return StoredRun(
         letter,
         run,
-        validate(parse_yaml(run.folder.read_bytes(CONFIG), place)),
+        config,
         stored_evaluation(run),
         run.folder.read_mapping(SUMMARY)["versions"],
         {(row["variant"], row["arm"], row["seed"]): row["student"] for row in table},

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mmkd_ray.artifacts import open_run
-from mmkd_ray.config import to_yaml
+from mmkd_ray.artifacts.configuration import write_config
 from tests.support.bundles import write_students
 from tests.support.search_run import make
 
@@ -17,7 +17,7 @@ def finished(tmp_path_factory):
     run = open_run(str(root / "runs"), "test")
     config = make(root, run, readable=True, study={"arms": ["makd"], "seeds": [3]})
     write_students(config, run)
-    run.folder.write_bytes("config.yaml", to_yaml(config).encode())
+    write_config(config, run)
     return root / "runs" / "test"
 
 
@@ -26,10 +26,11 @@ def test_a_run_by_its_folder_and_by_its_configuration(mmkd, finished, tmp_path):
         status, output = mmkd("export", str(run), *more, "--to", str(tmp_path / "out"))
         assert status == 0, output
         lines = output.splitlines()
-        assert lines[0] == f"student   makd seed 3 of {finished}"
-        assert lines[1] == f"export    {tmp_path}/out: timm, float32, 3 classes"
-        assert lines[2].startswith("verified  On 12 test images its logits differ from the student's by at most ")
-        assert [line.split("  ")[0] for line in lines[6:10]] == [
+        assert lines[1] == f"run       {finished}"
+        assert lines[3] == "student   makd seed 3"
+        assert lines[4] == f"export    {tmp_path}/out: timm, float32, 3 classes"
+        assert lines[5].startswith("verified  On 12 test images its logits differ from the student's by at most ")
+        assert [line.split("  ")[0] for line in lines[9:13]] == [
             "test top-1", "size", "time of a batch of 1", "time of a batch of 32",
         ]  # fmt: skip
         assert lines[-1] == f"model card: {tmp_path}/out/README.md"
@@ -66,5 +67,5 @@ def test_a_mistake_is_one_line(mmkd, finished, tmp_path, options, message):
 def test_a_folder_without_a_configuration_is_named(mmkd, tmp_path):
     status, output = mmkd("export", str(tmp_path), "--to", str(tmp_path / "out"))
     assert status == 2
-    assert output.startswith(f"mmkd: error: '{tmp_path}' has no config.yaml")
+    assert output.startswith(f"mmkd: error: {tmp_path} has no config.yaml: run `mmkd report CONFIG` first")
     assert mmkd("export", "configs/quickstart.yaml")[1].startswith("mmkd: error: missing option '--to'")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mmkd_ray.artifacts import open_run
-from mmkd_ray.config import to_yaml
+from mmkd_ray.artifacts.configuration import write_config
 from mmkd_ray.export.exporting import Wanted, export_student
 from mmkd_ray.students.bundle import load_bundle
 from mmkd_ray.study.students import list_students
@@ -21,7 +21,7 @@ def trained(tmp_path_factory):
     train = {"epochs": 3, "batch_size": 12, "lr": 0.05}
     config = make(root, run, readable=True, study={"arms": ["ce", "makd"], "seeds": [0, 1]}, train=train)
     write_students(config, run, epochs=3)
-    run.folder.write_bytes("config.yaml", to_yaml(config).encode())
+    write_config(config, run)
     return config, run
 
 
