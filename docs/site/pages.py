@@ -17,8 +17,6 @@ _FILES = "files"
 """Folder of the pages that show single files of the repository, which other pages link to."""
 _API = """# Python
 
-`import mmkd_ray as mm` has what a notebook needs.
-
 ::: mmkd_ray.api
     options:
       heading_level: 2
@@ -28,6 +26,7 @@ _API = """# Python
 ::: mmkd_ray.students.bundle
     options:
       heading_level: 3
+      members: [load_bundle, Bundle, Prediction]
 """
 
 
@@ -77,7 +76,8 @@ def _benchmarks() -> str:
     for path in reversed(_found(".md")):
         if path.startswith("docs/benchmarks/"):
             title = (REPOSITORY / path).read_text(encoding="utf-8").split("\n", 1)[0].removeprefix("# ")
-            lines.append(f"- [{title}]({posixpath.basename(path)}) ({posixpath.basename(path)[:10]})")
+            day = posixpath.basename(path)[:10]
+            lines.append(f"- [{title}]({posixpath.basename(path)}){'' if day in title else f' ({day})'}")
     return "\n".join([*lines, ""])
 
 
