@@ -23,7 +23,7 @@ from mmkd_ray.stages import STAGES
 from mmkd_ray.stages.opening import configured_run, prepare_environment, run_of
 
 if TYPE_CHECKING:
-    from mmkd_ray.export.exported import Exported
+    from mmkd_ray.exports.exported import Exported
     from mmkd_ray.report.comparison import RunComparison
     from mmkd_ray.students.bundle import Bundle
     from mmkd_ray.students.card import Precision
@@ -160,7 +160,7 @@ def export(
     """
     config, opened = (run, run_of(run)) if isinstance(run, Config) else configured_run(_place(run))
     prepare_environment(config)
-    from mmkd_ray.export.exporting import Wanted, export_student  # noqa: PLC0415 (imports torch)
+    from mmkd_ray.exports.exporting import Wanted, export_student  # noqa: PLC0415 (imports torch)
 
     wanted = Wanted(format, precision, aspects, arm, seed, variant)
     return export_student(config, opened, str(to), wanted)

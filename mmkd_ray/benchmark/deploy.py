@@ -25,9 +25,9 @@ from mmkd_ray.benchmark.results import write_results
 from mmkd_ray.cluster.computing import prepare_to_compute
 from mmkd_ray.cluster.environment import prepare_process
 from mmkd_ray.config import ClusterConfig, ServeConfig, StudentConfig
-from mmkd_ray.export import onnx
-from mmkd_ray.export.measured import BATCHES, measure_cost
-from mmkd_ray.export.quantise import quantise
+from mmkd_ray.exports import onnx
+from mmkd_ray.exports.measured import BATCHES, measure_cost
+from mmkd_ray.exports.quantise import quantise
 from mmkd_ray.students.bundle import load_bundle, write_bundle, write_card
 from mmkd_ray.students.card import Card
 from mmkd_ray.students.forms import FORMS

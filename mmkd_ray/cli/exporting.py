@@ -61,7 +61,7 @@ def _write(config: Config, run: Run, to: str, choice: dict[str, Any], console: C
 
     prepare_environment(config)
     from mmkd_ray.console import Table
-    from mmkd_ray.export.exporting import Wanted, export_student
+    from mmkd_ray.exports.exporting import Wanted, export_student
 
     found = export_student(config, run, to, Wanted(**choice))
     console.say(f"student   {found.card.name}")

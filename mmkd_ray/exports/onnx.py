@@ -11,8 +11,8 @@ from types import ModuleType
 import torch
 
 from mmkd_ray.errors import ConfigError
-from mmkd_ray.export.metadata import metadata_of
-from mmkd_ray.export.program import traceable
+from mmkd_ray.exports.metadata import metadata_of
+from mmkd_ray.exports.program import traceable
 from mmkd_ray.students.card import Card
 from mmkd_ray.students.forms import FORMS
 from mmkd_ray.students.forms.onnx import ASPECTS, CLASSES, INPUT

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmkd_ray.export.measured import BATCHES, Cost
-from mmkd_ray.export.verify import Verification
+from mmkd_ray.exports.measured import BATCHES, Cost
+from mmkd_ray.exports.verify import Verification
 from mmkd_ray.students.card import Card
 
 

@@ -5,7 +5,7 @@ import torch
 
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.artifacts.configuration import write_config
-from mmkd_ray.export.exporting import Wanted, export_student
+from mmkd_ray.exports.exporting import Wanted, export_student
 from mmkd_ray.students.bundle import load_bundle
 from mmkd_ray.study.students import list_students
 from tests.support.bundles import write_students

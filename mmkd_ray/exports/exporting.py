@@ -12,15 +12,15 @@ from mmkd_ray.config import Config
 from mmkd_ray.data.feed.pixels import load_pixels
 from mmkd_ray.data.table import spread_images
 from mmkd_ray.errors import ArtifactError, ConfigError, MmkdError, StudentError, one_line
-from mmkd_ray.export import onnx, program, timm_folder
-from mmkd_ray.export.choose import choose_student
-from mmkd_ray.export.exported import Exported
-from mmkd_ray.export.measured import measure_cost
-from mmkd_ray.export.model_card import describe
-from mmkd_ray.export.narrow import without_aspects
-from mmkd_ray.export.place import check_place, written_whole
-from mmkd_ray.export.quantise import CALIBRATED_ON, quantise
-from mmkd_ray.export.verify import verify
+from mmkd_ray.exports import onnx, program, timm_folder
+from mmkd_ray.exports.choose import choose_student
+from mmkd_ray.exports.exported import Exported
+from mmkd_ray.exports.measured import measure_cost
+from mmkd_ray.exports.model_card import describe
+from mmkd_ray.exports.narrow import without_aspects
+from mmkd_ray.exports.place import check_place, written_whole
+from mmkd_ray.exports.quantise import CALIBRATED_ON, quantise
+from mmkd_ray.exports.verify import verify
 from mmkd_ray.students.bundle import Bundle, load_bundle, write_card
 from mmkd_ray.students.card import Card, Precision
 from mmkd_ray.students.forms import FORMS

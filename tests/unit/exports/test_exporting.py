@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 
 import numpy as np
 import onnxruntime
@@ -11,10 +12,11 @@ import torch
 from PIL import Image
 from transformers import AutoModelForImageClassification, pipeline
 
+import mmkd_ray as mm
 from mmkd_ray.artifacts import Folder
 from mmkd_ray.data.table import spread_images
 from mmkd_ray.errors import ArtifactError, ConfigError, StudentError
-from mmkd_ray.export.exporting import Wanted, export_student
+from mmkd_ray.exports.exporting import Wanted, export_student
 from mmkd_ray.students.bundle import load_bundle, write_bundle
 from mmkd_ray.study.students import list_students
 from tests.support.search_run import CLASSES
@@ -196,3 +198,18 @@ def test_an_export_as_a_program_is_no_module(exported):
     bundle = load_bundle(str(exported("onnx", aspects=True).place))
     with pytest.raises(ArtifactError, match="is an export in the form onnx, which is no PyTorch module"):
         _ = bundle.student
+
+
+def test_in_python_it_is_one_call(trained, tmp_path):
+    found = mm.export(trained[1], tmp_path / "out", arm="ce", seed=1)
+    assert found.card.name == "ce seed 1"
+    assert mm.load_student(found.place).card.form == "timm"
+
+
+def test_what_is_not_installed_is_named_with_the_extra(trained, exported, tmp_path, monkeypatch):
+    place = exported("onnx", aspects=True).place
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ConfigError, match=r"the package onnxruntime is not installed: install the extra `onnx`"):
+        load_bundle(str(place))
+    with pytest.raises(ConfigError, match=r"--format onnx: the package onnxruntime is not installed"):
+        export_student(*trained, str(tmp_path / "out"), Wanted("onnx"))

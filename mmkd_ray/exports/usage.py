@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mmkd_ray.export.metadata import preparation
+from mmkd_ray.exports.metadata import preparation
 from mmkd_ray.students.card import Card
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.errors import ArtifactError
-from mmkd_ray.export.choose import choose_student
+from mmkd_ray.exports.choose import choose_student
 from mmkd_ray.students.bundle import CARD, read_card
 from mmkd_ray.study.students import list_students
 from tests.support.search_run import make

@@ -6,7 +6,7 @@ import torch
 
 from mmkd_ray.data.feed.pixels import load_pixels
 from mmkd_ray.errors import StudentError
-from mmkd_ray.export.verify import verify
+from mmkd_ray.exports.verify import verify
 from mmkd_ray.students.forms import StudentNetwork
 
 

@@ -11,7 +11,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor, nn
 from torch.export import Dim
 
-from mmkd_ray.export.metadata import metadata_of
+from mmkd_ray.exports.metadata import metadata_of
 from mmkd_ray.students.card import Card
 from mmkd_ray.students.forms import FORMS
 from mmkd_ray.students.model import Student

@@ -13,8 +13,8 @@ from mmkd_ray.artifacts import Run
 from mmkd_ray.config import ARMS, BASELINE, Config
 from mmkd_ray.errors import ArtifactError
 from mmkd_ray.evaluate.evaluation import SHIFT_MEAN, ArmResults, Evaluation, read_evaluation
-from mmkd_ray.export.exported import Exported
-from mmkd_ray.export.usage import usage
+from mmkd_ray.exports.exported import Exported
+from mmkd_ray.exports.usage import usage
 from mmkd_ray.identity import settings
 from mmkd_ray.render.words import MISSING, count, level
 from mmkd_ray.students.card import Card
