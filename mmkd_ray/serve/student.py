@@ -18,6 +18,8 @@ from mmkd_ray.errors import DataError, RequestError, TooManyPixelsError
 from mmkd_ray.serve.replies import metadata_of, replies_of
 from mmkd_ray.students.bundle import load_bundle
 
+_FOR_DATA_SETS = ", or leave such files out by data.exclude"
+"""What a message may end with, which does not help whoever has one picture."""
 Square = UInt8[Tensor, "3 S S"]
 """An image as the student takes it."""
 
@@ -68,7 +70,7 @@ class ServedStudent:
             return self._bundle.pixels([decode_rgb(image, max_pixels=self._config.max_pixels)])[0]
         except DataError as error:
             status = 413 if isinstance(error, TooManyPixelsError) else 400
-            raise RequestError(status, f"image {place}: {error}") from error
+            raise RequestError(status, f"image {place}: {str(error).removesuffix(_FOR_DATA_SETS)}") from error
 
     def _compute(self, squares: Sequence[Square]) -> list[dict[str, Any]]:
         said = self._bundle.predict_pixels(torch.stack(list(squares)))

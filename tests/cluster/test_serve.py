@@ -101,7 +101,7 @@ BAD = {
     "no boundary": (form(GOOD), "multipart/form-data", "", 400, "the form cannot be read: Missing boundary"),
     "no form": (b"--nothing", FORM, "", 400, "the form cannot be read"),
     "no file": (form(), FORM, "", 400, "the request has no image"),
-    "no image": (form(b"hello"), FORM, "", 400, "image 0: not a readable image"),
+    "no image": (form(b"hello"), FORM, "", 400, "image 0: not a readable image: text, beginning with 'hello': fetch"),
     "half an image": (form(GOOD, GOOD[: len(GOOD) // 2]), FORM, "", 400, "image 1: not a readable image"),
     "an empty image": (form(b""), FORM, "", 400, "image 0: not a readable image"),
     "many": (form(*[GOOD] * 4), FORM, "", 413, "more images than the limit of 3"),
@@ -125,6 +125,7 @@ def test_what_cannot_be_answered_is_refused_in_a_sentence(service, kind):
     assert reply.status == status, reply
     assert list(reply.json) == ["error"]
     assert sentence in reply.json["error"]
+    assert "data." not in reply.json["error"]  # a key of those who make data sets
     assert "\n" not in reply.json["error"]
 
 

@@ -83,8 +83,8 @@ class Page:
         self.call("DOM.setFileInputFiles", nodeId=node, files=[str(file)])
 
     def picture(self, file: Path) -> None:
-        """Write the whole page as a PNG."""
-        taken = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+        """Write what the window shows as a PNG."""
+        taken = self.call("Page.captureScreenshot", format="png")
         file.write_bytes(base64.b64decode(taken["data"]))
 
 
