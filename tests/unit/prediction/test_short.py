@@ -8,6 +8,7 @@ def test_words_that_many_questions_share_are_left_out():
     assert short["crest"] == "crest"
     assert short["long_beak"] == "long beak"
     assert short["flying"] == "flying"
+    assert short["orange_belly"] == "an orange belly"
     assert short["forest"] == "forest"
     assert len(set(short.values())) == len(questions)
 
