@@ -61,6 +61,6 @@ format: install ## format and mend what can be mended
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-clean: ## remove caches (the environment and runs/ stay)
-	rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+clean: ## remove caches and the built site (the environment and runs/ stay)
+	rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache site
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -60,4 +60,5 @@ for arm, results in mm.summary(run)["arms"].items():
 (makd, *_) = sorted(Path(run.study.path).glob("makd-seed0-*"))
 student = mm.load_student(makd)
 predicted = student.predict([pictures / "bluish" / "0.png"])
-print(predicted)
+print(predicted.classes, predicted.class_probabilities_NC.max(axis=1))
+print(dict(zip(predicted.questions, predicted.p_yes_NQ[0].round(2), strict=True)))

@@ -38,6 +38,8 @@ config = mm.load(
         f"aspects.path={questions}",
         "pilot.images=48",
         "data.train_per_class=4",
+        "data.test_per_class=2",
+        "data.shift_per_class=2",
     ],
 )
 for aspect in source_aspects(config.aspects):

@@ -113,7 +113,7 @@ def _accepted(schema: Schema) -> str:
         return " or ".join("unset" if one.get("type") == "null" else _accepted(one) for one in choices)
     if "enum" in schema:
         return " | ".join(f"`{value}`" for value in schema["enum"])
-    kind = schema.get("type")
+    kind = str(schema.get("type"))
     if kind == "array" and "prefixItems" in schema:
         return f"[{', '.join(_accepted(one) for one in schema['prefixItems'])}]"
     if kind == "array":
