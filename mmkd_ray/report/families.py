@@ -46,6 +46,11 @@ def attack_title(probe: Probe) -> str:
     return f"{kind}, {'L2' if probe.name.endswith('_l2') else 'L-inf'}"
 
 
+def epsilon_text(probe: Probe, severity: float) -> str:
+    """For people: how far an attack goes, in values of [0, 1]."""
+    return f"{severity:g}" if probe.name.endswith("_l2") else f"{severity:g}/255"
+
+
 def measured_probes(evaluation: Evaluation) -> list[Probe]:
     """The probes of this evaluation but the clean one."""
     there = {measure.probe for results in evaluation.arms.values() for measure in results.measures}

@@ -12,7 +12,7 @@ from mmkd_ray.config import BASELINE, Config, EvaluateConfig
 from mmkd_ray.evaluate.evaluation import Evaluation
 from mmkd_ray.evaluate.probes import Probe
 from mmkd_ray.report.contact_sheets import CONTRAST, Picture, Sheet, SheetRow, attack_row, strip
-from mmkd_ray.report.families import attack_title, measured_probes
+from mmkd_ray.report.families import attack_title, epsilon_text, measured_probes
 from mmkd_ray.report.headline import focus_arm
 from mmkd_ray.study.students import trained_students
 
@@ -75,9 +75,8 @@ def attack_sheet(images: Pixels, probe: Probe, students: Mapping[str, Student], 
             images.image_ids, clean, _seen(images, probe, severity, student, config), strict=True
         )
     ]
-    lead = (
-        f"What {attack_title(probe)} at {severity:g} makes of images, and {CONTRAST} times the difference, around grey."
-    )
+    strength = f"{attack_title(probe)}, epsilon {epsilon_text(probe, severity)}"
+    lead = f"What the attack ({strength}) makes of images, and {CONTRAST} times the difference, around grey."
     heads = ("clean", "attacked", f"difference x {CONTRAST}")
     return Sheet("attacked", "What the adversary does", lead, heads, rows)
 

@@ -13,6 +13,7 @@ from mmkd_ray.data.feed.pixels import Pixels
 from mmkd_ray.evaluate.probes import PROBES, Seen
 from mmkd_ray.evaluate.probes.clean import Clean
 from mmkd_ray.report.contact_sheets import GAP
+from mmkd_ray.report.families import epsilon_text
 from mmkd_ray.report.looks import attack_sheet, corruption_sheet
 from tests.support.toy_student import student
 from tests.unit.report.test_contact_sheets import decoded
@@ -61,3 +62,8 @@ def test_an_attack_is_shown_beside_what_it_adds_image_by_image(images):
     assert [row.name for row in sheet.rows] == ["ce, test/owl/1", "ce, test/owl/2"]
     shown = np.stack([decoded(row.uri)[0, :: SIDE + GAP, 0] for row in sheet.rows])
     np.testing.assert_array_equal(shown, [[100, 101, 138], [120, 121, 138]])
+
+
+def test_how_far_an_attack_goes_has_its_unit():
+    assert epsilon_text(PROBES["attack_pgd"], 0.5) == "0.5/255"
+    assert epsilon_text(PROBES["attack_autoattack_l2"], 0.25) == "0.25"
