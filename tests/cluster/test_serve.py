@@ -125,7 +125,7 @@ def test_what_cannot_be_answered_is_refused_in_a_sentence(service, kind):
     assert reply.status == status, reply
     assert list(reply.json) == ["error"]
     assert sentence in reply.json["error"]
-    assert "data." not in reply.json["error"]  # a key of those who make data sets
+    assert "data.exclude" not in reply.json["error"]  # a key of those who make data sets
     assert "\n" not in reply.json["error"]
 
 
