@@ -53,4 +53,4 @@ for aspect in source_aspects(config.aspects):
 # %% What they are worth (starts Ray)
 run = mm.run(config, ["images", "aspects score"])
 scores = run.evidence.read_table("scores.parquet").to_pandas()
-print(scores.to_string())
+print(scores[["rank", "verdict", "information", "question"]].to_string())

@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Iterator
 from pathlib import Path
 
+from docs.site.commands import commands
 from docs.site.examples import as_markdown
 from docs.site.links import rewritten, targets
 from docs.site.reference import reference
@@ -61,6 +62,7 @@ def _pages() -> Iterator[tuple[str, str | bytes]]:
         yield at, rewritten(text, source, at=at, site_path=site_path)
     yield from ((site_path(path), (REPOSITORY / path).read_bytes()) for suffix in _ASSETS for path in _found(suffix))
     yield "keys.md", reference()
+    yield "commands.md", commands()
     yield "api.md", _API
     yield "benchmarks/index.md", _benchmarks()
     linked = {path for source, text in texts.items() for path in targets(text, source)}

@@ -9,10 +9,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from docs.site.commands import commands
 from docs.site.examples import as_markdown
 from docs.site.links import rewritten
 from docs.site.pages import site_path
 from docs.site.reference import reference
+from mmkd_ray.cli.app import PANELS
 from mmkd_ray.config import Config
 
 _PRIVATE = re.compile(r"/(work|home|root|tmp/docs|Users)/|127\.0\.0\.1:\d{5}")
@@ -104,6 +106,14 @@ def test_the_reference_has_every_key_once_in_each_kind():
     assert text.count("`data.val_fraction` · ") == 1  # of all kinds of files, alike
     assert "`tune.space.KEY.log_uniform` · " in text
     assert "| `makd` | the teacher's answers about each image |" in text
+
+
+def test_the_commands_are_those_of_the_help():
+    text = commands()
+    assert all(f"### `mmkd {name}`\n" in text for name in PANELS)
+    assert "### `mmkd aspects score`\n" in text
+    assert "| `--replace` | exchange the run's images for those of another source |" in text
+    assert "| `key.path=value\\|FILE.yaml` | " in text
 
 
 def test_links_lead_to_pages_wherever_they_stand():

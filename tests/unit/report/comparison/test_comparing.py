@@ -132,6 +132,13 @@ def test_what_decides_numbers_is_what_enters_an_identity(monkeypatch):
     assert said("data.fit=pad", "tracking.trackers=[]") == {"no"}  # of squares every fit is the same
 
 
+def test_every_section_is_known_to_decide_or_not():
+    config = validate({"name": "a", "data": {"source": "fieldguide"}, "aspects": {"source": "fieldguide"}})
+    others = {key for key in Config.model_fields if decides_numbers(f"{key}.any", [config]) == "no"}
+    # `pilot` decides where questions are chosen by it; the others say where, how fast and for whom.
+    assert others == {"name", "pilot", "tune", "tracking", "extract", "cluster", "storage", "serve"}
+
+
 def test_a_place_decides_by_what_is_there():
     tree = {"name": "a", "data": {"source": "folder", "path": "x"}, "aspects": {"source": "file", "path": "y"}}
     config = validate(tree)
