@@ -27,15 +27,20 @@ def build(folder: Path) -> Path:
     for old in (pages, html):
         shutil.rmtree(old, ignore_errors=True)
     write_pages(pages)
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--config-file", REPOSITORY / "mkdocs.yml"]
-    environment = {
-        **os.environ,
-        "MMKD_SITE_PAGES": str(pages.resolve()),
-        "MMKD_SITE_HTML": str(html.resolve()),
-        "NO_MKDOCS_2_WARNING": "1",
-    }
-    subprocess.run(command, check=True, env=environment)  # noqa: S603 (our own words)
+    run_mkdocs(pages, html)
     return html
+
+
+def run_mkdocs(pages: Path, html: Path, settings: Path = REPOSITORY / "mkdocs.yml") -> None:
+    """Make HTML of Markdown.
+
+    Raises:
+        CalledProcessError: the strict build found something; it stands on standard error.
+    """
+    places = {"MMKD_SITE_PAGES": str(pages.resolve()), "MMKD_SITE_HTML": str(html.resolve())}
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--config-file", str(settings)]
+    environment = {**os.environ, **places, "NO_MKDOCS_2_WARNING": "1"}
+    subprocess.run(command, check=True, env=environment)  # noqa: S603 (our own words)
 
 
 if __name__ == "__main__":
