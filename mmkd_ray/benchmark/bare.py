@@ -22,12 +22,16 @@ def bare_rate(place: str, pictures: Sequence[Path], *, processes: int, batch: in
     """Images a second of so many processes, added up."""
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(processes)
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_ready.append, initargs=(barrier,)) as pool:
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_keep, initargs=(barrier,)) as pool:
         running = [
             pool.submit(_compute, place, [str(picture) for picture in pictures], core, batch, seconds)
             for core in sorted(os.sched_getaffinity(0))[:processes]
         ]
         return sum(one.result() for one in running)
+
+
+def _keep(barrier: Any) -> None:
+    _ready[:] = [barrier]
 
 
 def _compute(place: str, pictures: list[str], core: int, batch: int, seconds: float) -> float:

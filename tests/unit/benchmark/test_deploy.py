@@ -3,6 +3,7 @@
 import json
 
 from mmkd_ray.benchmark import deploy
+from mmkd_ray.benchmark.bare import bare_rate
 from mmkd_ray.benchmark.bench import Bench
 from mmkd_ray.students.bundle import load_bundle
 
@@ -14,6 +15,7 @@ def test_a_workload_is_a_bundle_and_pictures_that_it_reads(tmp_path):
     said = load_bundle(place).predict(pictures)
     assert said.p_yes_NQ.shape == (6, 50)
     assert said.class_probabilities_NC.shape == (6, 100)
+    assert bare_rate(place, pictures, processes=1, batch=2, seconds=0.01) > 0
 
 
 def test_rounds_become_ratios(tmp_path, monkeypatch):
