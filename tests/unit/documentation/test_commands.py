@@ -73,6 +73,7 @@ RULES: dict[str, Run | NotRun] = {
     r"mmkd predict .*": Run("unit/cli/test_predicting.py::test_a_table_all_rows_in_a_file_and_what_cannot_be_read"),
     r"mmkd serve .*": Run("cluster/test_serve.py::test_the_command_ends_cleanly_and_leaves_no_process"),
     r"source .venv/bin/activate": NotRun("tests name the environment's programs in full"),
+    r"export {2,}.*": NotRun("no command: what `mmkd export` prints"),
     r"export RAY_AUTH_MODE=token": Run("cluster/test_job_submission.py::test_a_cluster_that_asks_for_a_token_says_so"),
     r"ray get-auth-token .*": Run("cluster/test_job_submission.py::test_a_cluster_that_asks_for_a_token_says_so"),
     r"ray start .*": Run("cluster/test_job_submission.py::test_the_whole_run_as_a_job"),
