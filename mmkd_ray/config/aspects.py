@@ -87,9 +87,9 @@ class _Asked(Section):
 
     subject: SubjectKind = "image"
     """What the teacher is shown with a question: the whole `image`; or, where images have boxes, each object by itself:
-    cut out (`box`), or in the whole picture with a red line around it (`box_in_context`)."""
+    cut out as a square (`box`), or in the whole picture with a red line around it (`box_in_context`)."""
     box_margin: Fraction = 0.15
-    """Of `subject: box`: how much of the picture is seen on each side of a box, as a share of its width or height."""
+    """Of `subject: box`: how much of the picture is seen on each side of a box, as a share of its longer side."""
     min_box_side: NonNegativeFloat = 8
     """In pixels: boxes with a shorter side are not asked about; no aspects are learnt from them."""
 

@@ -31,7 +31,7 @@ class Subjects:
 
     kind: SubjectKind = "image"
     margin: float = 0.0
-    """Of a `box`: how much of the picture is seen on each side of it, as a share of its width or height."""
+    """Of a `box`: how much of the picture is seen on each side of it, as a share of its longer side."""
     least_side: float = 0.0
     """In pixels: narrower or lower boxes are no subjects."""
 
@@ -167,8 +167,11 @@ def with_images(rows: pa.Table, images: pa.Table) -> pa.Table:
 def _show(picture: Image.Image, box: list[float], subjects: Subjects) -> Image.Image:
     x, y, width, height = box
     if subjects.kind == "box":
-        aside, above = subjects.margin * width, subjects.margin * height
-        return picture.crop(_pixels(picture, x - aside, y - above, x + width + aside, y + height + above))
+        # A square, as far as the picture holds one: many processors make squares of what they are given.
+        side = max(width, height) * (1 + 2 * subjects.margin)
+        left, right = _around(x + width / 2, side, picture.width)
+        top, bottom = _around(y + height / 2, side, picture.height)
+        return picture.crop(_pixels(picture, left, top, right, bottom))
     drawn, line = picture.copy(), max(2, round(min(picture.size) / 100))
     left, top, right, bottom = _pixels(picture, x, y, x + width, y + height)
     # Around the box: nothing of the object is painted over.
@@ -176,6 +179,13 @@ def _show(picture: Image.Image, box: list[float], subjects: Subjects) -> Image.I
         (left - line, top - line, right - 1 + line, bottom - 1 + line), None, _OUTLINE, line
     )
     return drawn
+
+
+def _around(middle: float, length: float, most: int) -> tuple[float, float]:
+    """So much of a side of the picture around a place, or beside it where the picture ends."""
+    length = min(length, most)
+    begin = min(max(middle - length / 2, 0), most - length)
+    return begin, begin + length
 
 
 def _pixels(picture: Image.Image, left: float, top: float, right: float, bottom: float) -> tuple[int, int, int, int]:

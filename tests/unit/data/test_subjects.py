@@ -35,14 +35,17 @@ def shown(run, subjects, images):
 @pytest.mark.parametrize(
     ("box", "margin", "rows", "columns"),
     [
-        ({}, 0.0, (5, 15), (10, 30)),
-        ({}, 0.25, (2, 18), (5, 35)),  # 2.5 pixels above: a pixel that is seen in part is seen
-        ({"x": 0.4, "y": 0.0, "width": 3.2}, 0.0, (0, 10), (0, 4)),
-        ({"x": 30.0, "y": 25.0, "width": 10.0, "height": 5.0}, 0.5, (22, 30), (25, 40)),  # up to the edge
+        ({}, 0.0, (0, 20), (10, 30)),
+        ({"y": 10.0}, 0.1, (3, 27), (8, 32)),
+        ({}, 0.25, (0, 30), (5, 35)),  # beside it where the picture ends
+        ({"x": 0.4, "y": 0.0, "width": 3.2}, 0.0, (0, 10), (0, 10)),
+        ({"x": 5.5, "width": 10.0}, 0.0, (5, 15), (5, 16)),  # a pixel that is seen in part is seen
+        ({"x": 30.0, "y": 25.0, "width": 10.0, "height": 5.0}, 0.5, (10, 30), (20, 40)),
+        ({"x": 0.0, "width": 40.0}, 0.5, (0, 30), (0, 40)),  # no square has room
         ({"x": 39.6, "y": 29.7, "width": 0.4, "height": 0.3}, 0.0, (29, 30), (39, 40)),
     ],
 )
-def test_a_box_is_cut_out_with_its_margin(run, box, margin, rows, columns):
+def test_a_box_is_cut_out_as_a_square_with_its_margin(run, box, margin, rows, columns):
     (seen,) = shown(run, Subjects("box", margin), table(BOX | box))
     assert np.array_equal(seen, PIXELS[slice(*rows), slice(*columns)])
 
@@ -101,7 +104,7 @@ def test_only_boxes_with_something_to_ask_are_cut_out(run):
     assert asked["image_id"].to_pylist() == ["b.png#2,5,20,10"]
     assert asked["ask"].to_pylist() == [3]
     (seen,) = (np.asarray(Image.open(io.BytesIO(one))) for one in subject_pictures(run, subjects, asked))
-    assert np.array_equal(seen, PIXELS[5:15, 2:22])
+    assert np.array_equal(seen, PIXELS[0:20, 2:22])
 
 
 def test_facts_of_subjects_are_none_for_images_and_give_the_others_back():
