@@ -131,7 +131,7 @@ def _check(image: ImageFile, max_pixels: int | None) -> None:
 
 def _check_size(width: int, height: int, max_pixels: int | None) -> None:
     if max_pixels is not None and width * height > max_pixels:
-        raise TooManyPixelsError(f"{width} x {height} pixels are more than the limit of {max_pixels}")
+        raise TooManyPixelsError(f"{width:,} x {height:,} pixels are more than the limit of {max_pixels:,}")
 
 
 def _check_icon(encoded: bytes, max_pixels: int | None) -> None:

@@ -63,4 +63,4 @@ def _text(head: bytes) -> str | None:
     words = " ".join(text.split())
     if not words.isprintable():
         return None
-    return f"text, beginning with '{words[:40]}': fetch the image anew, or leave such files out by data.exclude"
+    return f"text, beginning with '{words[:40]}': fetch the image anew, or leave such files out"

@@ -66,12 +66,17 @@ def require_explainable(card: Card) -> None:
     Raises:
         ArtifactError: its card does not hold what the teacher answered about each class.
     """
-    if card.class_answers is None or not card.questions:
-        missing = "answers of the teacher by class" if card.questions else "questions"
+    if card.class_answers is not None and card.questions:
+        return
+    if card.form != "student" and not card.questions:
         raise ArtifactError(
-            f"'{card.name}' explains nothing: its student.json has no {missing}; take a student of an arm with "
-            "aspects, e.g. makd, trained by this version: delete its folder and run `mmkd train CONFIG` again"
+            f"'{card.name}' explains nothing: it was exported without its questions; export it again with --aspects"
         )
+    missing = "answers of the teacher by class" if card.questions else "questions"
+    raise ArtifactError(
+        f"'{card.name}' explains nothing: its student.json has no {missing}; take a student of an arm with "
+        "aspects, e.g. makd, trained by this version: delete its folder and run `mmkd train CONFIG` again"
+    )
 
 
 def explain(card: Card, prediction: Prediction) -> list[Explanation]:

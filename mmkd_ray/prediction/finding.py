@@ -68,6 +68,8 @@ class _Finder:
         self._readers: dict[str, FileReader] = {}
 
     def find(self, word: str) -> Iterator[Picture]:
+        if not word:  # as of a shell's variable that is not set; it would be the current folder
+            raise DataError("'' names no images; give files, folders or patterns: '.' for the current folder")
         place = Folder.at(word)
         try:
             kind = place.filesystem.get_file_info(place.path.rstrip("/") or "/").type

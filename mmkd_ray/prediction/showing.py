@@ -40,7 +40,7 @@ class Shown:
             self._rows += table.filter(table["error"].is_null()).slice(0, room).to_pylist()
         if found and (room := SHOWN - len(self._errors)) > 0:
             rows = table.filter(bad).slice(0, room).to_pylist()
-            self._errors += [f"{row['image']}: {row['error']}" for row in rows]
+            self._errors += [f"{_in_one_line(row['image'])}: {row['error']}" for row in rows]
 
     def lines(self, output: str) -> Iterator[str | Table]:
         """What is said in the end.
@@ -64,7 +64,7 @@ class Shown:
     def _table(self) -> Table:
         short = short_forms(self.card.questions)
         cells = [
-            (row["image"], row["class"], f"{row['confidence']:.2f}", self._runners_up(row), _yes(row, short))
+            (_in_one_line(row["image"]), row["class"], f"{row['confidence']:.2f}", self._runners_up(row), _yes(row, short))
             for row in self._rows
         ]
         width = 5 if self.card.questions else 4
@@ -80,7 +80,7 @@ class Shown:
 def _explained(row: dict[str, Any]) -> Iterator[str]:
     explanation = row["explanation"]
     named, other = row["class"], explanation["runner_up"]
-    yield f"\n{row['image']}: {named}, confidence {row['confidence']:.2f}; against {other}:"
+    yield f"\n{_in_one_line(row['image'])}: {named}, confidence {row['confidence']:.2f}; against {other}:"
     for one in (*explanation["speaks_for"], *explanation["speaks_against"]):
         yield (
             f"  {one['log_odds']:+5.1f}  {one['question']} yes {one['p_yes']:.2f}; "
@@ -88,6 +88,11 @@ def _explained(row: dict[str, Any]) -> Iterator[str]:
         )
     if explanation["warning"]:
         yield f"  warning: {explanation['warning']}"
+
+
+def _in_one_line(name: str) -> str:
+    """A file's name may hold line breaks, and signs that a terminal obeys: these are written as Python writes them."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in name)
 
 
 def _yes(row: dict[str, Any], short: list[str]) -> str:

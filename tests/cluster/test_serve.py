@@ -134,7 +134,7 @@ def test_a_decompression_bomb_is_refused_by_its_header(service):
 
     reply = ask(service.url, body=form(encode(Image.new("1", (1_000, 1_000)))))
     assert (reply.status, reply.json["error"]) == (
-        413, "image 0: 1000 x 1000 pixels are more than the limit of 10000",
+        413, "image 0: 1,000 x 1,000 pixels are more than the limit of 10,000",
     )  # fmt: skip
 
 

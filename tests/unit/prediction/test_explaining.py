@@ -60,6 +60,12 @@ def test_a_student_without_answers_by_class_is_refused_in_one_line(card, changes
         explain(card.model_copy(update=changes), said([[3, 2, 0]], [[0, 0]]))
 
 
+def test_an_export_without_questions_is_to_be_exported_with_them(card):
+    export = card.model_copy(update={"class_answers": None, "questions": (), "form": "timm"})
+    with pytest.raises(ArtifactError, match="explains nothing: .*; export it again with --aspects$"):
+        explain(export, said([[3, 2, 0]], [[0, 0]]))
+
+
 def test_answers_of_another_shape_are_no_card(tmp_path):
     with pytest.raises(ValueError, match="class_answers are not 3 rows of 2"):
         untrained_bundle(tmp_path, class_answers=ANSWERS[:2])

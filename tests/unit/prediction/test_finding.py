@@ -93,6 +93,7 @@ def test_what_is_not_there_or_no_image_is_told_when_it_is_read(tree):
     ("word", "message"),
     [
         ("empty", "'empty' holds no images"),
+        ("", "'' names no images"),
         ("birds/*.gif", "nothing matches 'birds/.*gif'"),
         ("s3://key:secret@bucket/a.png", "a URI may hold no key"),
     ],
