@@ -22,5 +22,14 @@ def read_config(run: Run) -> Config:
         ConfigError: it is invalid: another version of this package made it, or somebody has changed it.
     """
     if not run.folder.exists(CONFIG):
-        raise ArtifactError(f"{run.folder.uri} has no {CONFIG}: run `mmkd report CONFIG` first")
+        raise ArtifactError(f"{run.folder.uri} has no {CONFIG}: {_advice(run)}")
     return validate(parse_yaml(run.folder.read_bytes(CONFIG), run.folder.place(CONFIG)))
+
+
+def _advice(run: Run) -> str:
+    there = run.folder.names()
+    if not there:
+        return "nothing is there; give the folder of a finished run"
+    if "student.json" in there:
+        return "it is a student; give the folder of its run"
+    return "run `mmkd report CONFIG` first"

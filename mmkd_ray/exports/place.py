@@ -52,6 +52,10 @@ def written_whole(place: Path) -> Iterator[Path]:
     new = place.with_name(f".{place.name}.{uuid.uuid4().hex}.part")
     try:
         new.mkdir(parents=True)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ArtifactError(f"--to: {place} cannot be written: {reason}; give another folder") from error
+    try:
         yield new
         old = place.with_name(f"{new.name}.old")
         if place.exists():

@@ -64,8 +64,9 @@ class Shown:
     def _table(self) -> Table:
         short = short_forms(self.card.questions)
         cells = [
-            (_in_one_line(row["image"]), row["class"], f"{row['confidence']:.2f}", self._runners_up(row), _yes(row, short))
+            (image, row["class"], f"{row['confidence']:.2f}", self._runners_up(row), _yes(row, short))
             for row in self._rows
+            for image in [_in_one_line(row["image"])]
         ]
         width = 5 if self.card.questions else 4
         header = ("image", "class", "confidence", "then", "yes")

@@ -64,8 +64,18 @@ def test_a_mistake_is_one_line(mmkd, finished, tmp_path, options, message):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_without_a_configuration_is_named(mmkd, tmp_path):
+@pytest.mark.parametrize(
+    ("held", "advice"),
+    [
+        (None, "nothing is there; give the folder of a finished run"),
+        ("student.json", "it is a student; give the folder of its run"),
+        ("answers.json", "run `mmkd report CONFIG` first"),
+    ],
+)
+def test_a_folder_without_a_configuration_is_named(mmkd, tmp_path, held, advice):
+    if held:
+        (tmp_path / held).touch()
     status, output = mmkd("export", str(tmp_path), "--to", str(tmp_path / "out"))
     assert status == 2
-    assert output.startswith(f"mmkd: error: {tmp_path} has no config.yaml: run `mmkd report CONFIG` first")
+    assert output.startswith(f"mmkd: error: {tmp_path} has no config.yaml: {advice}")
     assert mmkd("export", "configs/quickstart.yaml")[1].startswith("mmkd: error: missing option '--to'")

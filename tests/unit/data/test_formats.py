@@ -50,7 +50,7 @@ def arrays():
         (archive(), "an archive: unpack it"),
         (arrays(), "a file of arrays or tables"),
         (bytes(5000), "nothing but zero bytes.*fetch the image anew"),
-        (b"{'error': 'rate limit'}", "text, beginning with '{'error': 'rate limit'}': fetch the image anew, or leave such files out$"),
+        (b"{'error': 'rate limit'}", "text, beginning with '{'error': 'rate limit'}': .* leave such files out$"),
         ("größer\n".encode(), "text, beginning with 'größer'"),
         (b"\x93\x01\xfe\x80 no text", "of no known format"),
         (b"a\0b\1", "of no known format"),

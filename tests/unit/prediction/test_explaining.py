@@ -62,7 +62,7 @@ def test_a_student_without_answers_by_class_is_refused_in_one_line(card, changes
 
 def test_an_export_without_questions_is_to_be_exported_with_them(card):
     export = card.model_copy(update={"class_answers": None, "questions": (), "form": "timm"})
-    with pytest.raises(ArtifactError, match="explains nothing: .*; export it again with --aspects$"):
+    with pytest.raises(ArtifactError, match=r"explains nothing: .*; export it again with --aspects$"):
         explain(export, said([[3, 2, 0]], [[0, 0]]))
 
 
