@@ -68,7 +68,8 @@ def export_student(config: Config, run: Run, to: str, wanted: Wanted) -> Exporte
     Raises:
         ConfigError: the format has no such precision, or needs a package that is not installed; or there is no such arm
             or variant.
-        ArtifactError: there is no such finished student; or `to` holds something else, or cannot be written.
+        ArtifactError: there is no such finished student; or `to` holds something else or more, or cannot be
+            written.
         StudentError: the format cannot hold the model; or what was written differs from the student.
     """
     place = check_place(to)

@@ -11,8 +11,12 @@ from pathlib import Path
 from mmkd_ray.artifacts import Folder
 from mmkd_ray.artifacts.disk import disk_error
 from mmkd_ray.config.locations import absolute
-from mmkd_ray.errors import ArtifactError, ConfigError
+from mmkd_ray.errors import ArtifactError, ConfigError, few
 from mmkd_ray.students.bundle import CARD, read_card
+from mmkd_ray.students.forms import FORMS
+
+_WRITTEN = {CARD, "README.md", "config.json", *(form.weights for form in FORMS.values())}
+"""What exports consist of."""
 
 
 def check_place(to: str) -> Path:
@@ -20,7 +24,7 @@ def check_place(to: str) -> Path:
 
     Raises:
         ConfigError: it is not on this machine.
-        ArtifactError: it holds something else than an export.
+        ArtifactError: it holds something else than an export, or more than one.
     """
     if "://" in to:
         raise ConfigError(f"--to: got '{to}'; an export is verified on this machine: give a local folder, and copy it")
@@ -30,6 +34,11 @@ def check_place(to: str) -> Path:
     if place.exists() and not _is_export(place):
         raise ArtifactError(
             f"--to: {place} is there and is not an export, so it is left as it is; give a new or an empty folder"
+        )
+    if place.exists() and (more := sorted({file.name for file in place.iterdir()} - _WRITTEN)):
+        raise ArtifactError(
+            f"--to: {place} is an export, and also holds {few(more, most=3)}, which would be lost; give a new or an "
+            "empty folder, or move the others away"
         )
     return place
 

@@ -91,7 +91,9 @@ def test_one_command_says_it(runs, capsys):
     assert cli.main(["compare", places[0]]) == 2
     assert "got 1 run(s); 2 to 26 are accepted" in capsys.readouterr().err
     assert cli.main(["compare", places[0], "/nowhere/run"]) == 2
-    assert "mmkd: error: /nowhere/run has no config.yaml: nothing is there; give the folder of a finished run" in capsys.readouterr().err
+    assert (
+        "mmkd: error: /nowhere/run has no config.yaml: nothing is there; give the folder of" in capsys.readouterr().err
+    )
 
 
 def test_too_many_or_too_few_are_refused(runs):
