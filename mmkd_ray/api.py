@@ -18,7 +18,7 @@ from mmkd_ray.artifacts import Run
 from mmkd_ray.config import Config
 from mmkd_ray.config import load as load_config
 from mmkd_ray.console import Console
-from mmkd_ray.errors import ArtifactError, ConfigError
+from mmkd_ray.errors import ArtifactError, ConfigError, DataError
 from mmkd_ray.stages import STAGES
 from mmkd_ray.stages.opening import configured_run, prepare_environment, run_of
 
@@ -201,8 +201,15 @@ def predict(
 
     Raises:
         ArtifactError: it is not the folder of a student, or the student cannot explain.
-        DataError: a folder or pattern holds nothing.
+        DataError: a folder or pattern holds nothing, or something is neither a path nor a URI.
     """
+    words = [images] if isinstance(images, (str, Path)) else list(images)
+    for given in (student, *words):
+        if not isinstance(given, (str, Path)):
+            raise DataError(
+                f"got {type(given).__name__}; accepted are paths and URIs; pictures in memory are predicted by "
+                "load_student(FOLDER).predict(images)"
+            )
     from mmkd_ray.cluster.environment import prepare_process  # noqa: PLC0415 (before ray is imported)
 
     prepare_process(offline=True)
@@ -211,7 +218,6 @@ def predict(
 
     console = Console(io.StringIO() if quiet else sys.stdout)
     job = PredictionJob.by(str(student), explains=explain)
-    words = [images] if isinstance(images, (str, Path)) else images
     rows = list(job.of(find_images(map(str, words)), console.say))
     return pa.concat_tables(rows).cast(job.columns) if rows else job.columns.empty_table()
 

@@ -66,8 +66,8 @@ def export_student(config: Config, run: Run, to: str, wanted: Wanted) -> Exporte
         wanted: which student, and how.
 
     Raises:
-        ConfigError: the format has no such precision, or needs a package that is not installed; or there is no such arm
-            or variant.
+        ConfigError: there is no such format, arm or variant; or the format has no such precision, or needs a package
+            that is not installed.
         ArtifactError: there is no such finished student; or `to` holds something else or more, or cannot be
             written.
         StudentError: the format cannot hold the model; or what was written differs from the student.
@@ -96,6 +96,10 @@ def export_student(config: Config, run: Run, to: str, wanted: Wanted) -> Exporte
 
 
 def _check(wanted: Wanted) -> None:
+    if wanted.format not in PRECISIONS:
+        raise ConfigError(f"--format: got {wanted.format}; accepted are {', '.join(PRECISIONS)}")
+    if wanted.seed != "best" and not isinstance(wanted.seed, int):
+        raise ConfigError(f"--seed: got {wanted.seed!r}; accepted are a number, or best")
     if wanted.precision not in PRECISIONS[wanted.format]:
         raise ConfigError(
             f"--precision: got {wanted.precision}; with --format {wanted.format} accepted are "

@@ -169,6 +169,8 @@ def test_another_export_is_replaced_and_anything_else_is_left(trained, exported,
     [
         ({"precision": "int8"}, r"--precision: got int8; with --format timm accepted are float32, float16"),
         ({"precision": "int8", "format": "torch"}, r"with --format torch accepted are float32, float16"),
+        ({"format": "zip"}, r"--format: got zip; accepted are timm, torch, onnx"),
+        ({"seed": "0"}, r"--seed: got '0'; accepted are a number, or best"),
         ({"arm": "mkad"}, r"--arm: got 'mkad'; accepted are ce, makd"),
         ({"variant": "wide"}, r"--variant: got 'wide'; the study has none"),
     ],

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import mmkd_ray as mm
-from mmkd_ray.errors import ArtifactError, ConfigError
+from mmkd_ray.errors import ArtifactError, ConfigError, DataError
 from mmkd_ray.prediction import here
 from mmkd_ray.prediction.finding import find_images
 from mmkd_ray.prediction.output import check_output, writing
@@ -57,6 +57,13 @@ def test_rows_are_what_the_bundle_says_in_order_and_broken_ones_say_why(made, mo
     assert (broken["class"], broken["probabilities"], broken["confidence"]) == (None, None, None)
     assert json.loads(rows.schema.metadata[b"class_names"]) == list(CLASSES)
     assert json.loads(rows.schema.metadata[b"questions"]) == list(QUESTIONS)
+
+
+def test_in_python_what_is_no_path_is_refused(made):
+    place, paths = made
+    for student, images, kind in ((load_bundle(place), paths, "Bundle"), (place, [paths[0], b"x"], "bytes")):
+        with pytest.raises(DataError, match=rf"^got {kind}; accepted are paths and URIs; pictures in memory"):
+            mm.predict(student, images)
 
 
 def test_in_python_one_word_is_enough_and_rows_can_explain(made, tmp_path):
