@@ -44,10 +44,11 @@ def _serve(bundle: str, overrides: Sequence[str]) -> int:
 def _serve_until_stopped(bundle: str, config: Config, console: Console) -> None:
     from mmkd_ray.cli.failures import Terminated
     from mmkd_ray.cluster.connection import connect
-    from mmkd_ray.serve.deployment import serving
+    from mmkd_ray.serve.deployment import check_port, serving
     from mmkd_ray.students.bundle import load_bundle
 
     card = load_bundle(bundle).card  # a mistake is found before anything is started
+    check_port(config.serve)
     console.say(f"student   {card.name}: {card.model}, {card.classes} classes, {len(card.questions)} questions")
     with connect(config.cluster) as cluster:
         console.say(f"cluster   {cluster}")

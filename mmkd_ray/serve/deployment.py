@@ -113,7 +113,7 @@ def serving(place: str, config: ServeConfig) -> Iterator[str]:
         ClusterError: the port is taken, the cluster is too small or has another Serve, or a replica does not start.
     """
     check_fits("serving", count=config.least_replicas, cpus=config.cpus_per_replica, gpus=config.gpus_per_replica)
-    _check_port(config)
+    check_port(config)
     _check_no_other()
     serve.start(http_options={"host": config.host, "port": config.port}, logging_config=_QUIET)
     try:
@@ -126,8 +126,14 @@ def serving(place: str, config: ServeConfig) -> Iterator[str]:
         serve.shutdown()
 
 
-def _check_port(config: ServeConfig) -> None:
-    """Serve would share a port with another of this user's: requests would go to either."""
+def check_port(config: ServeConfig) -> None:
+    """Make sure that nobody listens at the port: Serve would share it with another of this user's processes.
+
+    Requests would then go to either.
+
+    Raises:
+        ClusterError: somebody does, or the address cannot be used.
+    """
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
