@@ -77,7 +77,7 @@ def _lead(spec: StudentSpec, card: Card) -> str:
     return (
         f"A `{card.model}` that names one of {count(card.classes, 'class')} in an image. It is a student of "
         f"multi-aspect knowledge distillation ([arXiv 2501.13341](https://arxiv.org/abs/2501.13341)) by mmkd_ray: arm "
-        f" `{spec.arm}`, seed {spec.seed}{variant}, exported as {card.form} in {card.precision}."
+        f"`{spec.arm}`, seed {spec.seed}{variant}, exported as {card.form} in {card.precision}."
     )
 
 

@@ -100,7 +100,15 @@ def by_name(row: dict[str, Any], card: Card) -> dict[str, Any]:
         "probabilities": dict(zip(card.class_names, map(_short, row["probabilities"]), strict=True)),
         "aspects": dict(zip(card.questions, map(_short, row["aspects"]), strict=True)),
     }
-    return {**named, "explanation": row["explanation"]} if "explanation" in row else named
+    return {**named, "explanation": _shortened(row["explanation"])} if "explanation" in row else named
+
+
+def _shortened(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _shortened(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_shortened(inner) for inner in value]
+    return _short(value) if isinstance(value, float) else value
 
 
 def _short(value: float) -> float:

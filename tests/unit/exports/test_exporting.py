@@ -128,6 +128,7 @@ def test_int8_is_static_and_its_loss_is_told(exported):
     assert b"class_names" in model
     assert found.verification.difference > whole.verification.difference
     card = (found.place / "README.md").read_text()
+    assert "arm `makd`, seed" in card
     assert f"top-1 accuracy changes by {found.verification.points:+.1f} points" in card
 
 

@@ -94,6 +94,8 @@ def test_all_rows_are_written(made, tmp_path, ending):
     assert list(lines[3]) == ["image", "error"]
     assert lines[0]["aspects"] == pytest.approx(dict(zip(QUESTIONS, whole[0]["aspects"], strict=True)), rel=1e-5)
     assert lines[0]["probabilities"][whole[0]["class"]] == pytest.approx(whole[0]["confidence"], rel=1e-5)
+    reasons = [*lines[0]["explanation"]["speaks_for"], *lines[0]["explanation"]["speaks_against"]]
+    assert all(len(f"{one['log_odds']:g}") >= len(str(one["log_odds"])) for one in reasons)
     assert lines[0]["explanation"]["runner_up"] == whole[0]["explanation"]["runner_up"]
 
 
