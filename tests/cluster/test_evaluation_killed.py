@@ -20,7 +20,7 @@ from tests.support.search_run import make
 
 pytestmark = pytest.mark.cluster
 
-KILLS = int(os.environ.get("EVALUATION_KILLS", "3"))
+KILLS = int(os.environ.get("EVALUATION_KILLS", "2"))
 EVALUATE = {"probes": ["corruptions", "pgd"], "attack": {"linf": [1], "l2": [0.25], "steps": 5}}
 
 
