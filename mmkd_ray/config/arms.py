@@ -65,6 +65,9 @@ DKD = ClassSource(
     larger_student=True,
     one_class=True,
 )
+KD_STANDARDISED = ClassSource(
+    "kd, standardised", "distillation.StandardisedDistillation", keys=_KD_KEYS, larger_student=True
+)
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,9 @@ ARMS: dict[str, Arm] = {
     "zero_shot_kd": Arm("the teacher's own class probabilities", classes=ZERO_SHOT),
     "kd": Arm("a larger student's class probabilities (Hinton et al. 2015)", classes=KD),
     "dkd": Arm("the same, decoupled (Zhao et al. 2022)", classes=DKD),
+    "kd_ls": Arm("the same, of standardised logits (Sun et al. 2024)", classes=KD_STANDARDISED),
     "makd+kd": Arm("the teacher's answers and a larger student's class probabilities", ANSWERS, KD),
+    "makd+kd_ls": Arm("the teacher's answers and a larger student's standardised logits", ANSWERS, KD_STANDARDISED),
 }
 
 

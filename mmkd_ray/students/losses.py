@@ -7,6 +7,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, kl_div, log_softmax, one_hot, softmax
 
+_NO_SPREAD = 1e-7
+"""Added to a standard deviation, which may be 0."""
+
 
 def hybrid_loss(
     class_logits_BC: Float[Tensor, "B C"],
@@ -56,6 +59,12 @@ def kd_loss(
     student = log_softmax(class_logits_BC / temperature, dim=1)
     teacher = log_softmax(teacher_logits_BC / temperature, dim=1)
     return temperature**2 * kl_div(student, teacher, reduction="batchmean", log_target=True)
+
+
+def standardise(logits_BC: Float[Tensor, "B C"]) -> Float[Tensor, "B C"]:
+    """Logits less their mean, over their standard deviation, image by image (arXiv 2403.01427, algorithm 1)."""
+    centred_BC = logits_BC - logits_BC.mean(dim=1, keepdim=True)
+    return centred_BC / (logits_BC.std(dim=1, keepdim=True) + _NO_SPREAD)
 
 
 def dkd_loss(

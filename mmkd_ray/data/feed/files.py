@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from jaxtyping import Int64, UInt8
 
 from mmkd_ray.cluster.memory import memory_limit
@@ -159,11 +159,23 @@ def _make_room(part: Path, written: int, size: int, what: str) -> None:
     for old in cached_files():
         if _free(part.parent, written) > size - written:
             return
-        if old != part:
+        if old != part and not _is_being_made(old):
             with suppress(OSError):
                 old.unlink()
     if _free(part.parent, written) < size - written:
         raise _no_room(part, written, size, what)
+
+
+def _is_being_made(file: Path) -> bool:
+    """Whether another process is writing a file that has no name yet: it holds the lock of that name."""
+    if file.suffix != ".part":
+        return False
+    lock = FileLock(f"{file.with_suffix('')}.lock")
+    try:
+        with lock.acquire(blocking=False):
+            return False
+    except Timeout:
+        return True
 
 
 def _write(file: FileIO, content: bytes | memoryview, size: int, what: str) -> None:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mmkd_ray.config import Config
-from mmkd_ray.students.losses import dkd_loss, kd_loss
+from mmkd_ray.students.losses import dkd_loss, kd_loss, standardise
 from mmkd_ray.students.model import Student
 from mmkd_ray.students.targets.labels import Labels, Provided, Seen
 
@@ -66,3 +66,15 @@ class DecoupledDistillation(Distillation):
 
     def _divergence(self, class_logits_BC: Tensor, larger_logits_BC: Tensor, seen: Seen) -> Tensor:
         return dkd_loss(class_logits_BC, larger_logits_BC, seen.labels_B, temperature=self.temperature, beta=self.beta)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StandardisedDistillation(Distillation):
+    """The divergence of standardised logits: what they say of the classes' order, not how far apart they are.
+
+    Logit standardisation (Sun et al., CVPR 2024, arXiv 2403.01427); with its temperature of 2 and weight of 9:
+    `train.kd_temperature`, `train.kd_weight`.
+    """
+
+    def _divergence(self, class_logits_BC: Tensor, larger_logits_BC: Tensor, seen: Seen) -> Tensor:
+        return super()._divergence(standardise(class_logits_BC), standardise(larger_logits_BC), seen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -146,6 +147,14 @@ def test_each_interval_says_what_it_covers(page: Page) -> None:
         in page.text
     )
     assert "It covers the choice of images of the same kind, not the randomness of training." in page.text
+
+
+def test_what_is_measured_over_its_own_classes_alone_is_said(gain: Made, page: Page) -> None:
+    note = "the class is chosen among those that occur there"
+    assert note not in page.text
+    evaluate = gain.config.evaluate.model_copy(update={"restricted_splits": ("shift",)})
+    restricted = replace(gain, config=gain.config.model_copy(update={"evaluate": evaluate}))
+    assert f"shift: {note}" in report(restricted).text
 
 
 def test_images_of_one_object_are_said_to_be_drawn_together(tmp_path: Path, gain: Made) -> None:

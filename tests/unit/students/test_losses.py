@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmkd_ray.students.losses import dkd_loss, hybrid_loss, kd_loss, soft_cross_entropy
+from mmkd_ray.students.losses import dkd_loss, hybrid_loss, kd_loss, soft_cross_entropy, standardise
 
 
 def test_hand_computed_case():
@@ -88,6 +88,15 @@ def test_distillation_is_zero_at_the_teacher_and_hand_computed_elsewhere():
     assert kd_loss(teacher, teacher, temperature=2.0).item() == pytest.approx(0, abs=1e-6)
     expected = 4 * (0.75 * math.log(0.75 / 0.5) + 0.25 * math.log(0.25 / 0.5))
     assert kd_loss(torch.zeros(1, 2), teacher, temperature=2.0).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_standardised_logits_have_mean_0_and_deviation_1_whatever_their_scale():
+    """Hand-computed: of 1, 2, 6 the mean is 3 and the deviation (over n - 1) the root of 7."""
+    logits = torch.tensor([[1.0, 2.0, 6.0]], dtype=torch.float64)
+    expected = torch.tensor([[-2.0, -1.0, 3.0]], dtype=torch.float64) / math.sqrt(7)
+    torch.testing.assert_close(standardise(logits), expected, rtol=1e-6, atol=0)
+    torch.testing.assert_close(standardise(50 * logits - 7), expected, rtol=1e-6, atol=0)
+    assert standardise(torch.ones(1, 3)).tolist() == [[0, 0, 0]]
 
 
 def logits_strategy(classes):

@@ -9,7 +9,11 @@ from mmkd_ray.config import TrainConfig
 from mmkd_ray.data.feed.order import epoch_batches
 from mmkd_ray.errors import StudentError
 from mmkd_ray.students.outputs import BATCH, outputs
-from mmkd_ray.students.targets.distillation import DecoupledDistillation, Distillation
+from mmkd_ray.students.targets.distillation import (
+    DecoupledDistillation,
+    Distillation,
+    StandardisedDistillation,
+)
 from mmkd_ray.students.targets.labels import Labels
 from mmkd_ray.students.targets.zero_shot import ZeroShot
 from mmkd_ray.tasks.classify import CLASSIFY
@@ -159,7 +163,7 @@ NOTHING = Labels(label_smoothing=1.0)
 """Labels that say nothing: all smoothed away."""
 
 
-@pytest.mark.parametrize("source", [Distillation, partial(DecoupledDistillation, beta=8.0)])
+@pytest.mark.parametrize("source", [Distillation, StandardisedDistillation, partial(DecoupledDistillation, beta=8.0)])
 def test_a_larger_student_teaches_what_the_labels_do_not(source):
     """Its pupil learns the classes from it alone."""
     larger, _ = run(trainer(CONFIG)).best_student()

@@ -15,14 +15,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.data.decode import decode_rgb
+from mmkd_ray.data.feed import files
 from mmkd_ray.data.feed.files import cache_folder, cached_files, image_file
 from mmkd_ray.data.feed.pictures import mapped
 from mmkd_ray.data.fit import Fit
 from mmkd_ray.data.table import read_splits
-from mmkd_ray.errors import DamagedError, DataError
+from mmkd_ray.errors import DamagedError, DataError, NoRoomError
 from tests.support.pictures import picture
 from tests.support.tables import image_row, write_image_table
 from tests.unit.data.test_building import config_for
@@ -214,3 +216,14 @@ def test_a_file_that_another_process_renames_meanwhile_is_left_out(monkeypatch, 
     )  # is listed, and is not there when it is looked at
     (cache_folder() / "b.u8").write_bytes(b"b")
     assert [file.name for file in cached_files()] == ["b.u8"]
+
+
+def test_what_another_process_is_writing_makes_no_room(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(files, "_free", lambda folder, written: 0)
+    cache_folder().mkdir(parents=True)
+    for name in ("written.u8.part", "of a killed one.u8.part", "old.u8"):
+        (cache_folder() / name).write_bytes(b"1")
+    with FileLock(cache_folder() / "written.u8.lock"), pytest.raises(NoRoomError):
+        image_file("new.u8", 1, lambda: [[(b"123", 1, 1)]], what="pictures")
+    assert [file.name for file in cached_files()] == ["written.u8.part"]

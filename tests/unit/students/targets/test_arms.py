@@ -65,8 +65,12 @@ def test_temperature_divides_logits():
 
 
 def test_what_the_arms_use():
-    assert {name for name, arm in ARMS.items() if arm.uses_answers} == {"makd", "shuffled", "class_mean", "makd+kd"}
-    assert {name for name, arm in ARMS.items() if arm.classes.larger_student} == {"kd", "dkd", "makd+kd"}
+    assert {name for name, arm in ARMS.items() if arm.uses_answers} == {
+        "makd", "shuffled", "class_mean", "makd+kd", "makd+kd_ls",
+    }  # fmt: skip
+    assert {name for name, arm in ARMS.items() if arm.classes.larger_student} == {
+        "kd", "dkd", "kd_ls", "makd+kd", "makd+kd_ls",
+    }  # fmt: skip
     assert all(arm.aspects or arm.classes is not arms.LABELS for name, arm in ARMS.items() if name != "ce")
 
 
