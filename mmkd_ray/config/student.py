@@ -70,7 +70,8 @@ class TrainConfig(Section):
     question. `view`: the teacher's answer about the mirrored image, which is asked too. `keep`: the answer about the
     unmirrored image, which is wrong (a control)."""
     kd_weight: NonNegativeFloat = 1
-    """Weight of the class distillation loss of the arms `kd`, `dkd`, `kd_ls`, `makd+kd`, `makd+kd_ls` and `zero_shot_kd`."""
+    """Weight of the class distillation loss of the arms `kd`, `dkd`, `kd_ls`, `makd+kd`, `makd+kd_ls` and
+    `zero_shot_kd`."""
     kd_temperature: PositiveFloat = 4
     """For `kd`, `dkd`, `kd_ls`, `makd+kd` and `makd+kd_ls`."""
     dkd_beta: NonNegativeFloat = 8
@@ -146,8 +147,8 @@ class StudyConfig(Section):
     class_question: str = "Is this a photo of a {class_name}?"
     """The question that the arm `zero_shot_kd` asks the teacher about every class."""
     kd_teacher: StudentConfig | None = None
-    """The larger student that the arms `kd`, `dkd`, `kd_ls`, `makd+kd` and `makd+kd_ls` learn from; it is trained first,
-    like the arm `ce`."""
+    """The larger student that the arms `kd`, `dkd`, `kd_ls`, `makd+kd` and `makd+kd_ls` learn from; it is trained
+    first, like the arm `ce`."""
 
     @model_validator(mode="after")
     def _is_a_comparison(self) -> Self:

@@ -220,7 +220,7 @@ def test_a_file_that_another_process_renames_meanwhile_is_left_out(monkeypatch, 
 
 def test_what_another_process_is_writing_makes_no_room(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(files, "_free", lambda folder, written: 0)
+    monkeypatch.setattr(files, "_free", lambda *_: 0)
     cache_folder().mkdir(parents=True)
     for name in ("written.u8.part", "of a killed one.u8.part", "old.u8"):
         (cache_folder() / name).write_bytes(b"1")
