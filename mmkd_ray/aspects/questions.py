@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -78,8 +78,16 @@ def load_aspects(config: Config, run: Run) -> tuple[Aspect, ...]:
     content = run.aspects.read_checked(FILE, {})
     if record.get("written") not in (None, hashlib.sha256(content).hexdigest()[:16]):
         notice(f"{place} is not as it was selected: it has been edited, and counts as it is now")
-    entries = parse_yaml(content, place)
-    return _first(parse_aspects(entries, place), aspects.count, place)
+    found = _first(parse_aspects(parse_yaml(content, place), place), aspects.count, place)
+    return found if aspects.weighting == "uniform" else _of_mean_one(found, place)
+
+
+def _of_mean_one(aspects: tuple[Aspect, ...], place: str) -> tuple[Aspect, ...]:
+    """The same with weights that are 1 on average."""
+    mean = sum(aspect.weight for aspect in aspects) / len(aspects)
+    if not mean:
+        raise AspectError(f"{place}: none of the first {len(aspects)} questions tells anything about the class")
+    return tuple(replace(aspect, weight=aspect.weight / mean) for aspect in aspects)
 
 
 def is_selected(config: Config) -> bool:

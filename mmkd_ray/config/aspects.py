@@ -92,6 +92,16 @@ class _Asked(Section):
     """Of `subject: box`: how much of the picture is seen on each side of a box, as a share of its longer side."""
     min_box_side: NonNegativeFloat = 8
     """In pixels: boxes with a shorter side are not asked about; no aspects are learnt from them."""
+    weighting: Literal["uniform", "information"] = "uniform"
+    """What a question counts in the aspect loss, beside its own `weight`. `information`: what its answer tells about
+    the class in the pilot, in bits, scaled so that the mean over the Q questions is 1, whatever Q is; for questions
+    that are chosen by evidence (`select`)."""
+
+    @model_validator(mode="after")
+    def _weights_have_evidence(self) -> Self:
+        if self.weighting == "information" and getattr(self, "select", None) not in ("information", "mrmr"):
+            raise ValueError("aspects.weighting: information needs aspects.select: mrmr, or information")
+        return self
 
 
 class FieldGuideAspects(_Asked):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,9 @@ def select_aspects(config: Config, run: Run, progress: ProgressCallback) -> dict
         by_text = {aspect.question: aspect for aspect in found.aspects}
         scores = _score(config, run, found.aspects, progress)
         chosen = tuple(by_text[one.question] for one in scores)
+        if config.aspects.weighting == "information":
+            bits = (max(one.information, 0.0) for one in scores)
+            chosen = tuple(replace(one, weight=one.weight * worth) for one, worth in zip(chosen, bits, strict=True))
     text = _file(config, chosen).encode()
     run.aspects.write_bytes(FILE, text)
     facts = {"settings": chosen_by, "selected": len(chosen), **found.facts, "written": _hash(text)}

@@ -130,6 +130,30 @@ def test_the_number_of_questions_is_cut_from_that_order(make, run):
     assert texts(load_aspects(make(select="mrmr", count=3), run)) == BY_EVIDENCE[:3]
 
 
+def test_weights_are_what_each_question_tells_and_one_on_average(make, run):
+    config = make(select="mrmr", weighting="information")
+    select_aspects(config, run, quiet)
+    bits = {one.question: max(one.information, 0) for one in score_aspects(config, run, quiet)}
+    own = {TWIN: 0.5}  # the source's
+    for count in (2, 4):
+        aspects = load_aspects(make(select="mrmr", weighting="information", count=count), run)
+        expected = np.array([bits[aspect.question] * own.get(aspect.question, 1) for aspect in aspects])
+        weights = np.array([aspect.weight for aspect in aspects])
+        np.testing.assert_allclose(weights, expected / expected.mean(), rtol=1e-6)
+    assert expected[0] > expected[1] > 0
+    # Without them the same order, and the weights of the source.
+    uniform = make(select="mrmr")
+    select_aspects(uniform, run, quiet)
+    assert {aspect.question: aspect.weight for aspect in load_aspects(uniform, run)} == dict.fromkeys(
+        QUESTIONS, 1
+    ) | own
+
+
+def test_weights_by_evidence_need_evidence(make):
+    with pytest.raises(ConfigError, match=r"aspects.weighting: information needs aspects.select: mrmr"):
+        make(select="file", weighting="information")
+
+
 def test_what_a_person_wrote_into_the_source_survives(make, run):
     config = make(select="information")
     select_aspects(config, run, quiet)
