@@ -28,7 +28,8 @@ from mmkd_ray.evaluate.probes import CLEAN
 
 _PER_CLASS, _QUICK_PER_CLASS = 21, 6
 """Test images of a species: 504 or 144 in all."""
-_MORE = 5
+_FEW_PER_CLASS, _MORE = 11, 5
+"""Test images of a species where the peak memory is measured, and how many times as many: fewer would not fill a batch."""
 _LOOP, _ONE, _ALL = "plain loop", "one core", "all cores"
 _WATCHED = ("clean", "brightness")
 """The probes whose peak memory is measured: the cheapest, since all make their images batch by batch."""
@@ -47,7 +48,7 @@ def benchmark_evaluate(output: str, *, quick: bool, say: Callable[[str], None]) 
     with own_folder(say, quick=quick) as bench:
         rates = _rates(bench, per_class)
         seconds = _rerun_seconds(bench, per_class)
-        growth = _memory_growth(bench, per_class)
+        growth = _memory_growth(bench)
     claimed = ratios(rates, seconds, growth)
     return write_results(
         output, "evaluate", ratios=claimed, measurements=bench.measurements, notes=_notes(CLASSES * per_class)
@@ -107,10 +108,10 @@ def _rerun_seconds(bench: Bench, per_class: int) -> list[float]:
     return found
 
 
-def _memory_growth(bench: Bench, per_class: int) -> list[float]:
+def _memory_growth(bench: Bench) -> list[float]:
     """Peak memory of one process with many test images over that with few."""
     peaks: dict[int, list[float]] = {}
-    for count in (per_class, _MORE * per_class):
+    for count in (_FEW_PER_CLASS, _MORE * _FEW_PER_CLASS):
         config = small_study(bench.folder, f"memory-{count}", count)
         in_own_process(prepare, config)
         peaks[count] = [in_own_process(_peak, config) for _ in range(1 if bench.quick else 3)]
@@ -200,6 +201,7 @@ def _over(ours: list[float], theirs: list[float]) -> list[float]:
 
 
 def _notes(images: int) -> list[str]:
+    few = CLASSES * _FEW_PER_CLASS
     notes = {
         "corruptions_over_plain": "corrupted images a second of `mmkd evaluate` on all cores over those of a pool of "
         "as many processes with the same student, corruptions and decoded images, which keeps its logits in memory and "
@@ -208,6 +210,6 @@ def _notes(images: int) -> list[str]:
         "rerun_seconds": "`mmkd evaluate CONFIG` where all is done, from the start of Python to its end: every stored "
         f"prediction of 6 students (76 files of {images} images each) is read and measured again",
         "memory_growth": "peak resident memory, mapped images in it, of a process that predicts "
-        f"({' and '.join(_WATCHED)}) and measures, with {_MORE} x {images} test images over one with {images}",
+        f"({' and '.join(_WATCHED)}) and measures, with {_MORE * few:,} test images over one with {few:,}, which fill a batch",
     }
     return [f"`{key}`: {meaning}." for key, meaning in notes.items()]
