@@ -29,7 +29,8 @@ from mmkd_ray.evaluate.probes import CLEAN
 _PER_CLASS, _QUICK_PER_CLASS = 21, 6
 """Test images of a species: 504 or 144 in all."""
 _FEW_PER_CLASS, _MORE = 11, 5
-"""Test images of a species where the peak memory is measured, and how many times as many: fewer would not fill a batch."""
+"""Test images of a species where the peak memory is measured (fewer would not fill a batch), and how many times as
+many."""
 _LOOP, _ONE, _ALL = "plain loop", "one core", "all cores"
 _WATCHED = ("clean", "brightness")
 """The probes whose peak memory is measured: the cheapest, since all make their images batch by batch."""
@@ -210,6 +211,7 @@ def _notes(images: int) -> list[str]:
         "rerun_seconds": "`mmkd evaluate CONFIG` where all is done, from the start of Python to its end: every stored "
         f"prediction of 6 students (76 files of {images} images each) is read and measured again",
         "memory_growth": "peak resident memory, mapped images in it, of a process that predicts "
-        f"({' and '.join(_WATCHED)}) and measures, with {_MORE * few:,} test images over one with {few:,}, which fill a batch",
+        f"({' and '.join(_WATCHED)}) and measures, with {_MORE * few:,} test images over one with {few:,}, which "
+        "fill a batch",
     }
     return [f"`{key}`: {meaning}." for key, meaning in notes.items()]
