@@ -33,8 +33,9 @@ class ServeConfig(Section):
     """GPUs that a replica reserves: 0, 1, or a fraction of one that several share."""
     batch_size: PositiveInt = 32
     """Images that are computed at once, at most, whichever requests they come from."""
-    batch_wait_ms: NonNegativeFloat = 2
-    """How long a first image waits for others."""
+    batch_wait_ms: NonNegativeFloat = 20
+    """How long a first image waits for others. On CPUs a batch that begins at once stays small: while it is computed,
+    the cores have no time to take the next requests."""
     ongoing_requests: PositiveInt = 64
     """Requests that a replica works on at the same time, at least `batch_size`; more make fuller batches."""
     queued_requests: PositiveInt = 256
