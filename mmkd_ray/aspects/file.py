@@ -33,7 +33,7 @@ def new_file(aspects: Sequence[Aspect], remark: str) -> str:
 
 
 def reranked(text: str, aspects: Sequence[Aspect]) -> str:
-    """The text of a file with `rank` and `id` set to a new order; everything else in it, comments too, is kept.
+    """The text of a file with `rank`, `id` and `weight` as they are now; everything else in it, comments too, is kept.
 
     Args:
         text: of a file with exactly these questions, in any order.
@@ -48,7 +48,9 @@ def reranked(text: str, aspects: Sequence[Aspect]) -> str:
                 entries[place].ca.items["question"] = [None, None, comment[0], None]
     for entry in entries:
         rank, aspect = ranks[normal(entry["question"])]
-        for key, value in (("rank", rank), ("id", aspect.id)):
+        given = entry.get("weight", 1)
+        weight = () if aspect.weight == given else (("weight", aspect.weight),)
+        for key, value in (("rank", rank), ("id", aspect.id), *weight):
             if key in entry:
                 entry[key] = value
             else:
