@@ -42,6 +42,9 @@ class ServeConfig(Section):
     """Requests that wait for a replica, at each node that takes them; more are answered with 503 and `Retry-After`."""
     retry_after_s: PositiveFloat = 1
     """What `Retry-After` says, rounded up to whole seconds."""
+    request_timeout_s: PositiveFloat = 60
+    """How long a request may take, waiting for a replica too (there is none, say, while a killed one starts again);
+    then it is answered with 408."""
     shutdown_timeout_s: PositiveFloat = 20
     """How long requests that are being answered may take to end when the service ends."""
     max_upload_bytes: PositiveInt = 32_000_000

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from mmkd_ray.artifacts import Folder, Run
-from mmkd_ray.config import Config
+from mmkd_ray.config import ARMS, Config
 from mmkd_ray.data.feed.pixels import load_pixels
 from mmkd_ray.data.table import spread_images
 from mmkd_ray.errors import ArtifactError, ConfigError, MmkdError, StudentError, one_line
@@ -75,6 +75,11 @@ def export_student(config: Config, run: Run, to: str, wanted: Wanted) -> Exporte
     place = check_place(to)
     _check(wanted)
     spec = choose_student(config, run, arm=wanted.arm, seed=wanted.seed, variant=wanted.variant)
+    if wanted.aspects and ARMS[spec.arm].aspects is None:
+        raise ConfigError(
+            f"--aspects: a student of the arm '{spec.arm}' has learnt none; leave it out, or choose an arm that teaches "
+            "them, e.g. --arm makd"
+        )
     student = load_bundle(spec.folder(run))
     test = load_pixels(run, ["test"], student.card.picture_fit)
     if not len(test):

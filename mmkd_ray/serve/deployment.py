@@ -115,7 +115,8 @@ def serving(place: str, config: ServeConfig) -> Iterator[str]:
     check_fits("serving", count=config.least_replicas, cpus=config.cpus_per_replica, gpus=config.gpus_per_replica)
     check_port(config)
     _check_no_other()
-    serve.start(http_options={"host": config.host, "port": config.port}, logging_config=_QUIET)
+    http = {"host": config.host, "port": config.port, "request_timeout_s": config.request_timeout_s}
+    serve.start(http_options=http, logging_config=_QUIET)
     try:
         try:
             serve.run(build(absolute(place), config), name=_NAME, route_prefix="/", logging_config=_QUIET)

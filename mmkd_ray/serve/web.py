@@ -61,11 +61,11 @@ def web_app(metadata: dict[str, Any], config: ServeConfig, predict: Predict) -> 
     app = FastAPI(title=f"mmkd_ray: {metadata['name']}", version="1", docs_url=None, redoc_url=None)
     page = resources.files("mmkd_ray.serve").joinpath("page.html").read_text(encoding="utf-8")
 
-    @app.get("/", include_in_schema=False)
+    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def show_page() -> HTMLResponse:
         return HTMLResponse(page, headers={"Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff"})
 
-    @app.get("/healthz")
+    @app.api_route("/healthz", methods=["GET", "HEAD"])
     async def healthz() -> JSONResponse:
         """Whether a replica answers."""
         return JSONResponse({"status": "ok"})

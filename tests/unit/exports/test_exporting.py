@@ -174,6 +174,7 @@ def test_another_export_is_replaced_and_anything_else_is_left(trained, exported,
         ({"seed": "0"}, r"--seed: got '0'; accepted are a number, or best"),
         ({"arm": "mkad"}, r"--arm: got 'mkad'; accepted are ce, makd"),
         ({"variant": "wide"}, r"--variant: got 'wide'; the study has none"),
+        ({"arm": "ce", "aspects": True}, r"--aspects: a student of the arm 'ce' has learnt none; leave it out"),
     ],
 )
 def test_what_there_is_not_is_refused(trained, tmp_path, wanted, message):

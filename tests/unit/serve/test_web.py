@@ -34,6 +34,12 @@ def test_a_refusal_is_its_sentence():
     assert (reply.status_code, reply.json()) == (400, {"error": "image 0: not a readable image"})
 
 
+@pytest.mark.parametrize("path", ["/", "/healthz"])
+def test_a_monitor_may_ask_for_the_head_alone(path):
+    reply = client(None).head(path)
+    assert (reply.status_code, reply.content) == (200, b"")
+
+
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/nothing"])
 def test_there_is_nothing_else(path):
     reply = client(None).get(path)
