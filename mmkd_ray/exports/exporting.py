@@ -77,8 +77,8 @@ def export_student(config: Config, run: Run, to: str, wanted: Wanted) -> Exporte
     spec = choose_student(config, run, arm=wanted.arm, seed=wanted.seed, variant=wanted.variant)
     if wanted.aspects and ARMS[spec.arm].aspects is None:
         raise ConfigError(
-            f"--aspects: a student of the arm '{spec.arm}' has learnt none; leave it out, or choose an arm that teaches "
-            "them, e.g. --arm makd"
+            f"--aspects: a student of the arm '{spec.arm}' has learnt none; leave it out, or choose an arm with aspects, "
+            "e.g. --arm makd"
         )
     student = load_bundle(spec.folder(run))
     test = load_pixels(run, ["test"], student.card.picture_fit)
