@@ -77,7 +77,7 @@ def export_student(config: Config, run: Run, to: str, wanted: Wanted) -> Exporte
     spec = choose_student(config, run, arm=wanted.arm, seed=wanted.seed, variant=wanted.variant)
     if wanted.aspects and ARMS[spec.arm].aspects is None:
         raise ConfigError(
-            f"--aspects: a student of the arm '{spec.arm}' has learnt none; leave it out, or choose an arm with aspects, "
+            f"--aspects: a student of the arm '{spec.arm}' has learnt none; leave it out, or choose an arm with them, "
             "e.g. --arm makd"
         )
     student = load_bundle(spec.folder(run))
