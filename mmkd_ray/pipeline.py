@@ -16,12 +16,10 @@ from mmkd_ray.config import Config
 from mmkd_ray.console import Console
 from mmkd_ray.data.sources.opening import listed_once
 from mmkd_ray.errors import BusyError, MmkdError
-from mmkd_ray.extract.cost import describe_cost
 from mmkd_ray.lease import writing
 from mmkd_ray.stages import STORY, Stage
 from mmkd_ray.stages.images import Images
 from mmkd_ray.stages.seconds import note_seconds
-from mmkd_ray.study.cost import describe_study
 
 
 def run_all(config: Config, run: Run, console: Console, *, replace: bool = False) -> None:
@@ -124,6 +122,8 @@ def plan(config: Config, run: Run, console: Console, *, answers_per_second: floa
 
     A run that is being written is looked at as it is.
     """
+    from mmkd_ray.extract.cost import describe_cost  # noqa: PLC0415 (timm or transformers: seconds)
+
     check_teacher(config.teacher)
     try:
         run_stages([Images()], config, run, console)
@@ -135,5 +135,7 @@ def plan(config: Config, run: Run, console: Console, *, answers_per_second: floa
 
 def dry_run(config: Config, run: Run, console: Console, *, seconds_per_epoch: float | None = None) -> None:
     """What a study will take: makes nothing and asks nothing."""
+    from mmkd_ray.study.cost import describe_study  # noqa: PLC0415 (timm or transformers: seconds)
+
     for line in describe_study(config, run, seconds_per_epoch=seconds_per_epoch):
         console.say(line)

@@ -2,6 +2,8 @@
 
 import io
 import shutil
+import subprocess
+import sys
 from dataclasses import dataclass, field
 
 import pytest
@@ -155,3 +157,10 @@ def test_every_stage_says_what_a_command_line_needs():
         assert command == stage.command
         assert command.split()[-1] == stage.name
         assert stage.help
+
+
+def test_a_stage_that_needs_no_student_does_not_wait_for_one_to_be_imported():
+    """timm and torch take four seconds."""
+    code = "import sys, mmkd_ray.pipeline; print({'torch', 'timm', 'scipy', 'transformers'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "set()\n"
