@@ -33,7 +33,7 @@ def new_file(aspects: Sequence[Aspect], remark: str) -> str:
 
 
 def reranked(text: str, aspects: Sequence[Aspect]) -> str:
-    """The text of a file with `rank`, `id` and `weight` as they are now; everything else in it, comments too, is kept.
+    """The text of a file with `rank`, `id` and `information` as they are now; the rest, comments too, is kept.
 
     Args:
         text: of a file with exactly these questions, in any order.
@@ -48,9 +48,8 @@ def reranked(text: str, aspects: Sequence[Aspect]) -> str:
                 entries[place].ca.items["question"] = [None, None, comment[0], None]
     for entry in entries:
         rank, aspect = ranks[normal(entry["question"])]
-        given = entry.get("weight", 1)
-        weight = () if aspect.weight == given else (("weight", aspect.weight),)
-        for key, value in (("rank", rank), ("id", aspect.id), *weight):
+        told = () if aspect.information is None else (("information", aspect.information),)
+        for key, value in (("rank", rank), ("id", aspect.id), *told):
             if key in entry:
                 entry[key] = value
             else:
@@ -70,6 +69,7 @@ def _entry(aspect: Aspect, rank: int) -> CommentedMap:
         "mirror": aspect.mirror,
         "paraphrase": aspect.paraphrase,
         "weight": None if aspect.weight == 1 else aspect.weight,
+        "information": aspect.information,
         "source": origin.source,
         # Quoted, because some YAML parsers do not read an unquoted `no` or `12:30` as text.
         "model": origin.model and SingleQuotedScalarString(origin.model),

@@ -52,6 +52,8 @@ class Aspect:
     paraphrase: str | None = None
     """The same question in other words; used only to check that the teacher gives both the same answer."""
     origin: Origin | None = None
+    information: float | None = None
+    """What its answer told about the class in the pilot, in bits; None where it was not selected by that."""
 
     @property
     def id(self) -> str:
@@ -79,15 +81,21 @@ def load_aspects(config: Config, run: Run) -> tuple[Aspect, ...]:
     if record.get("written") not in (None, hashlib.sha256(content).hexdigest()[:16]):
         notice(f"{place} is not as it was selected: it has been edited, and counts as it is now")
     found = _first(parse_aspects(parse_yaml(content, place), place), aspects.count, place)
-    return found if aspects.weighting == "uniform" else _of_mean_one(found, place)
+    return found if aspects.weighting == "uniform" else _weighted(found, place)
 
 
-def _of_mean_one(aspects: tuple[Aspect, ...], place: str) -> tuple[Aspect, ...]:
-    """The same with weights that are 1 on average."""
-    mean = sum(aspect.weight for aspect in aspects) / len(aspects)
+def _weighted(aspects: tuple[Aspect, ...], place: str) -> tuple[Aspect, ...]:
+    """The same, each weighted by what it told about the class, so that the weights are 1 on average."""
+    if unknown := [aspect.question for aspect in aspects if aspect.information is None]:
+        raise AspectError(
+            f"{place}: aspects.weighting: information needs to know what '{unknown[0]}' told about the class: give it "
+            "an `information` in bits, or delete the file and run `mmkd aspects CONFIG` again"
+        )
+    weights = [aspect.weight * max(aspect.information or 0.0, 0.0) for aspect in aspects]
+    mean = sum(weights) / len(weights)
     if not mean:
         raise AspectError(f"{place}: none of the first {len(aspects)} questions tells anything about the class")
-    return tuple(replace(aspect, weight=aspect.weight / mean) for aspect in aspects)
+    return tuple(replace(aspect, weight=weight / mean) for aspect, weight in zip(aspects, weights, strict=True))
 
 
 def is_selected(config: Config) -> bool:
@@ -134,7 +142,7 @@ def source_aspects(config: FieldGuideAspects | FileAspects) -> tuple[Aspect, ...
 def selection_settings(config: Config) -> str:
     """Key of the settings that decide how the questions are selected."""
     # An order by evidence is the same for every Q; an LLM selects exactly Q.
-    exclude = {"llm"} if config.aspects.select == "llm" else {"llm", "count"}
+    exclude = {"llm", "weighting"} if config.aspects.select == "llm" else {"llm", "weighting", "count"}
     facts = settings(config.aspects, exclude=exclude)
     if config.aspects.source == "llm":
         facts["llm"] = settings(config.aspects.llm, include={"kind", "model"})
@@ -164,6 +172,7 @@ def parse_aspects(entries: Any, place: str) -> tuple[Aspect, ...]:
     return tuple(aspect for _, aspect in sorted(ranked, key=lambda pair: pair[0]))
 
 
+_GIVEN = ("orientation_sensitive", "mirror", "weight", "paraphrase", "information")
 _KEYS: Mapping[str, Any] = {
     "question": str,
     "id": str,
@@ -171,6 +180,7 @@ _KEYS: Mapping[str, Any] = {
     "orientation_sensitive": bool,
     "mirror": str,
     "weight": (int, float),
+    "information": (int, float),
     "paraphrase": str,
     "source": str,
     "model": str,
@@ -202,7 +212,7 @@ def _parse(entry: Any, place: str) -> Aspect:
     text = entry["question"].strip()
     if not is_question(text):
         raise AspectError(f"{place}: '{text}' is not a question; it must end with '?' and be answered by Yes or No")
-    given = {key: entry[key] for key in ("orientation_sensitive", "mirror", "weight", "paraphrase") if key in entry}
+    given = {key: entry[key] for key in _GIVEN if key in entry}
     # The `id` of the entry is ignored: the text may have been edited since it was written.
     aspect = Aspect(text, **given, origin=Origin(entry.get("source", "file"), entry.get("model"), entry.get("prompt")))
     if aspect.weight < 0:

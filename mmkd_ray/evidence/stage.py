@@ -61,10 +61,7 @@ def select_aspects(config: Config, run: Run, progress: ProgressCallback) -> dict
     if config.aspects.select != "llm":
         by_text = {aspect.question: aspect for aspect in found.aspects}
         scores = _score(config, run, found.aspects, progress)
-        chosen = tuple(by_text[one.question] for one in scores)
-        if config.aspects.weighting == "information":
-            bits = (max(one.information, 0.0) for one in scores)
-            chosen = tuple(replace(one, weight=one.weight * worth) for one, worth in zip(chosen, bits, strict=True))
+        chosen = tuple(replace(by_text[one.question], information=round(one.information, 4)) for one in scores)
     text = _file(config, chosen).encode()
     run.aspects.write_bytes(FILE, text)
     facts = {"settings": chosen_by, "selected": len(chosen), **found.facts, "written": _hash(text)}
