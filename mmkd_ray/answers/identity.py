@@ -18,7 +18,7 @@ from mmkd_ray.config import (
     VllmTeacher,
 )
 from mmkd_ray.config.base import Section
-from mmkd_ray.data.subjects import Subjects
+from mmkd_ray.data.subjects import SUBJECTS, Subjects
 from mmkd_ray.data.table import require_images
 from mmkd_ray.errors import ArtifactError
 from mmkd_ray.identity import Identity, changes, defaults, identify, settings
@@ -26,8 +26,6 @@ from mmkd_ray.identity import Identity, changes, defaults, identify, settings
 SPLITS = ("train", "val")
 """The teacher is asked about these: train to learn from, val to see how well the student's aspects follow."""
 
-SUBJECTS = "subjects"
-"""Of `what_is_asked`: `Subjects.facts`, where they are not whole images."""
 _WEIGHTS = "weights"
 NOT_IDENTITY: dict[str, Collection[str]] = {
     "vllm": {"model", "revision", "max_model_len"},
@@ -105,11 +103,11 @@ def require_teacher(config: Config, run: Run) -> dict[str, Any]:
         )
     if asked["images"] != images["digest"]:
         raise ArtifactError(f"the images have changed since {place} was made: run `mmkd {command} CONFIG` first")
-    if asked.get(SUBJECTS, {}) != Subjects.of(config).facts():
-        before = Subjects.from_facts(asked.get(SUBJECTS, {}))
+    before, now = Subjects.of_asked(asked), Subjects.of(config)
+    if before != now:
         raise ArtifactError(
             f"the answers in {place} are about other subjects ({before.describe()}) than those of the configuration "
-            f"({Subjects.of(config).describe()}): run `mmkd {command} CONFIG`, or set aspects.subject back"
+            f"({now.describe()}): run `mmkd {command} CONFIG`, or set aspects.subject back"
         )
     there = {Query.of(value) for value in asked["questions"]}
     missing = [query for query in queries_to_ask(config, run, images["class_names"]) if query not in there]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from mmkd_ray.answers.identity import SUBJECTS
 from mmkd_ray.answers.ledger import Ledger
 from mmkd_ray.answers.table import QUARANTINE, prove_folder, stored_queries
 from mmkd_ray.answers.wanted import wanted_cells
@@ -23,7 +22,7 @@ def verify(run: Run) -> Ledger:
         raise ArtifactError(
             f"the images have changed since {run.teacher.uri} was made: run `mmkd extract CONFIG` first"
         )
-    subjects = Subjects.from_facts(teacher["asked"].get(SUBJECTS, {}))
+    subjects = Subjects.of_asked(teacher["asked"])
     failed = run.teacher.read_table(QUARANTINE)["path"].to_pylist()
     return prove_folder(
         run.teacher.child("table"),

@@ -17,7 +17,7 @@ from PIL import Image
 
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.benchmark.bench import Bench, alternate, in_own_process
-from mmkd_ray.benchmark.ratio import Ratio
+from mmkd_ray.benchmark.ratio import Ratio, over
 from mmkd_ray.benchmark.results import write_results
 from mmkd_ray.cluster.connection import connect
 from mmkd_ray.cluster.environment import prepare_process
@@ -45,8 +45,8 @@ def benchmark_data(output: str, *, quick: bool, say: Callable[[str], None]) -> d
         rates = _rates(bench)
         growth = _memory_growth(bench)
     ratios = [
-        Ratio("images_two_cores_over_one", {"JPEG": _over(rates[_ALL], rates[_ONE])}, 1.7),
-        Ratio("images_over_plain_loop", {"JPEG": _over(rates[_ALL], rates[_LOOP])}, 1.5),
+        Ratio("images_two_cores_over_one", {"JPEG": over(rates[_ALL], rates[_ONE])}, 1.7),
+        Ratio("images_over_plain_loop", {"JPEG": over(rates[_ALL], rates[_LOOP])}, 1.5),
         Ratio("images_rss_growth", {"PNG": growth}, 1.15, lower_is_better=True),
     ]
     return write_results(output, "data", ratios=ratios, measurements=bench.measurements, notes=_notes())
@@ -78,7 +78,7 @@ def _memory_growth(bench: Bench) -> list[float]:
         rounds = range(2 if bench.quick else 3)
         peaks[count] = [_ours(bench, folder, len(os.sched_getaffinity(0)), number)[1] for number in rounds]
         bench.add(f"{count:,} small pictures: peak memory of the driver", peaks[count], "MiB")
-    return _over(peaks[_MANY], peaks[_FEW])
+    return over(peaks[_MANY], peaks[_FEW])
 
 
 def _ours(bench: Bench, folder: Path, cores: int, number: int) -> tuple[float, float]:
@@ -127,10 +127,6 @@ def write_pictures(folder: Path, count: int, *, side: tuple[int, int], suffix: s
         noise = draw.integers(-20, 20, (side[1], side[0], 1))
         pixels = np.clip(np.asarray(coarse, dtype=np.int16) + noise, 0, 255).astype(np.uint8)
         Image.fromarray(pixels).save(place / f"{number:06}.{suffix}", quality=85)
-
-
-def _over(ours: list[float], theirs: list[float]) -> list[float]:
-    return [one / other for one, other in zip(ours, theirs, strict=True)]
 
 
 def _notes() -> list[str]:

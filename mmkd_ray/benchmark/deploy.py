@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from mmkd_ray.artifacts import Folder
 from mmkd_ray.benchmark.bare import bare_rate
@@ -20,20 +19,18 @@ from mmkd_ray.benchmark.data import write_pictures
 from mmkd_ray.benchmark.load import form_request, latencies, saturate
 from mmkd_ray.benchmark.predicting import Size as PredictedSize
 from mmkd_ray.benchmark.predicting import predict_over_plain
-from mmkd_ray.benchmark.ratio import Ratio
+from mmkd_ray.benchmark.ratio import Ratio, over
 from mmkd_ray.benchmark.results import write_results
+from mmkd_ray.benchmark.untrained import write_untrained
 from mmkd_ray.cluster.computing import prepare_to_compute
 from mmkd_ray.cluster.environment import prepare_process
 from mmkd_ray.config import ClusterConfig, ServeConfig, StudentConfig
 from mmkd_ray.exports import onnx
 from mmkd_ray.exports.measured import BATCHES, measure_cost
 from mmkd_ray.exports.quantise import quantise
-from mmkd_ray.students.bundle import load_bundle, write_bundle, write_card
-from mmkd_ray.students.card import Card
+from mmkd_ray.students.bundle import load_bundle, write_card
 from mmkd_ray.students.forms import FORMS
-from mmkd_ray.students.model import build_student, student_input
 
-_CLASSES, _QUESTIONS = 100, 50
 _SERVED, _BARE = "served", "bare"
 
 
@@ -113,7 +110,7 @@ def _served_over_bare(bench: Bench, row: str, place: str, pictures: list[Path], 
         bench.add(f"{row}: {name}, {size.replicas} processes", values, "images/s")
     for percentile in ("p50", "p99"):
         bench.add(f"{row}: {percentile} at 50 % of that rate", [one[percentile] for one in rounds[_SERVED]], "ms")
-    return _over(rates[_SERVED], rates[_BARE])
+    return over(rates[_SERVED], rates[_BARE])
 
 
 def drawings(bench: Bench, size: Size) -> Ratio:
@@ -179,7 +176,7 @@ def narrow(bench: Bench, size: Size) -> list[Ratio]:
         taken = {name: [one[batch] for one in them] for name, them in rounds.items()}
         for name, values in taken.items():
             bench.add(f"{PHOTOGRAPHS.name}, onnxruntime {name}: a batch of {batch}", values, "ms")
-        rows[f"batch of {batch}"] = _over(taken["int8"], taken["float32"])
+        rows[f"batch of {batch}"] = over(taken["int8"], taken["float32"])
     return [Ratio("int8_over_float32", rows, lower_is_better=True)]
 
 
@@ -215,30 +212,8 @@ def _prepared(bench: Bench, workload: Workload, size: Size) -> tuple[str, list[P
     if folder.exists():
         return str(folder / "bundle"), sorted((folder / "pictures").rglob("*.jpg"))
     write_pictures(folder / "pictures", size.pictures, side=workload.side, suffix="jpg")
-    torch.manual_seed(0)
-    student = build_student(workload.student, classes=_CLASSES, aspects=_QUESTIONS)
-    seen = student_input(workload.student)
-    card = Card(
-        task="classify",
-        identity="benchmark",
-        name=workload.name,
-        model=workload.student.model,
-        model_args=workload.student.model_args,
-        classes=_CLASSES,
-        class_names=tuple(f"class {number}" for number in range(_CLASSES)),
-        questions=tuple(f"Is it as it is said in sentence {number}?" for number in range(_QUESTIONS)),
-        image_size=seen.size,
-        interpolation=seen.interpolation,
-        mean=tuple(student.mean.flatten().tolist()),
-        std=tuple(student.std.flatten().tolist()),
-        metrics={},
-    )
-    write_bundle(Folder(str(folder / "bundle")), card, student)
+    write_untrained(folder / "bundle", workload.student)
     return str(folder / "bundle"), sorted((folder / "pictures").rglob("*.jpg"))
-
-
-def _over(ours: list[float], theirs: list[float]) -> list[float]:
-    return [one / other for one, other in zip(ours, theirs, strict=True)]
 
 
 def _notes(size: Size) -> list[str]:

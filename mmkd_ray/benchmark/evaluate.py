@@ -17,7 +17,7 @@ from mmkd_ray.artifacts import open_run
 from mmkd_ray.benchmark import plain_corruptions
 from mmkd_ray.benchmark.bench import Bench, alternate, in_own_process, own_folder
 from mmkd_ray.benchmark.fieldguide_run import CLASSES, study, train_students, write_run
-from mmkd_ray.benchmark.ratio import Ratio
+from mmkd_ray.benchmark.ratio import Ratio, over
 from mmkd_ray.benchmark.results import write_results
 from mmkd_ray.cluster.connection import connect
 from mmkd_ray.cluster.environment import prepare_process
@@ -65,8 +65,8 @@ def ratios(rates: dict[str, list[float]], rerun_seconds: list[float], growth: li
         growth: of the peak memory, round by round.
     """
     return [
-        Ratio("corruptions_over_plain", {"75 x test": _over(rates[_ALL], rates[_LOOP])}, 1.0),
-        Ratio("two_workers_over_one", {"75 x test": _over(rates[_ALL], rates[_ONE])}, 1.6),
+        Ratio("corruptions_over_plain", {"75 x test": over(rates[_ALL], rates[_LOOP])}, 1.0),
+        Ratio("two_workers_over_one", {"75 x test": over(rates[_ALL], rates[_ONE])}, 1.6),
         Ratio("rerun_seconds", {"6 students": rerun_seconds}, 5, lower_is_better=True),
         Ratio("memory_growth", {"5 x the images": growth}, 1.1, lower_is_better=True),
     ]
@@ -118,7 +118,7 @@ def _memory_growth(bench: Bench) -> list[float]:
         peaks[count] = [in_own_process(_peak, config) for _ in range(1 if bench.quick else 3)]
         bench.add(f"{CLASSES * count:,} test images: peak memory of a process", peaks[count], "MiB")
     few, many = peaks.values()
-    return _over(many, few)
+    return over(many, few)
 
 
 def small_study(
@@ -195,10 +195,6 @@ def _peak(config: Config) -> float:
             predict_pieces([piece], run, torch.device("cpu"))
     evaluate_study(validate({**config.model_dump(mode="json"), "evaluate": {}}), run)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
-
-
-def _over(ours: list[float], theirs: list[float]) -> list[float]:
-    return [one / other for one, other in zip(ours, theirs, strict=True)]
 
 
 def _notes(images: int) -> list[str]:

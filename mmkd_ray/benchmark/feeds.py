@@ -14,7 +14,7 @@ from mmkd_ray.benchmark import our_feed, plain_feed
 from mmkd_ray.benchmark.bench import Bench, alternate, in_own_process, own_folder
 from mmkd_ray.benchmark.data import write_pictures
 from mmkd_ray.benchmark.fieldguide_run import SMALL_STUDENT
-from mmkd_ray.benchmark.ratio import Ratio
+from mmkd_ray.benchmark.ratio import Ratio, over
 from mmkd_ray.benchmark.results import write_results
 from mmkd_ray.benchmark.train import samples_per_s, wait_share
 from mmkd_ray.config import Config, validate
@@ -89,9 +89,9 @@ def _speeds(bench: Bench, size: Size) -> list[Ratio]:
     for contender, values in rates.items():
         bench.add(f"feed alone, 224 px from 500 x 375: {contender}", values, "images/s")
     return [
-        Ratio("resident_over_dataloader", {"JPEG": _over(rates[resident], rates[name])}, 4),
-        Ratio("mapped_over_dataloader", {"JPEG": _over(rates[mapped], rates[f"{name}, from the disk"])}, 4),
-        Ratio("encoded_over_dataloader", {"JPEG": _over(rates["encoded"], rates[name])}, 1.1),
+        Ratio("resident_over_dataloader", {"JPEG": over(rates[resident], rates[name])}, 4),
+        Ratio("mapped_over_dataloader", {"JPEG": over(rates[mapped], rates[f"{name}, from the disk"])}, 4),
+        Ratio("encoded_over_dataloader", {"JPEG": over(rates["encoded"], rates[name])}, 1.1),
         *_training(bench, size, configs["mapped"], train, best),
     ]
 
@@ -116,7 +116,7 @@ def _training(bench: Bench, size: Size, config: Config, folder: str, loaders: in
         bench.add(f"ResNet-18 at 224 px, batch {size.batch}: {contender}", values, "samples/s")
     waits = [wait_share(one["begins"], one["ends"]) for one in epochs["ours"]]
     return [
-        Ratio("train_over_plain", {"ResNet-18": _over(rates["ours"], rates["plain"])}, 1.0),
+        Ratio("train_over_plain", {"ResNet-18": over(rates["ours"], rates["plain"])}, 1.0),
         Ratio("data_wait_share", {"ResNet-18": waits}, 0.03, lower_is_better=True, zero=1),
     ]
 
@@ -138,8 +138,8 @@ def _memory(bench: Bench, size: Size) -> list[Ratio]:
     bench.add(f"{size.few:,} pictures: memory that is the student's own", few, "MiB")
     bench.add(f"{size.few * size.growth:,} pictures: the same", many, "MiB")
     return [
-        Ratio("memory_two_students_over_one", {"mapped": _over(two, one)}, 1.2, lower_is_better=True),
-        Ratio("train_rss_growth", {"mapped": _over(many, few)}, 1.1, lower_is_better=True),
+        Ratio("memory_two_students_over_one", {"mapped": over(two, one)}, 1.2, lower_is_better=True),
+        Ratio("train_rss_growth", {"mapped": over(many, few)}, 1.1, lower_is_better=True),
     ]
 
 
@@ -164,7 +164,7 @@ def _huge_table(bench: Bench, size: Size) -> list[Ratio]:
         bench.add(f"table of {count:,} images: a step", [one["step"] for one in found[count]], "s")
     few, many = found[size.small], found[size.huge]
     beyond = [one["first"] - other["first"] for one, other in zip(many, few, strict=True)]
-    steps = _over([one["step"] for one in many], [one["step"] for one in few])
+    steps = over([one["step"] for one in many], [one["step"] for one in few])
     return [
         Ratio("first_batch_of_imagenet_beyond_s", {f"{size.huge:,} images": beyond}, 30, lower_is_better=True, zero=-1),
         Ratio("step_of_imagenet_over_small", {f"{size.huge:,} images": steps}, 1.1, lower_is_better=True),
@@ -188,10 +188,6 @@ def _config(
             "storage": {"path": str(bench.folder / "runs")},
         }
     )
-
-
-def _over(ours: list[float], theirs: list[float]) -> list[float]:
-    return [one / other for one, other in zip(ours, theirs, strict=True)]
 
 
 def _notes(size: Size) -> list[str]:

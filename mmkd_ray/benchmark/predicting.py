@@ -8,22 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from mmkd_ray.artifacts import Folder
 from mmkd_ray.benchmark import plain_predicting
 from mmkd_ray.benchmark.bench import Bench, alternate, in_own_process
 from mmkd_ray.benchmark.data import write_pictures
-from mmkd_ray.benchmark.ratio import Ratio
+from mmkd_ray.benchmark.ratio import Ratio, over
+from mmkd_ray.benchmark.untrained import CLASSES, QUESTIONS, write_untrained
 from mmkd_ray.cluster.environment import prepare_process
 from mmkd_ray.config import StudentConfig
 from mmkd_ray.prediction.finding import find_images
 from mmkd_ray.prediction.here import predict_here
 from mmkd_ray.prediction.predicting import PredictionJob
 from mmkd_ray.prediction.predictor import BATCH, Predictor
-from mmkd_ray.students.bundle import write_bundle
-from mmkd_ray.students.card import Card
-from mmkd_ray.students.model import build_student, student_input
 
 
 @dataclass(frozen=True)
@@ -37,8 +32,8 @@ class Size:
     model: str = "resnet18"
     model_args: dict[str, Any] = field(default_factory=dict)
     image_size: int = 224
-    classes: int = 100
-    questions: int = 50
+    classes: int = CLASSES
+    questions: int = QUESTIONS
 
 
 def predict_over_plain(bench: Bench, size: Size) -> list[Ratio]:
@@ -74,26 +69,15 @@ def predict_over_plain(bench: Bench, size: Size) -> list[Ratio]:
     for contender, values in rates.items():
         bench.add(f"{size.images:,} JPEGs, {size.model} at {size.image_size} px: {contender}", values, "images/s")
     return [
-        Ratio("predict_over_plain", {size.model: _over(ours, theirs)}, 1.0),
-        Ratio("predict_over_one_process", {size.model: _over(ours, here)}),
+        Ratio("predict_over_plain", {size.model: over(ours, theirs)}, 1.0),
+        Ratio("predict_over_one_process", {size.model: over(ours, here)}),
     ]
 
 
 def write_student(place: Path, size: Size) -> float:
     """Write a student with its first weights; gives the share of a square's side that it is shown."""
     config = StudentConfig(model=size.model, model_args=size.model_args, image_size=size.image_size)
-    taken = student_input(config)
-    torch.manual_seed(0)
-    student = build_student(config, classes=size.classes, aspects=size.questions)
-    card = Card(
-        task="classify", identity="0" * 16, name="untrained", model=size.model, model_args=size.model_args,
-        classes=size.classes, class_names=tuple(f"class {number}" for number in range(size.classes)),
-        questions=tuple(f"Is it {number}?" for number in range(size.questions)),
-        image_size=taken.size, interpolation=taken.interpolation, crop_pct=taken.crop_pct, mean=plain_predicting.MEAN,
-        std=plain_predicting.STD, metrics={},
-    )  # fmt: skip
-    write_bundle(Folder(str(place)), card, student)
-    return taken.crop_pct
+    return write_untrained(place, config, classes=size.classes, questions=size.questions).crop_pct
 
 
 def our_rate(place: str, folder: str) -> float:
@@ -109,7 +93,3 @@ def rate_here(place: str, folder: str) -> float:
     job, started = PredictionJob.by(place), time.perf_counter()
     rows = sum(len(table) for table in predict_here(Predictor(job.bundle, False), find_images([folder])))
     return rows / (time.perf_counter() - started)
-
-
-def _over(ours: list[float], theirs: list[float]) -> list[float]:
-    return [one / other for one, other in zip(ours, theirs, strict=True)]

@@ -18,6 +18,11 @@ REACHED, MISSED, UNKNOWN, NO_GOAL = "reached", "not reached", "not measured", ""
 _DISTURBED, _ONE_ROUND = "disturbed", "one round says nothing"
 
 
+def over(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
+    """The ratio of two contenders, round by round."""
+    return [one / other for one, other in zip(ours, theirs, strict=True)]
+
+
 @dataclass(frozen=True)
 class Ratio:
     """One number that is claimed: the median of the rounds' own ratios, so that what slows a round slows both sides."""

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
@@ -82,10 +79,10 @@ def _console(*, quiet: bool) -> Iterator[Console]:
     if not quiet:
         yield Console(sys.stdout)
         return
+    from mmkd_ray.cli.running import log_file
     from mmkd_ray.cluster.lost import leaving_when_lost
 
-    log = Path(tempfile.gettempdir()) / "mmkd-logs" / f"predict-{datetime.now(UTC):%Y%m%d-%H%M%S}.log"
     with ExitStack() as stack:
-        console = stack.enter_context(quiet_output(log))
+        console = stack.enter_context(quiet_output(log_file(None, "predict")))
         stack.enter_context(leaving_when_lost(lambda error: leave_at_once(error, console)))
         yield console

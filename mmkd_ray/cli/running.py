@@ -78,7 +78,7 @@ def run_logged(
     from mmkd_ray.cluster.lost import leaving_when_lost
     from mmkd_ray.console import quiet_output
 
-    log = _log_file(folder, command.replace(" ", "-"))
+    log = log_file(folder, command.replace(" ", "-"))
     with quiet_output(log) as console, leaving_when_lost(lambda error: leave_at_once(error, console)):
         console.say(f"mmkd_ray {__version__}  {command} {about}")
         if run:
@@ -97,7 +97,7 @@ def run_logged(
     return 0
 
 
-def _log_file(folder: Path | None, command: str) -> Path:
+def log_file(folder: Path | None, command: str) -> Path:
     """A new file's path, whose folder is there.
 
     Raises:

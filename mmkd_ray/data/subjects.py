@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from PIL import Image, ImageDraw
 
@@ -21,6 +22,8 @@ from mmkd_ray.data.encoded import encoded_images
 from mmkd_ray.data.sources.base import CORNERS, place_of, subject_id
 from mmkd_ray.data.table import split_folders
 
+SUBJECTS = "subjects"
+"""Of what a teacher table says about itself: `Subjects.facts`, where they are not whole images."""
 _OUTLINE = (255, 0, 0)
 """Colour of the box that is drawn into a picture."""
 
@@ -44,9 +47,9 @@ class Subjects:
         return cls(aspects.subject, aspects.box_margin if aspects.subject == "box" else 0.0, aspects.min_box_side)
 
     @classmethod
-    def from_facts(cls, facts: Mapping[str, Any]) -> Subjects:
-        """What `facts` gives."""
-        return cls(**facts)
+    def of_asked(cls, asked: Mapping[str, Any]) -> Subjects:
+        """Those that a teacher table says that it is about: whole images where it says nothing."""
+        return cls(**asked.get(SUBJECTS, {}))
 
     def facts(self) -> dict[str, Any]:
         """What decides them, for an identity; nothing where whole images are asked about."""
@@ -82,7 +85,7 @@ class Subjects:
         """
         if self.kind == "image":
             columns = [name for name in images.column_names if name != "image"]
-            return images.select(columns).append_column("row", pa.array(range(len(images)), pa.int64()))
+            return images.select(columns).append_column("row", pa.array(np.arange(len(images))))
         found = list(self._boxes(images))
         ids, hashes = images["image_id"].to_pylist(), images["sha256"].to_pylist()
         return pa.table(

@@ -11,6 +11,7 @@ import yaml
 
 from mmkd_ray.artifacts import Run
 from mmkd_ray.config import ARMS, BASELINE, Config
+from mmkd_ray.data.table import NOT_IMAGES
 from mmkd_ray.errors import ArtifactError
 from mmkd_ray.evaluate.evaluation import SHIFT_MEAN, ArmResults, Evaluation, read_evaluation
 from mmkd_ray.exports.exported import Exported
@@ -21,8 +22,6 @@ from mmkd_ray.students.card import Card
 from mmkd_ray.study.students import StudentSpec
 from mmkd_ray.tasks import Metric
 
-_PLACES = ("path", "root", "classes", "download", "store")
-"""Keys of `data` that say where images are on somebody's machine."""
 _UNKNOWN = "not recorded; state it before you publish"
 
 
@@ -84,7 +83,7 @@ def _lead(spec: StudentSpec, card: Card) -> str:
 def _data(config: Config, run: Run, card: Card) -> str:
     record = run.images.record() or {}
     images = ", ".join(f"{split} {number:,}" for split, number in record.get("images", {}).items())
-    facts = settings(config.data, exclude=_PLACES)
+    facts = settings(config.data, exclude=NOT_IMAGES - {"fit"})
     return (
         f"Images: {images}. The digest of the image table is `{record.get('digest')}`.\n\n{_yaml({'data': facts})}\n\n"
         f"Classes: {', '.join(card.class_names)}."

@@ -66,8 +66,7 @@ def draw_background(canvas: Canvas, scene: Scene, texture: np.ndarray, *, foot_y
     if scene.pose == "branch":
         _draw_branch(canvas, foot_x, foot_y, texture)
     elif scene.pose == "ground":
-        shadow = ellipse(foot_x, foot_y + 3, 30, 5)
-        canvas.polygon(shadow, shade(_LAND[scene.habitat], 0.62), labels=("on_ground",))
+        _draw_shadow(canvas, scene, foot_x, foot_y)
 
 
 def draw_foreground(canvas: Canvas, scene: Scene, texture: np.ndarray, *, water_y: float) -> None:
@@ -94,8 +93,12 @@ def draw_perch(canvas: Canvas, scene: Scene, foot: tuple[float, float], scale: f
         branch = bar((x - 44 * scale, y + 7 * scale), (x + 44 * scale, y + 5 * scale), 11 * scale)
         canvas.polygon(branch, _BARK, labels=("on_branch",))
     elif scene.pose == "ground":
-        shadow = ellipse(x, y + 3 * scale, 30 * scale, 5 * scale)
-        canvas.polygon(shadow, shade(_LAND[scene.habitat], 0.62), labels=("on_ground",))
+        _draw_shadow(canvas, scene, x, y, scale)
+
+
+def _draw_shadow(canvas: Canvas, scene: Scene, x: float, y: float, scale: float = 1.0) -> None:
+    shadow = ellipse(x, y + 3 * scale, 30 * scale, 5 * scale)
+    canvas.polygon(shadow, shade(_LAND[scene.habitat], 0.62), labels=("on_ground",))
 
 
 def _box(left: float, top: float, right: float, bottom: float) -> list[tuple[float, float]]:

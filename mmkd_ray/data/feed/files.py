@@ -60,15 +60,19 @@ class ImageFile:
 
     def bytes_of(self, row: int) -> UInt8[np.ndarray, " B"]:
         """The content of an image."""
-        end = int(self._ends[row])
-        return self.content[end - int(self.index[row, 0]) : end]
+        return self.content[self._span(row)]
 
     def expect(self, rows: Iterable[int]) -> None:
         """Have the kernel begin to read images that it does not hold, all of them at once and not page by page."""
         for row in rows:
-            end = int(self._ends[row])
-            begin = (end - int(self.index[row, 0])) // mmap.PAGESIZE * mmap.PAGESIZE
-            self.mapped.madvise(mmap.MADV_WILLNEED, begin, end - begin)
+            span = self._span(row)
+            begin = span.start // mmap.PAGESIZE * mmap.PAGESIZE
+            self.mapped.madvise(mmap.MADV_WILLNEED, begin, span.stop - begin)
+
+    def _span(self, row: int) -> slice:
+        """Where an image lies."""
+        end = int(self._ends[row])
+        return slice(end - int(self.index[row, 0]), end)
 
     @cached_property
     def _ends(self) -> Int64[np.ndarray, " N"]:

@@ -40,18 +40,25 @@ class Annotated:
 class HasBoxes(ABC):
     """A source of images with boxes."""
 
+    class_names: tuple[str, ...]
     bad_boxes: list[dict[str, str]]
     """Those that were left out: `image_id`, `box`, `reason`."""
 
     @property
     @abstractmethod
-    def boxes(self) -> int:
-        """How many good ones there are."""
+    def good_boxes(self) -> Sequence[Sequence[Box]]:
+        """Those of each image, in the order of the images."""
 
     @property
-    @abstractmethod
+    def boxes(self) -> int:
+        """How many good ones there are."""
+        return sum(map(len, self.good_boxes))
+
+    @property
     def boxes_digest(self) -> str:
         """Another one if a box or a class is another."""
+        facts = [[astuple(box) for box in boxes] for boxes in self.good_boxes]
+        return hashlib.sha256(json.dumps([self.class_names, facts]).encode()).hexdigest()
 
 
 class BoxSource(HasBoxes):
@@ -107,15 +114,9 @@ class BoxSource(HasBoxes):
         return len(self._files)
 
     @property
-    def boxes(self) -> int:
-        """How many good ones there are."""
-        return sum(map(len, self._boxes))
-
-    @property
-    def boxes_digest(self) -> str:
-        """Another one if a box or a class is another."""
-        facts = [[astuple(box) for box in boxes] for boxes in self._boxes]
-        return hashlib.sha256(json.dumps([self.class_names, facts]).encode()).hexdigest()
+    def good_boxes(self) -> Sequence[Sequence[Box]]:
+        """See `HasBoxes`."""
+        return self._boxes
 
     def describe(self) -> list[str]:
         """Where everything was read, the boxes and classes, and what was left out."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -55,15 +54,9 @@ class SceneSource(HasBoxes):
         return sum(self._counts.values())
 
     @property
-    def boxes(self) -> int:
-        """How many there are."""
-        return sum(map(len, self._boxes.values()))
-
-    @property
-    def boxes_digest(self) -> str:
-        """Another one if a box or a class is another."""
-        facts = [[astuple(box) for box in boxes] for boxes in self._boxes.values()]
-        return hashlib.sha256(json.dumps([self.class_names, facts]).encode()).hexdigest()
+    def good_boxes(self) -> Sequence[Sequence[Box]]:
+        """See `HasBoxes`: all of them."""
+        return list(self._boxes.values())
 
     def describe(self) -> list[str]:
         """How many birds of how many species."""

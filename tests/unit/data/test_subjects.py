@@ -110,4 +110,5 @@ def test_only_boxes_with_something_to_ask_are_cut_out(run):
 def test_facts_of_subjects_are_none_for_images_and_give_the_others_back():
     assert IMAGES.facts() == {}
     box = Subjects("box", 0.1, 4)
-    assert Subjects.from_facts(box.facts()) == box
+    assert Subjects.of_asked({"subjects": box.facts()}) == box
+    assert Subjects.of_asked({}) == IMAGES

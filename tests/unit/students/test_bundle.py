@@ -14,25 +14,13 @@ from mmkd_ray.artifacts import Folder
 from mmkd_ray.data.fit import Fit
 from mmkd_ray.errors import ArtifactError, DataError
 from mmkd_ray.students.bundle import CARD, WEIGHTS, load_bundle, write_bundle
-from mmkd_ray.students.card import Card
 from mmkd_ray.students.outputs import BATCH, outputs
+from tests.support import toy_bundle
 from tests.support.damage import flipped_bits
-from tests.support.toy_student import STUDENT, pixels, run, trainer
+from tests.support.toy_student import pixels, run, trainer
 
-CARD_OF_TOY = Card(
-    task="classify",
-    identity="0123456789abcdef",
-    name="makd seed 0",
-    model=STUDENT.model,
-    model_args=STUDENT.model_args,
-    classes=3,
-    class_names=("red", "green", "blue"),
-    questions=("Is it red?", "Is it green?"),
-    image_size=16,
-    interpolation="bicubic",
-    mean=(0.485, 0.456, 0.406),
-    std=(0.229, 0.224, 0.225),
-    metrics={"val_top1": 0.9},
+CARD_OF_TOY = toy_bundle.CARD.model_copy(
+    update={"class_names": toy_bundle.CLASSES, "questions": toy_bundle.QUESTIONS, "class_answers": None}
 )
 IN_A_FRESH_PROCESS = """
 import json, sys
