@@ -83,12 +83,15 @@ def spread_images(run: Run, split: str, count: int) -> tuple[list[str], list[byt
     """
     files = [(folder, name) for folder in split_folders(run, [split]) for name in folder.tables()]
     files = [files[place] for place in _spread(len(files), _SPREAD_FILES)]
-    ids, images = [], []
-    for number, (folder, name) in enumerate(files):
-        rows = folder.read_table(name, ["image_id", "image", "sha256"])
-        rows = rows.take(_spread(rows.num_rows, -(-(count - len(ids)) // (len(files) - number))))
-        ids += rows["image_id"].to_pylist()
-        images += encoded_images(run, rows)
+    counts = [folder.read_table(name, ["image_id"]).num_rows for folder, name in files]
+    chosen = _spread(sum(counts), count)
+    ids, images, first = [], [], 0
+    for (folder, name), rows_there in zip(files, counts, strict=True):
+        rows = [place - first for place in chosen if first <= place < first + rows_there]
+        table = folder.read_table(name, ["image_id", "image", "sha256"]).take(pa.array(rows, pa.int64()))
+        ids += table["image_id"].to_pylist()
+        images += encoded_images(run, table)
+        first += rows_there
     return ids, images
 
 

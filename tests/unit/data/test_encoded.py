@@ -2,10 +2,13 @@
 
 import json
 import os
+from itertools import islice
 
 import fsspec
+import pyarrow as pa
 import pytest
 
+from mmkd_ray import schema
 from mmkd_ray.answers.identity import table_identity, what_is_asked
 from mmkd_ray.artifacts import open_run
 from mmkd_ray.config import validate
@@ -20,8 +23,9 @@ from mmkd_ray.errors import DataError
 from mmkd_ray.integrity import examine
 from mmkd_ray.report.gallery import read_images
 from mmkd_ray.study.students import list_students
-from tests.support.pictures import SPLIT_FOLDERS, fill_tree
+from tests.support.pictures import SPLIT_FOLDERS, fill_tree, picture
 from tests.support.same_pictures import WAYS
+from tests.support.tables import image_row
 from tests.unit.data.test_building import config_for, no_progress
 
 FIT = Fit("crop", 4, "bicubic")
@@ -76,6 +80,21 @@ def test_some_images_of_a_split_come_from_all_over_it(folder, run):
     assert {image_id.split("/")[1] for image_id in some} == {"a %?#", "b %?#"}
     assert spread_images(run, "train", 100)[0] == ids
     assert spread_images(run, "shift", 5) == ([], [])
+
+
+@pytest.mark.parametrize("count", [1, 6, 9, 10])
+def test_as_many_images_are_taken_as_are_wanted_however_files_share_them(run, count):
+    sizes, made = (5, 1, 4), iter(range(10))
+    for part, size in enumerate(sizes):
+        rows = [
+            image_row(f"{number}.png", picture(number), label=0, class_name="a", split="test")
+            for number in islice(made, size)
+        ]
+        table = pa.Table.from_pylist(rows, schema=schema.IMAGES)
+        run.refer_to_images("i").child("table", "test").write_table(f"part-{part:05d}.parquet", table)
+    ids, images = spread_images(run, "test", count)
+    assert len(set(ids)) == count
+    assert images == [picture(int(image_id.removesuffix(".png"))) for image_id in ids]
 
 
 def test_a_file_that_is_gone_or_another_is_named_whoever_reads_it(by_path, folder, run):
